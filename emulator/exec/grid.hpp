@@ -1,0 +1,82 @@
+#pragma once
+/// Runs one grid of a decoded kernel, a quantum at a time, so that grids of several streams and
+/// devices progress together under one deterministic scheduler.
+
+#include "emulator/exec/counters.hpp"
+#include "emulator/exec/program.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rackproof::emulator::memory {
+class AddressSpace;
+}
+
+namespace rackproof::emulator::exec {
+
+struct Dim3 {
+  std::uint32_t x = 1, y = 1, z = 1;
+  [[nodiscard]] std::uint64_t count() const { return std::uint64_t{x} * y * z; }
+};
+
+/// Which errors the executor looks for; all on by default (RACKPROOF_EMULATOR_CHECKS).
+struct Checks {
+  bool bounds = true;         ///< outside any allocation, use after free, misaligned
+  bool shared_init = true;    ///< reads of shared memory nobody wrote
+  bool shared_races = true;   ///< two accesses no barrier orders, one of them a write
+};
+
+struct LaunchConfig {
+  Dim3 grid;
+  Dim3 block;
+  Dim3 cluster;  ///< {1,1,1}: none
+  std::uint32_t dynamic_shared_bytes = 0;
+  std::vector<std::byte> parameters;  ///< laid out as the kernel's .param block
+  std::uint32_t resident_blocks = 0;  ///< occupancy x SMs: how many CTAs are on the device at once
+  std::uint32_t multiprocessors = 0;
+  int device = 0;
+  std::uint64_t seed = 0;
+  Checks checks;
+  double clock_hz = 0;       ///< rate of %clock64
+  std::uint64_t start_ns = 0;  ///< %globaltimer when the grid starts
+};
+
+/// A kernel did something that a GPU would not survive, or that no kernel should do.
+struct Fault {
+  enum class Kind : std::uint8_t {
+    illegal_address, use_after_free, misaligned_address, uninitialised_shared, shared_race,
+    illegal_instruction, trap, assertion, deadlock, stack_overflow,
+  };
+  Kind kind = Kind::illegal_address;
+  /// One line: kernel, PTX line, CUDA file:line, CTA, thread and what was wrong.
+  std::string message;
+};
+
+enum class GridState : std::uint8_t { running, finished, faulted };
+
+/// One launch in progress. Single-threaded: the engine steps it.
+class GridExecution {
+ public:
+  /// `program` and `addresses` must outlive the execution.
+  GridExecution(const Program& program, std::size_t kernel_index, LaunchConfig config,
+                memory::AddressSpace& addresses);
+  ~GridExecution();
+  GridExecution(const GridExecution&) = delete;
+  GridExecution& operator=(const GridExecution&) = delete;
+
+  /// Runs about `warp_instructions` warp instructions, spread fairly over the resident CTAs.
+  GridState step(std::uint64_t warp_instructions);
+  [[nodiscard]] const GridCounters& counters() const;
+  [[nodiscard]] const std::optional<Fault>& fault() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rackproof::emulator::exec
