@@ -52,7 +52,8 @@ struct SpecialRegister {
 };
 struct RegisterOperand {
   RegisterIndex index = kNoRegister;
-  bool negated = false;  ///< "!%p1"
+  bool negated = false;       ///< "!%p1"
+  std::string_view selector;  ///< part a video instruction reads or writes: "b0" to "b3", "h0", "h1"
 };
 /// An integer literal, sign-extended from its value in the source (12, -1, 0x80000000U, WARP_SZ).
 struct IntegerLiteral {
@@ -105,10 +106,11 @@ struct Guard {
 };
 
 /// One instruction: `@p add.s32 d, a, b;` has opcode "add", modifiers {"s32"} and three operands.
-/// Modifiers keep their order and their "::" (".shared::cta" is "shared::cta").
+/// Modifiers keep their order and their "::" (".shared::cta" is "shared::cta"). Opcode and modifiers
+/// are views of the instruction table's static names: compare them freely, copy the struct freely.
 struct Instruction {
-  std::string opcode;
-  std::vector<std::string> modifiers;
+  std::string_view opcode;
+  std::vector<std::string_view> modifiers;
   std::vector<Operand> operands;
   std::optional<Guard> guard;
   SourceLocation where;
@@ -146,6 +148,7 @@ struct Variable {
   std::uint32_t alignment = 0;           ///< bytes, never 0 after parsing
   std::uint64_t size_bytes = 0;
   Linkage linkage = Linkage::internal;
+  bool managed = false;                  ///< .attribute(.managed)
   std::vector<std::uint8_t> initial;     ///< shorter than size: rest is zero
   std::vector<Relocation> relocations;
   SourceLocation where;
@@ -174,7 +177,7 @@ struct Function {
   bool is_declaration = false;
   Linkage linkage = Linkage::internal;
   std::vector<Variable> returns;
-  std::vector<Variable> parameters;  ///< .param or .reg
+  std::vector<Variable> parameters;  ///< .param, or .reg: then also a register of that name
   Directives directives;
   std::vector<Register> registers;
   std::vector<Variable> variables;   ///< .local, .shared, .param declared in the body; names are
