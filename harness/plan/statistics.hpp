@@ -1,0 +1,17 @@
+#pragma once
+/// How many samples a benchmark takes: set by the suite, applied by harness/measure.
+
+namespace rackproof::harness::plan {
+
+/// Sampling stops after `min_samples` and `min_time_s` once the median is known well enough, and
+/// in any case at `max_samples` or `max_time_s`.
+struct Statistics {
+  int warmup = 1;  ///< untimed executions before the first sample
+  int min_samples = 10;
+  int max_samples = 1000;
+  double min_time_s = 0.5;   ///< sum of the samples' device time
+  double max_time_s = 20;    ///< wall-clock time of one benchmark's sampling
+  double max_noise = 0.005;  ///< half-width of the 95 % interval of the median over the median
+};
+
+}  // namespace rackproof::harness::plan
