@@ -11,3 +11,7 @@ find_package(Threads REQUIRED)
 if(RACKPROOF_BUILD_TESTS)
   find_package(GTest 1.12 REQUIRED)
 endif()
+
+# CMake leaves the toolkit's folder out of run paths (it counts as the compiler's own); a toolkit
+# in .deps/ is known to no other search path.
+set(CMAKE_BUILD_RPATH "${CUDAToolkit_LIBRARY_DIR}")
