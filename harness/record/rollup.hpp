@@ -1,0 +1,22 @@
+#pragma once
+/// Roll-up: GPU -> node -> rack. A sum is over all members or it is missing: a GPU without a figure
+/// makes its node's figure missing, and that its rack's, each with a reason that names the member.
+
+#include "harness/record/record.hpp"
+
+namespace rackproof::harness::record {
+
+/// Gives every GPU of a collective the busbw of the communicator it is a member of.
+void take_busbw_from_communicators(Benchmark& benchmark);
+
+/// Fills each GPU's attainment and the roofline's, from `roofline.peak`. A collective's attainment
+/// is its wire figure over the peak, since busbw may exceed what the links carry.
+void fill_attainment(Benchmark& benchmark);
+
+/// Fills nodes[] and racks[] for every node and rack of the topology from gpus[].
+void roll_up(Benchmark& benchmark, const topology::Topology& topology);
+
+/// The three steps above, for every benchmark.
+void roll_up(Record& record);
+
+}  // namespace rackproof::harness::record
