@@ -48,6 +48,17 @@ install_packages() {
   fi
 }
 
+# available_packages <package>...: prints those that this distribution has (Ubuntu has no chromium).
+available_packages() {
+  local package
+  for package in "$@"; do
+    if ! command -v apt-cache >/dev/null || dpkg-query -W "${package}" >/dev/null 2>&1 ||
+      apt-cache show "${package}" >/dev/null 2>&1; then
+      printf '%s\n' "${package}"
+    fi
+  done
+}
+
 # nvcc_is_new_enough <nvcc>
 nvcc_is_new_enough() {
   local version
