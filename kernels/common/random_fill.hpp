@@ -1,0 +1,23 @@
+#pragma once
+/// Deterministic inputs: the same seed and count give the same array on every device.
+
+#include "kernels/common/element_type.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rackproof::kernels {
+
+/// Enqueues a fill of `count` elements with kInputDistribution: element i is a 64-bit mix of
+/// (seed, i) reduced to 24 bits, scaled to [-1, 1) and rounded toward zero to `type`.
+void fill_uniform(void* elements, ElementType type, std::size_t count, std::uint64_t seed,
+                  cudaStream_t stream);
+
+/// Independent seeds for the several arrays of one workload.
+[[nodiscard]] constexpr std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t array) {
+  return seed * 0x9E3779B97F4A7C15ULL + (array + 1) * 0xD1B54A32D192ED03ULL;
+}
+
+}  // namespace rackproof::kernels

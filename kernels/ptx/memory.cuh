@@ -1,0 +1,61 @@
+#pragma once
+/// 16-byte global and shared accesses with cache hints.
+/// PTX ISA 9.0, 9.7.9.8 "ld", 9.7.9.9 "ld.global.nc", 9.7.9.11 "st"; hints in 9.7.9.1 and 9.7.9.2.
+/// Every address is 16-byte aligned.
+
+#include <cstdint>
+
+namespace rackproof::kernels::ptx {
+
+/// Data that this kernel only reads and reads again: the non-coherent path.
+__device__ __forceinline__ uint4 ld_global_nc_16(const void* address) {
+  uint4 value;
+  asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];\n"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "l"(address));
+  return value;
+}
+
+/// Data that is read once: it is not kept in L1.
+__device__ __forceinline__ uint4 ld_global_stream_16(const void* address) {
+  uint4 value;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];\n"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "l"(address));
+  return value;
+}
+
+/// Keeps the default caching, for results that the next kernel reads.
+__device__ __forceinline__ void st_global_16(void* address, uint4 value) {
+  asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"l"(address), "r"(value.x),
+               "r"(value.y), "r"(value.z), "r"(value.w)
+               : "memory");
+}
+
+/// Results that nobody reads soon: evicted first (.cs).
+__device__ __forceinline__ void st_global_stream_16(void* address, uint4 value) {
+  asm volatile("st.global.cs.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"l"(address), "r"(value.x),
+               "r"(value.y), "r"(value.z), "r"(value.w)
+               : "memory");
+}
+
+__device__ __forceinline__ uint4 ld_shared_16(std::uint32_t shared_address) {
+  uint4 value;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];\n"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "r"(shared_address)
+               : "memory");
+  return value;
+}
+
+__device__ __forceinline__ void st_shared_16(std::uint32_t shared_address, uint4 value) {
+  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"r"(shared_address), "r"(value.x),
+               "r"(value.y), "r"(value.z), "r"(value.w)
+               : "memory");
+}
+
+__device__ __forceinline__ void st_shared_4(std::uint32_t shared_address, std::uint32_t value) {
+  asm volatile("st.shared.u32 [%0], %1;\n" ::"r"(shared_address), "r"(value) : "memory");
+}
+
+}  // namespace rackproof::kernels::ptx
