@@ -3,6 +3,7 @@
 
 #include "collectives/collective.hpp"
 #include "collectives/communicator.hpp"
+#include "collectives/exact_kernels.hpp"
 #include "collectives/types.hpp"
 #include "runtime/device_buffer.hpp"
 
@@ -85,7 +86,8 @@ class CollectiveWorkload {
  private:
   [[nodiscard]] std::byte* send(std::uint64_t set);
   [[nodiscard]] std::byte* receive(std::uint64_t set);
-  void fill_set(std::uint64_t set, cudaStream_t stream);
+  [[nodiscard]] WrongElement describe(const OutputView& view, const ExpectedOutput& expected,
+                                      std::uint64_t index) const;
 
   const Collective* collective_;
   Communicator* communicator_;
@@ -100,6 +102,7 @@ class CollectiveWorkload {
   bool last_is_exact_ = false;
   runtime::DeviceBuffer<std::byte> send_;
   runtime::DeviceBuffer<std::byte> receive_;  ///< empty in place
+  runtime::DeviceBuffer<exact::Mismatches> mismatches_;
 };
 
 }  // namespace rackproof::collectives
