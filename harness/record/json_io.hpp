@@ -10,13 +10,6 @@
 
 namespace rackproof::harness::record {
 
-/// A record that must not be written: a figure that is not finite, an empty name. A bug in the
-/// suite, named by JSON pointer.
-class InvalidRecord : public std::logic_error {
- public:
-  using std::logic_error::logic_error;
-};
-
 /// A file that is not a record: what() is "FILE: POINTER: problem".
 class ReadError : public std::runtime_error {
  public:

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,13 @@ namespace rackproof::harness::record {
 /// Semantic version of the document: a field removed or redefined raises the major number, a field
 /// added the minor one.
 inline constexpr const char* kSchemaVersion = "1.0.0";
+
+/// A record that contradicts itself: a figure that is not finite, an empty name, mixed units. A bug
+/// in the suite, never a state of the rack.
+class InvalidRecord : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
 
 /// How the run ended; the same classes as the exit codes.
 enum class Outcome : std::uint8_t { ok, wrong_results, timed_out, failed, nothing_ran };
@@ -72,7 +80,7 @@ struct Record {
   std::vector<std::string> notes;  ///< one sentence each
 };
 
-/// The reference to the GPU that `rank` drives.
+/// The reference to the GPU that `rank` drives. Throws std::out_of_range for no such rank.
 [[nodiscard]] GpuRef gpu_ref(const topology::Topology& topology, int rank);
 
 }  // namespace rackproof::harness::record
