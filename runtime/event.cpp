@@ -6,7 +6,9 @@
 
 namespace rackproof::runtime {
 
-Event::Event() { RACKPROOF_CUDA(cudaEventCreate(&event_)); }
+Event::Event() {
+  RACKPROOF_CUDA(cudaEventCreate(&event_));
+}
 
 Event::~Event() {
   if (event_ != nullptr) {
@@ -21,7 +23,9 @@ Event& Event::operator=(Event&& other) noexcept {
   return *this;
 }
 
-void Event::record(cudaStream_t stream) { RACKPROOF_CUDA(cudaEventRecord(event_, stream)); }
+void Event::record(cudaStream_t stream) {
+  RACKPROOF_CUDA(cudaEventRecord(event_, stream));
+}
 
 bool Event::is_reached() const {
   const cudaError_t state = cudaEventQuery(event_);

@@ -6,7 +6,9 @@
 
 namespace rackproof::runtime {
 
-Stream::Stream() { RACKPROOF_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+Stream::Stream() {
+  RACKPROOF_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+}
 
 Stream::~Stream() {
   if (stream_ != nullptr) {
@@ -21,7 +23,9 @@ Stream& Stream::operator=(Stream&& other) noexcept {
   return *this;
 }
 
-void Stream::synchronize() const { RACKPROOF_CUDA(cudaStreamSynchronize(stream_)); }
+void Stream::synchronize() const {
+  RACKPROOF_CUDA(cudaStreamSynchronize(stream_));
+}
 
 bool Stream::is_idle() const {
   const cudaError_t state = cudaStreamQuery(stream_);
