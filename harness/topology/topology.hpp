@@ -94,7 +94,9 @@ struct Topology {
   [[nodiscard]] const Rack& rack(int rank) const;
 };
 
-/// What a plan may depend on, for the GPU that `rank` drives.
-[[nodiscard]] kernels::SizingContext sizing_context(const Topology& topology, int rank);
+/// What a plan may depend on. Racks may be uneven: each figure is the smallest over all GPUs (L2:
+/// the largest), so that every rank plans the same problems and all of them fit everywhere. Throws
+/// std::invalid_argument for a topology without GPUs.
+[[nodiscard]] kernels::SizingContext sizing_context(const Topology& topology);
 
 }  // namespace rackproof::harness::topology
