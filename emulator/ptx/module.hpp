@@ -18,13 +18,43 @@ enum class StateSpace : std::uint8_t { none, reg, sreg, constant, global, local,
 
 enum class Type : std::uint8_t {
   none,
-  b8, b16, b32, b64, b128,
-  u8, u16, u32, u64,
-  s8, s16, s32, s64,
-  f16, f16x2, bf16, bf16x2, f32, f32x2, f64,
-  tf32, e4m3, e5m2, e4m3x2, e5m2x2, e2m1x2, e2m3x2, e3m2x2, e4m3x4, e5m2x4,
-  ue8m0x2, u16x2, s16x2,
-  pred, texref, samplerref, surfref,
+  b8,
+  b16,
+  b32,
+  b64,
+  b128,
+  u8,
+  u16,
+  u32,
+  u64,
+  s8,
+  s16,
+  s32,
+  s64,
+  f16,
+  f16x2,
+  bf16,
+  bf16x2,
+  f32,
+  f32x2,
+  f64,
+  tf32,
+  e4m3,
+  e5m2,
+  e4m3x2,
+  e5m2x2,
+  e2m1x2,
+  e2m3x2,
+  e3m2x2,
+  e4m3x4,
+  e5m2x4,
+  ue8m0x2,
+  u16x2,
+  s16x2,
+  pred,
+  texref,
+  samplerref,
+  surfref,
 };
 [[nodiscard]] std::string_view to_string(Type type);
 [[nodiscard]] std::uint32_t size_bytes(Type type);  ///< 0 for pred and opaque types
@@ -52,8 +82,9 @@ struct SpecialRegister {
 };
 struct RegisterOperand {
   RegisterIndex index = kNoRegister;
-  bool negated = false;       ///< "!%p1"
-  std::string_view selector;  ///< part a video instruction reads or writes: "b0" to "b3", "h0", "h1"
+  bool negated = false;  ///< "!%p1"
+  /// The part a video instruction reads or writes: "b0" to "b3", "h0", "h1".
+  std::string_view selector{};
 };
 /// An integer literal, sign-extended from its value in the source (12, -1, 0x80000000U, WARP_SZ).
 struct IntegerLiteral {
@@ -70,12 +101,13 @@ struct SymbolOperand {
   std::int64_t offset = 0;
 };
 struct LabelOperand {
-  std::uint32_t target = 0;  ///< index of the instruction the label stands before
+  /// Index of the instruction the label stands before; body.size() if it is the last statement.
+  std::uint32_t target = 0;
 };
 /// [reg+imm], [symbol+imm] or [imm].
 struct AddressOperand {
   RegisterIndex base = kNoRegister;  ///< or
-  std::string symbol;                ///< a named variable or parameter; empty if none
+  std::string symbol{};              ///< a named variable or parameter; empty if none
   std::int64_t offset = 0;
 };
 /// "_": a result that nobody wants.
@@ -106,8 +138,9 @@ struct Guard {
 };
 
 /// One instruction: `@p add.s32 d, a, b;` has opcode "add", modifiers {"s32"} and three operands.
-/// Modifiers keep their order and their "::" (".shared::cta" is "shared::cta"). Opcode and modifiers
-/// are views of the instruction table's static names: compare them freely, copy the struct freely.
+/// Modifiers keep their order and their "::" (".shared::cta" is "shared::cta"). Opcode and
+/// modifiers are views of the instruction table's static names: compare them freely, copy the
+/// struct freely.
 struct Instruction {
   std::string_view opcode;
   std::vector<std::string_view> modifiers;
@@ -131,10 +164,11 @@ struct CallInfo {
 /// Initial value: bytes, with addresses of symbols to be patched in at load.
 struct Relocation {
   std::uint64_t offset = 0;
-  std::string symbol;
+  std::string symbol{};
   std::int64_t addend = 0;
   bool generic = true;  ///< generic(symbol); false: address within its state space
   std::uint32_t size_bytes = 8;
+  std::uint32_t shift_bits = 0;  ///< 0xFF00(symbol) stores bits 8 to 15 of the address: 8
 };
 
 enum class Linkage : std::uint8_t { internal, visible, external, weak, common };
@@ -143,13 +177,13 @@ struct Variable {
   std::string name;
   StateSpace space = StateSpace::none;
   Type type = Type::none;
-  std::uint32_t vector_elements = 1;     ///< .v2, .v4, .v8
+  std::uint32_t vector_elements = 1;      ///< .v2, .v4, .v8
   std::vector<std::uint64_t> dimensions;  ///< empty: scalar; a leading 0: extern unsized array
-  std::uint32_t alignment = 0;           ///< bytes, never 0 after parsing
+  std::uint32_t alignment = 0;            ///< bytes, never 0 after parsing
   std::uint64_t size_bytes = 0;
   Linkage linkage = Linkage::internal;
-  bool managed = false;                  ///< .attribute(.managed)
-  std::vector<std::uint8_t> initial;     ///< shorter than size: rest is zero
+  bool managed = false;               ///< .attribute(.managed)
+  std::vector<std::uint8_t> initial;  ///< shorter than size: rest is zero
   std::vector<Relocation> relocations;
   SourceLocation where;
 };
@@ -163,6 +197,7 @@ struct Directives {
   std::array<std::uint32_t, 3> required_cluster{};  ///< .reqnctapercluster
   std::uint32_t max_cluster_rank = 0;               ///< .maxclusterrank
   bool explicit_cluster = false;
+  bool blocks_are_clusters = false;  ///< .blocksareclusters
   bool noreturn = false;
 };
 
@@ -180,8 +215,8 @@ struct Function {
   std::vector<Variable> parameters;  ///< .param, or .reg: then also a register of that name
   Directives directives;
   std::vector<Register> registers;
-  std::vector<Variable> variables;   ///< .local, .shared, .param declared in the body; names are
-                                     ///< made unique by a "$n" suffix if a scope repeats them
+  std::vector<Variable> variables;  ///< .local, .shared, .param declared in the body; names are
+                                    ///< made unique by a "$n" suffix if a scope repeats them
   std::vector<Instruction> body;
   std::vector<CallInfo> calls;
   std::map<std::string, CallPrototype> prototypes;
