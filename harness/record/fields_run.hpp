@@ -61,12 +61,6 @@ void fields(Visitor& visit, Of<topology::Fabric> auto& x) {
 }
 
 template <typename Visitor>
-void fields(Visitor& visit, Of<kernels::ComputeCapability> auto& x) {
-  visit("major", x.major);
-  visit("minor", x.minor);
-}
-
-template <typename Visitor>
 void fields(Visitor& visit, Of<topology::Gpu> auto& x) {
   visit("rank", x.rank);
   visit("device", x.device);

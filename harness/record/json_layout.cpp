@@ -9,30 +9,49 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kLineWidth = 100;
+
 std::string plain(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void append(std::string& text, const Json& value, std::size_t indent) {
-  const bool nested = value.is_object() ||
-                      std::ranges::any_of(value, [](const Json& x) { return x.is_structured(); });
-  if (!value.is_structured() || value.empty() || !nested) {
-    text += plain(value);
-    return;
-  }
-  const std::string inner(indent + 2, ' ');
-  text += value.is_object() ? "{" : "[";
+bool holds_structure(const Json& value) {
+  return std::ranges::any_of(value, [](const Json& x) { return x.is_structured(); });
+}
+
+/// Appends an array or object, each item through `item`, with the given separators.
+template <typename AppendItem>
+void append_items(std::string& text, const Json& value, const std::string& open,
+                  const std::string& separator, const std::string& close, AppendItem item) {
+  text += (value.is_object() ? "{" : "[") + open;
   bool first = true;
-  for (const auto& [key, item] : value.items()) {
-    text += first ? "\n" : ",\n";
+  for (const auto& [key, x] : value.items()) {
+    text += first ? "" : separator;
     first = false;
-    text += inner;
     if (value.is_object()) {
       text += plain(Json(key)) + ": ";
     }
-    append(text, item, indent + 2);
+    item(x);
   }
-  text += "\n" + std::string(indent, ' ') + (value.is_object() ? "}" : "]");
+  text += close + (value.is_object() ? "}" : "]");
+}
+
+void append(std::string& text, const Json& value, std::size_t indent) {
+  if (!value.is_structured() || value.empty()) {
+    text += plain(value);
+    return;
+  }
+  if (!holds_structure(value)) {
+    std::string line;
+    append_items(line, value, "", ", ", "", [&](const Json& x) { line += plain(x); });
+    if (value.is_array() || indent + line.size() <= kLineWidth) {
+      text += line;
+      return;
+    }
+  }
+  const std::string inner = "\n" + std::string(indent + 2, ' ');
+  append_items(text, value, inner, "," + inner, "\n" + std::string(indent, ' '),
+               [&](const Json& x) { append(text, x, indent + 2); });
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-/// How the document looks as text: indented objects, arrays of plain values on one line.
+/// How the document looks as text: indented, what holds plain values only on one line.
 
 #include <nlohmann/json_fwd.hpp>
 

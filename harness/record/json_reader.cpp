@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -158,6 +159,19 @@ class Reader {
     value = json.get<double>();
     if (!std::isfinite(value)) {
       place.fail("the number is too large");
+    }
+  }
+  static void decode(const Json& json, kernels::ComputeCapability& value, const Place& place) {
+    std::string text;
+    decode(json, text, place);
+    const char* const end = text.data() + text.size();
+    const auto [dot, major_error] = std::from_chars(text.data(), end, value.major);
+    if (major_error != std::errc{} || dot == end || *dot != '.') {
+      place.fail("expected a compute capability like \"10.3\"");
+    }
+    const auto [rest, minor_error] = std::from_chars(dot + 1, end, value.minor);
+    if (minor_error != std::errc{} || rest != end) {
+      place.fail("expected a compute capability like \"10.3\"");
     }
   }
   static void decode(const Json& json, std::vector<std::string>& values, const Place& place) {

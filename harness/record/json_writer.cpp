@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 /// Visits the fields of one object; see fields.hpp.
 class Writer {
  public:
-  explicit Writer(std::string pointer) : pointer_(std::move(pointer)) {}
+  Writer(std::string pointer, Basis basis) : pointer_(std::move(pointer)), basis_(basis) {}
 
   [[nodiscard]] Json take() { return std::move(object_); }
 
@@ -81,32 +81,39 @@ class Writer {
     object_[key + "_reason"] = reason;
   }
 
-  static Json encode(const std::string& value, const std::string& pointer) {
+  Json encode(const std::string& value, const std::string& pointer) {
     if (value.empty()) {
       reject(pointer, "empty text");
     }
     return value;
   }
-  static Json encode(double value, const std::string& pointer) {
+  Json encode(double value, const std::string& pointer) {
     if (!std::isfinite(value)) {
       reject(pointer, "the figure is not finite");
     }
     return value;
   }
-  // Texts of the user's own: an argument or a variable may be empty.
-  static Json encode(const std::vector<std::string>& value, const std::string&) { return value; }
-  static Json encode(const std::map<std::string, std::string>& value, const std::string&) {
-    return value;
+  Json encode(Basis value, const std::string& pointer) {
+    if (value != basis_) {
+      reject(pointer, "the basis is not the one of the run's backend");
+    }
+    return name_of(value);
   }
-  static Json encode(const std::map<std::string, double, std::less<>>& values,
-                     const std::string& pointer) {
+  Json encode(const kernels::ComputeCapability& value, const std::string&) {
+    return std::to_string(value.major) + "." + std::to_string(value.minor);
+  }
+  // Texts of the user's own: an argument or a variable may be empty.
+  Json encode(const std::vector<std::string>& value, const std::string&) { return value; }
+  Json encode(const std::map<std::string, std::string>& value, const std::string&) { return value; }
+  Json encode(const std::map<std::string, double, std::less<>>& values,
+              const std::string& pointer) {
     Json object = Json::object();
     for (const auto& [key, value] : values) {
       object[key] = encode(value, pointer + "/" + key);
     }
     return object;
   }
-  static Json encode(const kernels::ParamMap& values, const std::string& pointer) {
+  Json encode(const kernels::ParamMap& values, const std::string& pointer) {
     Json object = Json::object();
     for (const auto& [key, value] : values) {
       const std::string place = pointer + "/" + key;
@@ -116,7 +123,7 @@ class Writer {
   }
 
   template <typename T>
-  static Json encode(const std::vector<T>& values, const std::string& pointer) {
+  Json encode(const std::vector<T>& values, const std::string& pointer) {
     Json array = Json::array();
     for (const T& value : values) {
       array.push_back(encode(value, pointer + "/" + std::to_string(array.size())));
@@ -125,26 +132,27 @@ class Writer {
   }
 
   template <typename T>
-  static Json encode(const T& value, const std::string& pointer) {
+  Json encode(const T& value, const std::string& pointer) {
     if constexpr (std::is_enum_v<T>) {
       return name_of(value);
     } else if constexpr (std::is_arithmetic_v<T>) {
       return value;
     } else {
-      Writer writer(pointer);
+      Writer writer(pointer, basis_);
       fields(writer, value);
       return writer.take();
     }
   }
 
   std::string pointer_;
+  Basis basis_;
   Json object_ = Json::object();
 };
 
 }  // namespace
 
 std::string to_json(const Record& record) {
-  Writer writer("");
+  Writer writer("", record.run.basis());
   fields(writer, record);
   return lay_out(writer.take());
 }
