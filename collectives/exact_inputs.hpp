@@ -13,8 +13,9 @@
 /// With c = floor(B / n) >= 1: w(p) = 1 + p mod c, each at most c, so the sum is <= n c <= B.
 /// With n > B: w(p) = 1 for p < B, else 0. No upper limit on n.
 ///
-/// Min and max return one of their inputs, which are representable: w(0) = 255, w(1) = 1 and
-/// otherwise w(p) = 64 + p mod 64; the extremes are unique, so each decides 1/n of the elements.
+/// Min and max return one of their inputs, which are representable. Position 0 decides: its weight
+/// is 255 where the larger magnitude wins and 1 where the smaller does, all others have
+/// 64 + p mod 64.
 ///
 /// What it detects: a missing or repeated rank changes every element where its weight is not 0
 /// (sum), or one element of each block of n (min, max); a shifted, swapped or repeated chunk meets
@@ -86,11 +87,11 @@ namespace rackproof::collectives::exact {
   return ranks + periods * (cap * (cap - 1) / 2) + rest * (rest - 1) / 2;
 }
 
-inline constexpr std::int64_t kTopWeight = 255;
-inline constexpr std::int64_t kBottomWeight = 1;
-
-[[nodiscard]] RACKPROOF_HOST_DEVICE constexpr std::int64_t extremum_weight(std::int64_t p) {
-  return p == 0 ? kTopWeight : (p == 1 ? kBottomWeight : 64 + p % 64);
+/// The weight of the one contribution that is the minimum or maximum at scale `s`.
+[[nodiscard]] RACKPROOF_HOST_DEVICE constexpr std::int64_t deciding_weight(ReduceOp op,
+                                                                           std::int64_t s) {
+  const bool larger_magnitude_wins = (op == ReduceOp::max) == (s > 0);
+  return larger_magnitude_wins ? 255 : 1;
 }
 
 /// What rank `rank` contributes to element `element`: an integer that `type` represents.
@@ -98,9 +99,11 @@ inline constexpr std::int64_t kBottomWeight = 1;
                                                                         int rank, int ranks,
                                                                         std::uint64_t element) {
   const std::int64_t p = position(rank, ranks, element);
-  const std::int64_t weight =
-      op == ReduceOp::sum ? sum_weight(p, ranks, weight_budget(type)) : extremum_weight(p);
-  return scale(element) * weight;
+  const std::int64_t s = scale(element);
+  if (op == ReduceOp::sum) {
+    return s * sum_weight(p, ranks, weight_budget(type));
+  }
+  return s * (p == 0 ? deciding_weight(op, s) : 64 + p % 64);
 }
 
 /// The reduction of all ranks' contributions to `element`.
@@ -108,13 +111,8 @@ inline constexpr std::int64_t kBottomWeight = 1;
                                                                    int ranks,
                                                                    std::uint64_t element) {
   const std::int64_t s = scale(element);
-  if (op == ReduceOp::sum) {
-    return s * sum_of_weights(ranks, weight_budget(type));
-  }
-  // One rank only: its weight is the top one, and it is minimum and maximum.
-  const std::int64_t bottom = ranks == 1 ? kTopWeight : kBottomWeight;
-  const bool largest_magnitude = (op == ReduceOp::max) == (s > 0);
-  return s * (largest_magnitude ? kTopWeight : bottom);
+  return s * (op == ReduceOp::sum ? sum_of_weights(ranks, weight_budget(type))
+                                  : deciding_weight(op, s));
 }
 
 }  // namespace rackproof::collectives::exact
