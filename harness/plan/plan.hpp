@@ -2,11 +2,13 @@
 /// The plan: every benchmark that a suite asks for on this topology, with its size and the reason.
 
 #include "harness/plan/statistics.hpp"
+#include "harness/plan/suite.hpp"
 #include "harness/topology/topology.hpp"
 #include "kernels/operation.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -18,6 +20,7 @@ namespace rackproof::harness::plan {
 struct OperationBenchmark {
   const kernels::Operation* operation = nullptr;
   std::shared_ptr<const kernels::Problem> problem;
+  const kernels::Variant* variant = nullptr;  ///< null when it cannot run
 };
 
 /// Which ranks form one communicator.
@@ -26,21 +29,23 @@ enum class CommunicatorScope : std::uint8_t { node, rack, all };
 
 /// One collective on one message size; all ranks of a communicator take part.
 struct CollectiveBenchmark {
-  std::string collective;  ///< "all_reduce"
-  std::string type;        ///< "bf16"
-  std::string reduction;   ///< "sum"
-  bool in_place = false;
-  std::uint64_t bytes = 0;  ///< per rank
+  std::string collective;   ///< "all_reduce"
+  std::string type;         ///< "bfloat16"
+  std::string reduction;    ///< "sum"
+  std::string placement;    ///< "in_place"
+  std::uint64_t bytes = 0;  ///< message size as the collective defines it
   CommunicatorScope scope = CommunicatorScope::all;
 };
 
 struct PlannedBenchmark {
-  std::string name;    ///< unique: "gemm/bf16/m8192n8192k8192", "all_reduce/bf16/sum/in_place/8B"
+  std::string name;    ///< unique: "gemm/bf16/m8192n8192k8192", "all_reduce/all/bfloat16/sum/..."
   std::string reason;  ///< why it has this size
   std::string source;  ///< place in the suite file: "configs/suites/smoke.json#/operations/0"
   std::variant<OperationBenchmark, CollectiveBenchmark> what;
+  std::optional<std::string> cannot_run;  ///< why, where that is known before trying
 
   [[nodiscard]] bool is_collective() const { return what.index() == 1; }
+  [[nodiscard]] std::string operation() const;  ///< "gemm", "all_reduce"
 };
 
 struct Plan {
@@ -48,5 +53,13 @@ struct Plan {
   Statistics statistics;
   std::vector<PlannedBenchmark> benchmarks;  ///< in the order of the suite file
 };
+
+/// Deterministic: all ranks of a topology make the same plan. Problems that several entries lead to
+/// are planned once. Throws config::ConfigError for parameters that an operation refuses.
+[[nodiscard]] Plan make_plan(const Suite& suite, const topology::Topology& topology);
+
+/// Keeps the benchmarks whose name matches the regular expression (ECMAScript, anywhere in the
+/// name). Throws config::ConfigError for a malformed one.
+void keep_matching(Plan& plan, const std::string& regex);
 
 }  // namespace rackproof::harness::plan
