@@ -49,8 +49,10 @@ void append(std::string& text, const Json& value, std::size_t indent) {
       return;
     }
   }
-  const std::string inner = "\n" + std::string(indent + 2, ' ');
-  append_items(text, value, inner, "," + inner, "\n" + std::string(indent, ' '),
+  std::string outer("\n");
+  outer.append(indent, ' ');
+  const std::string inner = outer + "  ";
+  append_items(text, value, inner, "," + inner, outer,
                [&](const Json& x) { append(text, x, indent + 2); });
 }
 

@@ -1,11 +1,10 @@
 #include "harness/record/fields_run.hpp"
+#include "harness/record/json_decode.hpp"
 #include "harness/record/json_io.hpp"
 #include "harness/record/names.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-#include <cmath>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -18,31 +17,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// The text in which a JSON pointer escapes "~" and "/" (RFC 6901, section 3).
-std::string escaped(const std::string& key) {
-  std::string result;
-  for (const char c : key) {
-    result += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  }
-  return result;
-}
-
-struct Place {
-  std::string file;
-  std::string pointer;
-
-  [[nodiscard]] Place child(const std::string& key) const {
-    return {file, pointer + "/" + escaped(key)};
-  }
-  [[noreturn]] void fail(const std::string& problem) const {
-    throw ReadError(file, pointer, problem);
-  }
-};
-
 /// Visits the fields of one object and insists that there are no others; see fields.hpp.
 class Reader {
  public:
-  Reader(const Json& object, Place place) : object_(object), place_(std::move(place)) {
+  Reader(const Json& object, DocumentPlace place) : object_(object), place_(std::move(place)) {
     if (!object.is_object()) {
       place_.fail(std::string("expected an object, found ") + object.type_name());
     }
@@ -50,7 +28,7 @@ class Reader {
 
   template <typename T>
   void operator()(const std::string& key, T& value) {
-    decode(at(key), value, place_.child(key));
+    read(at(key), value, place_.child(key));
   }
 
   template <typename T>
@@ -137,108 +115,23 @@ class Reader {
     return text;
   }
 
-  static void expect(bool right, const char* expected, const Json& value, const Place& place) {
-    if (!right) {
-      place.fail(std::string("expected ") + expected + ", found " + value.type_name());
-    }
+  static void read(const Json& json, std::vector<std::string>& values, const DocumentPlace& place) {
+    decode(json, values, place);
   }
-
-  static void decode(const Json& json, std::string& value, const Place& place) {
-    expect(json.is_string(), "a text", json, place);
-    value = json.get<std::string>();
-    if (value.empty()) {
-      place.fail("empty text; what is missing is null with a reason");
-    }
-  }
-  static void decode(const Json& json, bool& value, const Place& place) {
-    expect(json.is_boolean(), "true or false", json, place);
-    value = json.get<bool>();
-  }
-  static void decode(const Json& json, double& value, const Place& place) {
-    expect(json.is_number(), "a number", json, place);
-    value = json.get<double>();
-    if (!std::isfinite(value)) {
-      place.fail("the number is too large");
-    }
-  }
-  static void decode(const Json& json, kernels::ComputeCapability& value, const Place& place) {
-    std::string text;
-    decode(json, text, place);
-    const char* const end = text.data() + text.size();
-    const auto [dot, major_error] = std::from_chars(text.data(), end, value.major);
-    if (major_error != std::errc{} || dot == end || *dot != '.') {
-      place.fail("expected a compute capability like \"10.3\"");
-    }
-    const auto [rest, minor_error] = std::from_chars(dot + 1, end, value.minor);
-    if (minor_error != std::errc{} || rest != end) {
-      place.fail("expected a compute capability like \"10.3\"");
-    }
-  }
-  static void decode(const Json& json, std::vector<std::string>& values, const Place& place) {
+  template <typename T>
+  static void read(const Json& json, std::vector<T>& values, const DocumentPlace& place) {
     expect(json.is_array(), "an array", json, place);
     for (std::size_t i = 0; i < json.size(); ++i) {
-      expect(json[i].is_string(), "a text", json[i], place.child(std::to_string(i)));
-      values.push_back(json[i].get<std::string>());
-    }
-  }
-  static void decode(const Json& json, std::map<std::string, std::string>& values,
-                     const Place& place) {
-    expect(json.is_object(), "an object", json, place);
-    for (const auto& [key, item] : json.items()) {
-      expect(item.is_string(), "a text", item, place.child(key));
-      values.emplace(key, item.get<std::string>());
-    }
-  }
-  static void decode(const Json& json, std::map<std::string, double, std::less<>>& values,
-                     const Place& place) {
-    expect(json.is_object(), "an object", json, place);
-    for (const auto& [key, item] : json.items()) {
-      decode(item, values[key], place.child(key));
-    }
-  }
-  static void decode(const Json& json, kernels::ParamMap& values, const Place& place) {
-    expect(json.is_object(), "an object", json, place);
-    for (const auto& [key, item] : json.items()) {
-      values.emplace(key, parameter(item, place.child(key)));
+      read(json[i], values.emplace_back(), place.child(std::to_string(i)));
     }
   }
 
   template <typename T>
-  static kernels::ParamValue decoded(const Json& json, const Place& place) {
-    T value{};
-    decode(json, value, place);
-    return value;
-  }
-  static kernels::ParamValue parameter(const Json& json, const Place& place) {
-    if (json.is_boolean()) {
-      return decoded<bool>(json, place);
-    }
-    if (json.is_number_integer()) {
-      return decoded<std::int64_t>(json, place);
-    }
-    if (json.is_number()) {
-      return decoded<double>(json, place);
-    }
-    if (json.is_array()) {
-      return !json.empty() && json.front().is_string()
-                 ? decoded<std::vector<std::string>>(json, place)
-                 : decoded<std::vector<std::int64_t>>(json, place);
-    }
-    return decoded<std::string>(json, place);
-  }
-
-  template <typename T>
-  static void decode(const Json& json, std::vector<T>& values, const Place& place) {
-    expect(json.is_array(), "an array", json, place);
-    for (std::size_t i = 0; i < json.size(); ++i) {
-      decode(json[i], values.emplace_back(), place.child(std::to_string(i)));
-    }
-  }
-
-  template <typename T>
-  static void decode(const Json& json, T& value, const Place& place) {
-    if constexpr (std::is_enum_v<T>) {
-      decode_word(json, value, place);
+  static void read(const Json& json, T& value, const DocumentPlace& place) {
+    if constexpr (requires { decode(json, value, place); }) {
+      decode(json, value, place);
+    } else if constexpr (std::is_enum_v<T>) {
+      read_word(json, value, place);
     } else if constexpr (std::is_integral_v<T>) {
       decode_integer(json, value, place);
     } else {
@@ -249,7 +142,7 @@ class Reader {
   }
 
   template <typename Enum>
-  static void decode_word(const Json& json, Enum& value, const Place& place) {
+  static void read_word(const Json& json, Enum& value, const DocumentPlace& place) {
     std::string word;
     decode(json, word, place);
     std::string known;
@@ -263,24 +156,13 @@ class Reader {
     place.fail("'" + word + "' is not one of: " + known);
   }
 
-  template <typename Integer>
-  static void decode_integer(const Json& json, Integer& value, const Place& place) {
-    expect(json.is_number_integer(), "an integer", json, place);
-    const bool fits = json.is_number_unsigned() ? std::in_range<Integer>(json.get<std::uint64_t>())
-                                                : std::in_range<Integer>(json.get<std::int64_t>());
-    if (!fits) {
-      place.fail("the integer is out of range");
-    }
-    value = json.get<Integer>();
-  }
-
   const Json& object_;
-  Place place_;
+  DocumentPlace place_;
   std::set<std::string> used_;
 };
 
 /// Rebuilds the rank-to-GPU table, which the document holds as the rank of each GPU.
-void place_ranks(Record& record, const Place& place) {
+void place_ranks(Record& record, const DocumentPlace& place) {
   topology::Topology& topology = record.topology;
   topology.backend = record.run.backend;
   topology.driver_version = record.software.driver.value_or("");
@@ -317,7 +199,7 @@ Record from_json(std::string_view text, const std::string& file) {
   } catch (const Json::parse_error& error) {
     throw ReadError(file, "", std::string("not JSON: ") + error.what());
   }
-  const Place root{file, ""};
+  const DocumentPlace root{file, ""};
   Record record;
   Reader reader(document, root);
   fields(reader, record);
