@@ -1,6 +1,6 @@
 #pragma once
 /// Reads what nvcc embeds: the fatbin container, its PTX text and the resource notes of its cubins.
-/// Layout: ../shared notes and nvcc's own fatbinary_section.h; every offset is checked.
+/// Layout: observed in what nvcc 13.0 writes for this project; every offset is checked.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@ class FatbinError : public std::runtime_error {
 /// What ptxas decided for one kernel; PTX itself does not say.
 struct KernelResources {
   std::uint32_t registers_per_thread = 0;
-  std::uint32_t static_shared_bytes = 0;
-  std::uint32_t local_bytes_per_thread = 0;
+  std::uint32_t static_shared_bytes = 0;     ///< without what the system reserves (1 KiB on sm_90+)
+  std::uint32_t local_bytes_per_thread = 0;  ///< stack frame, callees included
 };
 
 /// A compilation target: 103 with suffix 'a', 'f' or 0.
@@ -44,8 +44,11 @@ struct Contents {
   std::vector<CubinEntry> cubins;
 };
 
-/// Reads the container at `image` (magic 0xBA55ED50). Throws FatbinError with the offset.
+/// Reads the container at `image` (magic 0xBA55ED50), whose header says how long it is. Throws
+/// FatbinError with the offset. PTX may be plain, zstd or LZ4 (nvcc's four --compress-mode).
 [[nodiscard]] Contents read(const void* image);
+/// The same for bytes of a known size, which nothing in the container can make it leave.
+[[nodiscard]] Contents read(std::span<const std::byte> image);
 
 /// The PTX a device of this compute capability would run: the newest that it may (an 'a' target
 /// only on exactly its own architecture, an 'f' target within its family, a plain one upward).
