@@ -223,6 +223,14 @@ double ObjectReader::number(std::string_view key, double minimum, double maximum
   return number;
 }
 
+bool ObjectReader::flag(std::string_view key) {
+  const Json& value = require(key);
+  if (!value.is_boolean()) {
+    fail(key, "must be true or false, found " + kind_of(value));
+  }
+  return value.get<bool>();
+}
+
 ObjectReader ObjectReader::object(std::string_view key) {
   const Json& value = require(key);
   if (!value.is_object()) {

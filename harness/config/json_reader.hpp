@@ -39,6 +39,7 @@ class ObjectReader {
   [[nodiscard]] std::int64_t integer(std::string_view key, std::int64_t minimum,
                                      std::int64_t maximum);
   [[nodiscard]] double number(std::string_view key, double minimum, double maximum);
+  [[nodiscard]] bool flag(std::string_view key);
   [[nodiscard]] ObjectReader object(std::string_view key);
   [[nodiscard]] std::vector<ObjectReader> objects(std::string_view key);  ///< empty if absent
   /// All members of this object, each a number of at least `minimum` or null.

@@ -12,6 +12,8 @@ struct Statistics {
   double min_time_s = 0.5;   ///< sum of the samples' device time
   double max_time_s = 20;    ///< wall-clock time of one benchmark's sampling
   double max_noise = 0.005;  ///< half-width of the 95 % interval of the median over the median
+  /// Rotate through more data than the L2 holds, so that each execution reads from memory.
+  bool cold_l2 = true;
 };
 
 }  // namespace rackproof::harness::plan

@@ -35,6 +35,9 @@ Statistics read_statistics(ObjectReader reader) {
   real("min_time_s", statistics.min_time_s, kLongest_s);
   real("max_time_s", statistics.max_time_s, kLongest_s);
   real("max_noise", statistics.max_noise, 1);
+  if (reader.has("cold_l2")) {
+    statistics.cold_l2 = reader.flag("cold_l2");
+  }
   reader.finish();
   if (statistics.max_samples < statistics.min_samples) {
     reader.fail("max_samples", "must not be below min_samples (" +

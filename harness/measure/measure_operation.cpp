@@ -1,0 +1,102 @@
+#include "harness/measure/measure_operation.hpp"
+
+#include "harness/measure/codec.hpp"
+#include "harness/measure/lockstep.hpp"
+#include "harness/measure/sampling.hpp"
+
+namespace rackproof::harness::measure {
+namespace {
+
+Execution execution_of(Context& context, kernels::Workload& workload, const std::string& name) {
+  Execution execution;
+  execution.name = name;
+  execution.launch = [&workload](cudaStream_t stream) { workload.launch(stream); };
+  execution.wait = [&context, name](cudaEvent_t event, const collectives::Deadline& deadline) {
+    wait_for_event(*context.bootstrap, event, deadline, name);
+  };
+  return execution;
+}
+
+/// The library on the same problem; missing with the reason where there is none.
+/// Collective: ranks skip it together.
+record::Reported<BaselineMeasurement> measure_baseline(Context& context, const std::string& name,
+                                                       const plan::OperationBenchmark& benchmark,
+                                                       const kernels::PrepareOptions& options) {
+  using Missing = record::Reported<BaselineMeasurement>;
+  std::unique_ptr<kernels::Workload> workload;
+  std::optional<std::string> failure =
+      attempt(*context.bootstrap, context.deadline("baseline"), [&] {
+        auto answer = benchmark.operation->baseline(*benchmark.problem, options);
+        if (const auto* none = std::get_if<kernels::NotSupported>(&answer)) {
+          throw runtime::NotAvailable(none->reason);
+        }
+        workload = std::move(std::get<0>(answer));
+      });
+  if (failure) {
+    return Missing::missing(*failure);
+  }
+  SamplingOutcome outcome =
+      take_samples(context, execution_of(context, *workload, name + " (baseline)"));
+  if (outcome.failure) {
+    return Missing::missing(*outcome.failure);
+  }
+  return BaselineMeasurement{benchmark.operation->baseline_name(),
+                             std::move(outcome.sampled.samples_s)};
+}
+
+}  // namespace
+
+std::uint64_t rotate_beyond_bytes(const Context& context) {
+  if (!context.statistics.cold_l2) {
+    return 0;
+  }
+  constexpr std::uint64_t kTimesL2 = 2;
+  return kTimesL2 * context.topology->gpu(context.rank()).l2_bytes;
+}
+
+Measurement measure_operation(Context& context, const std::string& name,
+                              const plan::OperationBenchmark& benchmark) {
+  collectives::Bootstrap& bootstrap = *context.bootstrap;
+  // Each rank its own data: more of it is verified, and no GPU is helped by another's cache.
+  const kernels::PrepareOptions options{context.seed + static_cast<std::uint64_t>(context.rank()),
+                                        rotate_beyond_bytes(context)};
+  RankMeasurement own;
+  std::unique_ptr<kernels::Workload> workload;
+  std::optional<std::string> failure = attempt(bootstrap, context.deadline("preparation"), [&] {
+    workload = benchmark.operation->prepare(*benchmark.variant, *benchmark.problem, options);
+    own.buffer_sets = workload->buffer_sets();
+    own.resources = workload->resources();
+  });
+  if (failure) {
+    return {{}, *failure};
+  }
+  SamplingOutcome outcome = take_samples(context, execution_of(context, *workload, name));
+  if (outcome.failure) {
+    return {{}, *outcome.failure};
+  }
+  own.samples_s = std::move(outcome.sampled.samples_s);
+  own.throttled_samples = std::move(outcome.sampled.throttled_samples);
+  own.telemetry = std::move(outcome.sampled.telemetry);
+  own.warnings = std::move(outcome.sampled.warnings);
+
+  failure = attempt(bootstrap, context.deadline("verification"), [&] {
+    if (context.plant && context.plant->applies(name, context.rank())) {
+      const kernels::OutputView output = workload->output();
+      plant_wrong_element(output.data, output.elements, output.element_bytes, context.stream.get());
+    }
+    own.verification = workload->verify(context.stream.get());
+  });
+  if (failure) {
+    return {{}, *failure};
+  }
+  workload.reset();  // the library needs the memory
+  own.baseline = measure_baseline(context, name, benchmark, options);
+
+  Measurement measurement;
+  for (const auto& bytes : bootstrap.all_gather(encode(own), context.deadline("gathering"))) {
+    measurement.ranks.push_back(decode(bytes));
+  }
+  return measurement;
+}
+
+}  // namespace rackproof::harness::measure

@@ -1,0 +1,301 @@
+#include "harness/measure/to_record.hpp"
+
+#include "collectives/bandwidth_model.hpp"
+#include "harness/measure/communicators.hpp"
+#include "harness/plan/message_sizes.hpp"
+#include "harness/record/rollup.hpp"
+#include "harness/record/roofline.hpp"
+#include "harness/record/statistics.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace rackproof::harness::measure {
+namespace {
+
+using record::Benchmark;
+using record::Reported;
+using record::Throughput;
+
+constexpr const char* kZeroTime = "the measured time is zero: below the resolution of the clock";
+
+record::Benchmark skeleton(const plan::PlannedBenchmark& planned) {
+  Benchmark benchmark;
+  benchmark.name = planned.name;
+  benchmark.operation = planned.operation();
+  benchmark.size_reason = planned.reason;
+  if (const auto* operation = std::get_if<plan::OperationBenchmark>(&planned.what)) {
+    benchmark.params = operation->problem->params();
+    benchmark.work = operation->problem->work();
+    benchmark.input_distribution = kernels::kInputDistribution;
+    benchmark.variant =
+        operation->variant != nullptr
+            ? Reported(std::string(operation->variant->name))
+            : Reported<std::string>::missing(planned.cannot_run.value_or("none was chosen"));
+    return benchmark;
+  }
+  const auto& collective = std::get<plan::CollectiveBenchmark>(planned.what);
+  benchmark.params = {{"type", collective.type},
+                      {"reduction", collective.reduction},
+                      {"placement", collective.placement},
+                      {"bytes", static_cast<std::int64_t>(collective.bytes)},
+                      {"scope", std::string(to_string(collective.scope))}};
+  benchmark.work.bytes = static_cast<double>(collective.bytes);
+  benchmark.input_distribution = "seeded integers whose result is exact in any order";
+  benchmark.variant = Reported<std::string>::missing("NCCL chooses its algorithm itself");
+  return benchmark;
+}
+
+void describe_cache(const Measurement& measurement, const RecordContext& context,
+                    std::uint64_t set_bytes, Benchmark& benchmark) {
+  const int sets = measurement.ranks.front().buffer_sets;
+  std::uint64_t l2_bytes = 0;
+  for (int rank = 0; rank < context.topology->gpus(); ++rank) {
+    l2_bytes = std::max(l2_bytes, context.topology->gpu(rank).l2_bytes);
+  }
+  benchmark.cache = context.cold_l2 ? record::CacheState::cold : record::CacheState::warm;
+  benchmark.cache_method =
+      fmt::format("{} buffer set{} of {} in turn, L2 {}", sets, sets == 1 ? "" : "s",
+                  plan::format_bytes(set_bytes), plan::format_bytes(l2_bytes));
+}
+
+/// Sets the status from the ranks' verifications: the first wrong element names its GPU.
+void judge(const Measurement& measurement, const RecordContext& context, Benchmark& benchmark) {
+  for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
+    const auto& verification = measurement.ranks[rank].verification;
+    if (!verification || verification->passed) {
+      continue;
+    }
+    const record::GpuRef gpu = record::gpu_ref(*context.topology, static_cast<int>(rank));
+    benchmark.status = record::Status::wrong;
+    benchmark.status_reason = fmt::format("{} of {} elements wrong on node {} GPU {} (rank {})",
+                                          verification->wrong_elements,
+                                          verification->checked_elements, gpu.node, gpu.gpu, rank);
+    if (verification->first_wrong) {
+      const kernels::WrongElement& wrong = *verification->first_wrong;
+      benchmark.status_reason +=
+          fmt::format("; first: element {} ({}) is {:.9g}, expected {:.9g}", wrong.index,
+                      wrong.coordinate, wrong.actual, wrong.expected);
+    }
+    return;
+  }
+}
+
+/// Work per second in the unit of the problem.
+Reported<Throughput> throughput_of(const plan::OperationBenchmark& operation,
+                                   const Reported<record::TimeStatistics>& time_s,
+                                   record::Basis basis) {
+  if (!time_s) {
+    return Reported<Throughput>::missing(time_s.reason());
+  }
+  if (time_s->median <= 0) {
+    return Reported<Throughput>::missing(kZeroTime);
+  }
+  const kernels::Work work = operation.problem->work();
+  const bool is_compute = operation.problem->unit() == kernels::ThroughputUnit::tflops;
+  const double per_s = (is_compute ? work.flops : work.bytes) / time_s->median;
+  return Throughput{per_s / (is_compute ? 1e12 : 1e9),
+                    is_compute ? record::kTflops : record::kGbPerS, basis};
+}
+
+record::GpuResult gpu_result(const RankMeasurement& rank, record::GpuRef gpu) {
+  record::GpuResult result;
+  result.gpu = std::move(gpu);
+  result.samples_s = rank.samples_s;
+  result.throttled_samples = rank.throttled_samples;
+  result.time_s = record::time_statistics(rank.samples_s);
+  result.verification = rank.verification;
+  result.resources = rank.resources;
+  result.telemetry = rank.telemetry;
+  return result;
+}
+
+Reported<record::Baseline> baseline_of(const plan::OperationBenchmark& operation,
+                                       const Measurement& measurement, record::Basis basis) {
+  std::vector<double> own;
+  std::vector<double> library;
+  for (const RankMeasurement& rank : measurement.ranks) {
+    if (!rank.baseline) {
+      return Reported<record::Baseline>::missing(rank.baseline.reason());
+    }
+    const auto theirs =
+        throughput_of(operation, record::time_statistics(rank.baseline->samples_s), basis);
+    const auto ours = throughput_of(operation, record::time_statistics(rank.samples_s), basis);
+    if (!theirs || !ours) {
+      return Reported<record::Baseline>::missing(theirs ? ours.reason() : theirs.reason());
+    }
+    library.push_back(theirs->value);
+    own.push_back(ours->value);
+  }
+  const record::Range range = record::range(library);
+  record::Baseline baseline;
+  baseline.library = measurement.ranks.front().baseline->library;
+  baseline.throughput.min = range.min;
+  baseline.throughput.median = range.median;
+  baseline.throughput.max = range.max;
+  for (const double value : library) {
+    baseline.throughput.sum += value;
+  }
+  baseline.throughput.unit = operation.problem->unit() == kernels::ThroughputUnit::tflops
+                                 ? record::kTflops
+                                 : record::kGbPerS;
+  baseline.throughput.basis = basis;
+  baseline.throughput.members = library.size();
+  baseline.ratio = record::median(own) / range.median;
+  return baseline;
+}
+
+void fill_operation(const plan::OperationBenchmark& operation, const Measurement& measurement,
+                    const RecordContext& context, Benchmark& benchmark) {
+  const int sets = std::max(1, measurement.ranks.front().buffer_sets);
+  describe_cache(measurement, context,
+                 operation.problem->footprint_bytes() / static_cast<std::uint64_t>(sets),
+                 benchmark);
+  for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
+    benchmark.gpus.push_back(gpu_result(
+        measurement.ranks[rank], record::gpu_ref(*context.topology, static_cast<int>(rank))));
+    benchmark.gpus.back().throughput =
+        throughput_of(operation, benchmark.gpus.back().time_s, context.basis);
+  }
+  benchmark.roofline =
+      record::kernel_roofline(benchmark.work, to_string(operation.problem->unit()),
+                              operation.problem->peak(), *context.rack_model, context.basis);
+  benchmark.baseline = baseline_of(operation, measurement, context.basis);
+}
+
+/// Per sample the slowest rank of the communicator: then all have the result.
+std::vector<double> slowest_of(const Measurement& measurement, const std::vector<int>& members) {
+  std::vector<double> slowest;
+  for (const int member : members) {
+    const auto& samples = measurement.ranks.at(static_cast<std::size_t>(member)).samples_s;
+    slowest.resize(std::max(slowest.size(), samples.size()));
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      slowest[i] = std::max(slowest[i], samples[i]);
+    }
+  }
+  return slowest;
+}
+
+Reported<Throughput> gb_per_s(const std::optional<double>& value, record::Basis basis,
+                              const char* reason) {
+  return value ? Reported(Throughput{*value, record::kGbPerS, basis})
+               : Reported<Throughput>::missing(reason);
+}
+
+void fill_bandwidths(const plan::CollectiveBenchmark& collective, record::Basis basis,
+                     record::CommunicatorResult& result) {
+  const std::string reason = !result.time_s               ? result.time_s.reason()
+                             : result.time_s->median <= 0 ? std::string(kZeroTime)
+                                                          : std::string();
+  if (!reason.empty()) {
+    result.algbw = result.busbw = result.wire = Reported<Throughput>::missing(reason);
+    return;
+  }
+  const collectives::Collective& definition = *collectives::find_collective(collective.collective);
+  const collectives::Bandwidth bandwidth = collectives::bandwidth(
+      definition, collective.bytes, result.time_s->median, static_cast<int>(result.ranks.size()));
+  result.algbw = Throughput{bandwidth.algbw_gb_per_s, record::kGbPerS, basis};
+  result.busbw = gb_per_s(bandwidth.busbw_gb_per_s, basis, "one rank: nothing travels");
+  result.wire = gb_per_s(bandwidth.wire_gb_per_s, basis,
+                         "the collective has no model of in-switch reduction");
+}
+
+record::CommunicatorResult communicator_result(const plan::CollectiveBenchmark& collective,
+                                               const std::vector<int>& members,
+                                               const Measurement& measurement,
+                                               const RecordContext& context) {
+  record::CommunicatorResult result;
+  result.scope = to_string(collective.scope);
+  result.placement = collective.placement;
+  result.bytes = collective.bytes;
+  result.samples_s = slowest_of(measurement, members);
+  result.time_s = record::time_statistics(result.samples_s);
+  result.wire_model = "in-switch reduction and multicast: algbw * (n + 1) / n";
+  bool all_right = true;
+  std::uint64_t wrong_elements = 0;
+  for (const int member : members) {
+    const RankMeasurement& rank = measurement.ranks.at(static_cast<std::size_t>(member));
+    if (!rank.samples_s.empty()) {
+      result.ranks.push_back(
+          {record::gpu_ref(*context.topology, member), record::median(rank.samples_s)});
+    }
+    if (!rank.verification) {
+      result.verified = Reported<bool>::missing(rank.verification.reason());
+      result.wrong_elements = Reported<std::uint64_t>::missing(rank.verification.reason());
+      continue;
+    }
+    all_right = all_right && rank.verification->passed;
+    wrong_elements += rank.verification->wrong_elements;
+    result.verified = all_right;
+    result.wrong_elements = wrong_elements;
+  }
+  fill_bandwidths(collective, context.basis, result);
+  return result;
+}
+
+bool is_within_one_rack(const topology::Topology& topology, plan::CommunicatorScope scope) {
+  return scope != plan::CommunicatorScope::all || topology.racks.size() == 1;
+}
+
+void fill_collective(const plan::CollectiveBenchmark& collective, const Measurement& measurement,
+                     const RecordContext& context, Benchmark& benchmark) {
+  describe_cache(measurement, context, collective.bytes, benchmark);
+  for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
+    benchmark.gpus.push_back(gpu_result(
+        measurement.ranks[rank], record::gpu_ref(*context.topology, static_cast<int>(rank))));
+  }
+  for (const std::vector<int>& members : members_of(*context.topology, collective.scope)) {
+    benchmark.communicators.push_back(
+        communicator_result(collective, members, measurement, context));
+  }
+  benchmark.roofline = record::collective_roofline(
+      is_within_one_rack(*context.topology, collective.scope), *context.rack_model, context.basis);
+  benchmark.baseline =
+      Reported<record::Baseline>::missing(measurement.ranks.front().baseline.reason());
+}
+
+/// A benchmark without results: everything that would hold a figure says why it does not.
+void finish_without_results(const RecordContext& context, Benchmark& benchmark) {
+  benchmark.cache = record::CacheState::not_applicable;
+  benchmark.cache_method = benchmark.status_reason;
+  benchmark.roofline = Reported<record::Roofline>::missing(benchmark.status_reason);
+  benchmark.baseline = Reported<record::Baseline>::missing(benchmark.status_reason);
+  record::roll_up(benchmark, *context.topology);
+}
+
+}  // namespace
+
+Benchmark not_run(const plan::PlannedBenchmark& planned, const std::string& reason,
+                  const RecordContext& context) {
+  Benchmark benchmark = skeleton(planned);
+  benchmark.status = record::Status::not_run;
+  benchmark.status_reason = reason;
+  finish_without_results(context, benchmark);
+  return benchmark;
+}
+
+Benchmark to_record(const plan::PlannedBenchmark& planned, const Measurement& measurement,
+                    const RecordContext& context) {
+  Benchmark benchmark = skeleton(planned);
+  if (!measurement.failure.empty() || measurement.ranks.empty()) {
+    benchmark.status = record::Status::failed;
+    benchmark.status_reason =
+        measurement.failure.empty() ? "no rank reported anything" : measurement.failure;
+    finish_without_results(context, benchmark);
+    return benchmark;
+  }
+  if (const auto* operation = std::get_if<plan::OperationBenchmark>(&planned.what)) {
+    fill_operation(*operation, measurement, context, benchmark);
+  } else {
+    fill_collective(std::get<plan::CollectiveBenchmark>(planned.what), measurement, context,
+                    benchmark);
+  }
+  judge(measurement, context, benchmark);
+  record::take_busbw_from_communicators(benchmark);
+  record::fill_attainment(benchmark);
+  record::roll_up(benchmark, *context.topology);
+  return benchmark;
+}
+
+}  // namespace rackproof::harness::measure
