@@ -67,7 +67,7 @@ void print_nodes(std::ostream& out, const record::Record& record, const Summary&
     for (const record::NodeResult* node : listed_nodes(benchmark)) {
       const record::Aggregate& rate = *node->throughput;
       table.add_row(
-          {name, node->node, figure(rate.sum), figure(rate.min), figure(rate.median),
+          {name, node_name(record, *node), figure(rate.sum), figure(rate.min), figure(rate.median),
            figure(rate.max), rate.unit,
            rate.min < rate.max ? fmt::format("GPU {}", node->slowest->gpu) : "all equal"});
       name.clear();
