@@ -2,52 +2,15 @@
 
 #include "kernels/attention/arguments.hpp"
 #include "kernels/attention/sm80_config.hpp"
+#include "kernels/attention/sm80_memory.cuh"
 #include "kernels/attention/sm80_tile.cuh"
+#include "kernels/ptx/address.cuh"
 #include "runtime/error.hpp"
 
 #include <cuda_runtime.h>
 
 namespace rackproof::kernels::attention {
 namespace {
-
-/// The ring of K and V tiles of one CTA: item 2t is K, item 2t+1 is V of the t-th tile visited.
-/// Tiles are visited from the last to the first, so that the masked ones come first.
-template <Sm80Config kConfig>
-struct KeyValueRing {
-  std::uint32_t stages;  ///< shared address
-  const char* k;
-  const char* v;
-  std::int64_t row_stride_bytes;
-  int kv_len;
-  int tiles;
-  int next_item = 0;
-  std::uint32_t next_stage = 0;  ///< byte offset of the stage that next_item goes to
-
-  /// Starts one copy and closes its group; past the end the group is empty, so that the count of
-  /// groups in flight stays the same.
-  __device__ __forceinline__ void prefetch() {
-    if (next_item < 2 * tiles) {
-      copy_rows_async<kConfig, kConfig.key_tile>(
-          stages + next_stage, next_item % 2 == 0 ? k : v, row_stride_bytes,
-          (tiles - 1 - next_item / 2) * kConfig.key_tile, kv_len);
-      ++next_item;
-      advance(next_stage);
-    }
-    ptx::cp_async_commit();
-  }
-
-  __device__ __forceinline__ static void advance(std::uint32_t& stage) {
-    constexpr std::uint32_t kStageBytes = Sm80Shape<kConfig>::kStageBytes;
-    stage = stage == kStageBytes * (kConfig.stages - 1) ? 0 : stage + kStageBytes;
-  }
-
-  /// Waits for the oldest item, then refills the stage that everybody has finished reading.
-  __device__ __forceinline__ void acquire_and_refill() {
-    ptx::cp_async_wait<kConfig.stages - 2>();
-    __syncthreads();
-    prefetch();
-  }
-};
 
 /// The entry takes the head dimension: nvcc 13.0 writes host stubs of a structural template
 /// argument without its namespace, which does not compile.
@@ -83,14 +46,15 @@ __global__ void __launch_bounds__(sm80_config(kHeadDim).threads(),
       .stages = query_tile + Shape::kQueryBytes,
       .k = static_cast<const char*>(arguments.k) + kv_offset,
       .v = static_cast<const char*>(arguments.v) + kv_offset,
-      .row_stride_bytes = arguments.kv_strides.row * kElementBytes,
+      .row_stride_bytes = static_cast<std::int32_t>(arguments.kv_strides.row) * kElementBytes,
       .kv_len = arguments.kv_len,
       .tiles = tiles,
   };
   if (tiles > 0) {
     copy_rows_async<kConfig, kConfig.query_tile>(
         query_tile, static_cast<const char*>(arguments.q) + q_offset,
-        arguments.q_strides.row * kElementBytes, first_row, arguments.q_len);
+        static_cast<std::int32_t>(arguments.q_strides.row) * kElementBytes, first_row,
+        arguments.q_len);
   }
 #pragma unroll
   for (int stage = 0; stage < kConfig.stages - 1; ++stage) {

@@ -1,17 +1,14 @@
 #pragma once
-/// The steps of the portable attention kernel, one function each. A warp owns rows_per_warp query
-/// rows as kRowTiles tiles of 16; fragment layouts are those of mma.m16n8k16 (kernels/ptx/mma.cuh):
-/// lane l holds rows l/4 and l/4 + 8 and columns 2*(l%4), 2*(l%4) + 1 of every 16 x 8 result tile.
+/// The arithmetic of the portable attention kernel, one function a step. A warp owns rows_per_warp
+/// query rows as kRowTiles tiles of 16; fragment layouts are those of mma.m16n8k16
+/// (kernels/ptx/mma.cuh): lane l holds rows l/4 and l/4 + 8 and columns 2*(l%4), 2*(l%4) + 1 of
+/// every 16 x 8 result tile.
 
 #include "kernels/attention/arguments.hpp"
 #include "kernels/attention/sm80_config.hpp"
 #include "kernels/common/convert.cuh"
 #include "kernels/common/swizzle.cuh"
-#include "kernels/common/vector16.cuh"
-#include "kernels/ptx/address.cuh"
-#include "kernels/ptx/async_copy.cuh"
 #include "kernels/ptx/ldmatrix.cuh"
-#include "kernels/ptx/memory.cuh"
 #include "kernels/ptx/mma.cuh"
 #include "kernels/ptx/special.cuh"
 
@@ -30,7 +27,7 @@ struct Sm80Shape {
   static constexpr int kScoreTiles = kConfig.key_tile / 8;
   static constexpr int kOutputTiles = kConfig.head_dim / 8;
   static constexpr int kRowBytes = kConfig.row_bytes();
-  static constexpr int kChunksPerRow = kRowBytes / kVectorBytes;
+  static constexpr int kChunksPerRow = kRowBytes / 16;  ///< of 16 bytes
   static constexpr int kRowsPerPass = kConfig.threads() / kChunksPerRow;
   static constexpr std::uint32_t kQueryBytes = kConfig.query_bytes();
   static constexpr std::uint32_t kStageBytes = kConfig.stage_bytes();
@@ -51,27 +48,6 @@ struct WarpState {
     }
   }
 };
-
-/// Starts copying `Rows` rows from `first_row` on into a swizzled tile; rows at `row_count` and
-/// beyond become zero, so that a masked key contributes 0 * 0 and never 0 * NaN.
-template <Sm80Config kConfig, int Rows>
-__device__ __forceinline__ void copy_rows_async(std::uint32_t tile, const char* rows,
-                                                std::int64_t row_stride_bytes, int first_row,
-                                                int row_count) {
-  using Shape = Sm80Shape<kConfig>;
-  const int chunk = static_cast<int>(threadIdx.x) % Shape::kChunksPerRow;
-  const int row_in_pass = static_cast<int>(threadIdx.x) / Shape::kChunksPerRow;
-  const std::uint32_t destination = tile + swizzled_offset<Shape::kRowBytes>(row_in_pass, chunk);
-#pragma unroll
-  for (int pass = 0; pass < Rows / Shape::kRowsPerPass; ++pass) {
-    const int row = first_row + pass * Shape::kRowsPerPass + row_in_pass;
-    const bool inside = row < row_count;
-    const char* source = rows + (inside ? row : 0) * row_stride_bytes + chunk * kVectorBytes;
-    ptx::cp_async_16_zfill(
-        destination + static_cast<std::uint32_t>(pass * Shape::kRowsPerPass * Shape::kRowBytes),
-        source, inside ? kVectorBytes : 0);
-  }
-}
 
 /// Lane addresses for ldmatrix. Tile rows start at multiples of 8, so the swizzle of a lane's row
 /// is constant; tiles start at whole rows, so that the step to the next 16 columns, an XOR of the
@@ -257,52 +233,6 @@ __device__ __forceinline__ void multiply_probabilities_values(
         ptx::mma_m16n8k16<T>(state.output[m][d], probabilities[m][n / 2], b[0], b[1]);
         ptx::mma_m16n8k16<T>(state.output[m][d + 1], probabilities[m][n / 2], b[2], b[3]);
       }
-    }
-  }
-}
-
-/// Divides by the sums, writes lse, and sends O through the warp's own rows of shared memory so
-/// that global stores are whole 16-byte chunks of consecutive addresses.
-/// `rows`: shared address of those rows; `first_row`: their first row in the output.
-template <Sm80Config kConfig, typename T>
-__device__ __forceinline__ void store_output(WarpState<kConfig>& state,
-                                             const AttentionArguments& arguments, char* output,
-                                             float* lse, std::uint32_t rows, int first_row,
-                                             int lane) {
-  using Shape = Sm80Shape<kConfig>;
-  constexpr float kLn2 = 0.693147180559945309F;
-#pragma unroll
-  for (int m = 0; m < Shape::kRowTiles; ++m) {
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      float sum = state.sum[m][half];
-      sum += __shfl_xor_sync(kFullWarp, sum, 1);
-      sum += __shfl_xor_sync(kFullWarp, sum, 2);
-      const float inverse = sum == 0.0F ? 0.0F : 1.0F / sum;
-      const int row = m * 16 + half * 8 + lane / 4;
-      if (lane % 4 == 0 && first_row + row < arguments.q_len) {
-        lse[first_row + row] =
-            sum == 0.0F ? kMinusInfinity : (state.maximum[m][half] + ptx::lg2(sum)) * kLn2;
-      }
-#pragma unroll
-      for (int d = 0; d < Shape::kOutputTiles; ++d) {
-        ptx::st_shared_4(rows + swizzled_offset<Shape::kRowBytes>(row, d) +
-                             static_cast<std::uint32_t>(lane % 4 * 4),
-                         pack2<T>(state.output[m][d][half * 2] * inverse,
-                                  state.output[m][d][half * 2 + 1] * inverse));
-      }
-    }
-  }
-  __syncwarp();
-  constexpr int kRowsPerPass = kWarpThreads / Shape::kChunksPerRow;
-  const int chunk = lane % Shape::kChunksPerRow;
-#pragma unroll
-  for (int pass = 0; pass < Shape::kWarpRows / kRowsPerPass; ++pass) {
-    const int row = pass * kRowsPerPass + lane / Shape::kChunksPerRow;
-    if (first_row + row < arguments.q_len) {
-      ptx::st_global_16(output + (first_row + row) * arguments.q_strides.row * kElementBytes +
-                            chunk * kVectorBytes,
-                        ptx::ld_shared_16(rows + swizzled_offset<Shape::kRowBytes>(row, chunk)));
     }
   }
 }
