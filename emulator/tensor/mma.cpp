@@ -28,32 +28,51 @@ void multiply_accumulate(Generation generation, Format format_a, Format format_b
     return dot_product(model, facts_a, facts_b, accumulator, {a + i * depth, depth},
                        {b + j * depth, depth}, addend);
   };
-  std::size_t first = 0;
-  for (; first + kLanes <= columns; first += kLanes) {
-    DecodedColumns decoded_b;
-    decode_columns(facts_b, shape.k, b + first * depth, decoded_b);
-    DecodedRow decoded_a;
-    for (std::size_t i = 0; i < rows; ++i) {
-      decode_row(facts_a, shape.k, a + i * depth, decoded_a);
-      std::array<std::uint32_t, kLanes> addends{};
-      const std::uint32_t* c_row = c + i * columns + first;
-      std::uint32_t* d_row = d + i * columns + first;
-      std::copy_n(c_row, kLanes, addends.begin());  // d may be c
-      std::uint32_t redo = (1U << kLanes) - 1;
-      if (!decoded_a.special) {
-        redo = multiply_row(model, facts_a.fraction_bits + facts_b.fraction_bits, shape.k,
-                            accumulator, decoded_a, decoded_b, addends.data(), d_row);
+  const std::size_t whole_columns = columns - columns % kLanes;
+  for (std::size_t first_row = 0; first_row < rows; first_row += kMaximumRows) {
+    const std::size_t count = std::min<std::size_t>(kMaximumRows, rows - first_row);
+    DecodedCodes decoded_a;
+    decode(facts_a, count * depth, a + first_row * depth, decoded_a);
+    for (std::size_t column = 0; column < whole_columns; column += kLanes) {
+      std::array<std::uint32_t, kLanes * kMaximumK> by_step;
+      for (std::size_t n = 0; n < kLanes; ++n) {
+        for (std::size_t k = 0; k < depth; ++k) {
+          by_step[k * kLanes + n] = b[(column + n) * depth + k];
+        }
       }
-      for (std::size_t n = 0; redo != 0; ++n, redo >>= 1) {
-        if ((redo & 1U) != 0) {
-          d_row[n] = element(i, first + n, addends[n]);
+      DecodedCodes decoded_b;
+      decode(facts_b, kLanes * depth, by_step.data(), decoded_b);
+      const std::size_t corner = first_row * columns + column;
+      RedoMasks redo;
+      redo.fill((1U << kLanes) - 1);
+      std::array<std::uint32_t, kMaximumRows * kLanes> addends;  // d may be c
+      for (std::size_t i = 0; i < count; ++i) {
+        std::copy_n(c + corner + i * columns, kLanes, addends.data() + i * kLanes);
+      }
+      if (!decoded_a.special && !decoded_b.special) {
+        multiply_tile({.model = model,
+                       .accumulator = accumulator,
+                       .product_fraction_bits = facts_a.fraction_bits + facts_b.fraction_bits,
+                       .rows = count,
+                       .k = depth,
+                       .stride = columns,
+                       .a = &decoded_a,
+                       .b = &decoded_b},
+                      c + corner, d + corner, redo);
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t n = 0; n < kLanes; ++n) {
+          if ((redo[i] >> n & 1U) != 0) {
+            d[corner + i * columns + n] =
+                element(first_row + i, column + n, addends[i * kLanes + n]);
+          }
         }
       }
     }
   }
-  for (; first < columns; ++first) {
+  for (std::size_t column = whole_columns; column < columns; ++column) {
     for (std::size_t i = 0; i < rows; ++i) {
-      d[i * columns + first] = element(i, first, c[i * columns + first]);
+      d[i * columns + column] = element(i, column, c[i * columns + column]);
     }
   }
 }

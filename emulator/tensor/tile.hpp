@@ -1,5 +1,5 @@
 #pragma once
-/// The fast path: one row of D against eight columns at a time.
+/// The fast path: rows of D against eight columns at a time.
 
 #include "emulator/tensor/dot_product.hpp"
 
@@ -9,30 +9,33 @@
 namespace rackproof::emulator::tensor {
 
 inline constexpr int kLanes = 8;
+inline constexpr int kMaximumRows = 16;
 inline constexpr int kMaximumK = 32;
 
 /// Codes split into exponents and signed significands, element by element.
-struct DecodedRow {
-  alignas(64) std::array<std::int32_t, kMaximumK> exponent;
-  alignas(64) std::array<std::int32_t, kMaximumK> significand;
-  bool special = false;  ///< Inf or NaN among them: nothing here is valid
+struct DecodedCodes {
+  alignas(64) std::array<std::int32_t, kMaximumRows * kMaximumK> exponent;
+  alignas(64) std::array<std::int32_t, kMaximumRows * kMaximumK> significand;
+  bool special = false;  ///< Inf or NaN among them
 };
-struct DecodedColumns {
-  alignas(64) std::array<std::array<std::int32_t, kLanes>, kMaximumK> exponent;
-  alignas(64) std::array<std::array<std::int32_t, kLanes>, kMaximumK> significand;
-  std::uint32_t special = 0;  ///< bit n: column n has Inf or NaN
+/// `count` <= kMaximumRows * kMaximumK.
+void decode(const FormatFacts& format, std::size_t count, const std::uint32_t* codes,
+            DecodedCodes& decoded);
+
+/// Operands of one tile: at most kMaximumRows rows, exactly kLanes columns.
+struct Tile {
+  DotModel model;
+  Accumulator accumulator = Accumulator::f32;
+  int product_fraction_bits = 0;
+  std::size_t rows = 0;
+  std::size_t k = 0;
+  std::size_t stride = 0;           ///< elements between rows of c and d
+  const DecodedCodes* a = nullptr;  ///< rows x k
+  const DecodedCodes* b = nullptr;  ///< k x kLanes: one step of k is contiguous
 };
-
-void decode_row(const FormatFacts& format, int k, const std::uint32_t* codes, DecodedRow& row);
-/// `codes`: kLanes rows of k codes.
-void decode_columns(const FormatFacts& format, int k, const std::uint32_t* codes,
-                    DecodedColumns& columns);
-
-/// Computes kLanes elements; bit n of the answer says that element n needs dot_product() instead
-/// (special values, subnormal or overflowing results) and was left alone.
-[[nodiscard]] std::uint32_t multiply_row(const DotModel& model, int product_fraction_bits, int k,
-                                         Accumulator accumulator, const DecodedRow& row,
-                                         const DecodedColumns& columns, const std::uint32_t* c,
-                                         std::uint32_t* d);
+/// One answer a row; bit n says that element n needs dot_product() instead (Inf or NaN in c, a
+/// subnormal or overflowing sum) and was left alone. Where a or b is special nothing is valid.
+using RedoMasks = std::array<std::uint32_t, kMaximumRows>;
+void multiply_tile(const Tile& tile, const std::uint32_t* c, std::uint32_t* d, RedoMasks& redo);
 
 }  // namespace rackproof::emulator::tensor
