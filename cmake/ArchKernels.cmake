@@ -8,7 +8,9 @@ function(add_arch_kernels)
   if(NOT arg_TARGET OR NOT arg_ARCH OR NOT arg_SOURCES)
     message(FATAL_ERROR "add_arch_kernels needs TARGET, ARCH and SOURCES")
   endif()
-  set(objects "${arg_TARGET}_sm${arg_ARCH}")
+  # Several folders add kernels of one architecture to the same library.
+  cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME folder)
+  set(objects "${arg_TARGET}_${folder}_sm${arg_ARCH}")
   add_library(${objects} OBJECT ${arg_SOURCES})
   # The architecture is passed to nvcc directly: CMake 3.25 rejects family targets such as 100f
   # as a variable, and its "-virtual"/"-real" pair would compile the PTX twice.

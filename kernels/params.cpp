@@ -61,6 +61,11 @@ bool ParamReader::has(std::string_view key) {
   return find(key) != nullptr;
 }
 
+bool ParamReader::is_text(std::string_view key) {
+  const ParamValue* value = find(key);
+  return value != nullptr && std::holds_alternative<std::string>(*value);
+}
+
 std::int64_t ParamReader::integer(std::string_view key) {
   const ParamValue* value = find(key);
   if (value == nullptr) {

@@ -33,6 +33,8 @@ class ParamReader {
   explicit ParamReader(ParamMap values) : values_(std::move(values)) {}
 
   [[nodiscard]] bool has(std::string_view key);
+  /// True if the key is present and holds a text, for keys that take a text or a number.
+  [[nodiscard]] bool is_text(std::string_view key);
   [[nodiscard]] std::int64_t integer(std::string_view key);
   [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback);
   [[nodiscard]] double number_or(std::string_view key, double fallback);

@@ -6,14 +6,8 @@
 
 namespace rackproof::kernels::ptx {
 
-/// Copies 16 bytes past L1 (.cg); both addresses 16-byte aligned. (cp.async)
-__device__ __forceinline__ void cp_async_16(std::uint32_t shared_destination, const void* source) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;\n" ::"r"(shared_destination), "l"(source)
-               : "memory");
-}
-
-/// Copies the first `valid_bytes` (0..16) and zero-fills the rest; the source is not read beyond
-/// them, but its address must be aligned. (cp.async with src-size)
+/// Copies the first `valid_bytes` (0..16) past L1 (.cg) and zero-fills the rest. The source is not
+/// read beyond them, but its address must be 16-byte aligned. (cp.async with src-size)
 __device__ __forceinline__ void cp_async_16_zfill(std::uint32_t shared_destination,
                                                   const void* source, std::uint32_t valid_bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_destination),

@@ -7,15 +7,6 @@
 
 namespace rackproof::kernels::ptx {
 
-/// Data that this kernel only reads and reads again: the non-coherent path.
-__device__ __forceinline__ uint4 ld_global_nc_16(const void* address) {
-  uint4 value;
-  asm volatile("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];\n"
-               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
-               : "l"(address));
-  return value;
-}
-
 /// Data that is read once: it is not kept in L1.
 __device__ __forceinline__ uint4 ld_global_stream_16(const void* address) {
   uint4 value;
@@ -46,12 +37,6 @@ __device__ __forceinline__ uint4 ld_shared_16(std::uint32_t shared_address) {
                : "r"(shared_address)
                : "memory");
   return value;
-}
-
-__device__ __forceinline__ void st_shared_16(std::uint32_t shared_address, uint4 value) {
-  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"r"(shared_address), "r"(value.x),
-               "r"(value.y), "r"(value.z), "r"(value.w)
-               : "memory");
 }
 
 __device__ __forceinline__ void st_shared_4(std::uint32_t shared_address, std::uint32_t value) {

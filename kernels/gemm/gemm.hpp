@@ -1,0 +1,63 @@
+#pragma once
+/// GEMM: D = alpha * A * B + beta * C.
+///
+/// Layouts ("TN" in BLAS terms, as in torch.nn.Linear with x = A and weight = B):
+///   A  M x K, row-major: A[m][k] at a + m * lda + k
+///   B  stored as N x K row-major ("K-major"): B[n][k] at b + n * ldb + k; the product uses its
+///      transpose
+///   C, D  M x N, row-major and dense (row n+1 follows row n without a gap)
+/// lda and ldb are K rounded up to 16 bytes, so that every row starts on a 16-byte boundary; the
+/// padding is never read. bf16 and fp16 operands accumulate in fp32 and are rounded once at the
+/// end; fp32 is fused multiply-adds. Any M, N, K >= 1.
+
+#include "kernels/common/element_type.hpp"
+#include "kernels/operation.hpp"
+
+namespace rackproof::kernels::gemm {
+
+struct GemmShape {
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+};
+
+/// The scalars of the definition. beta = 0 means that C does not exist.
+struct GemmScalars {
+  float alpha = 1.0F;
+  float beta = 0.0F;
+};
+
+class GemmProblem final : public Problem {
+ public:
+  /// Throws ParamError naming "m", "n", "k", "alpha" or "beta" if it is out of range.
+  GemmProblem(ElementType type, GemmShape shape, GemmScalars scalars = {});
+
+  [[nodiscard]] ElementType type() const { return type_; }
+  [[nodiscard]] const GemmShape& shape() const { return shape_; }
+  [[nodiscard]] const GemmScalars& scalars() const { return scalars_; }
+  [[nodiscard]] bool has_c() const { return scalars_.beta != 0.0F; }
+  /// Elements between rows of A and of B.
+  [[nodiscard]] std::int64_t leading_dimension() const;
+
+  /// "gemm/bf16/m8192n8192k8192", then "/alpha<x>" and "/beta<x>" unless they are 1 and 0.
+  [[nodiscard]] std::string name() const override;
+  [[nodiscard]] ParamMap params() const override;
+  /// flops 2MNK (a multiply-add is 2; alpha and beta are not counted), bytes MK + NK + MN (and MN
+  /// more for C) elements.
+  [[nodiscard]] Work work() const override;
+  [[nodiscard]] ThroughputUnit unit() const override { return ThroughputUnit::tflops; }
+  [[nodiscard]] std::string_view peak() const override { return to_string(type_); }
+  /// One buffer set; rotated sets add at most PrepareOptions::rotate_beyond_bytes.
+  [[nodiscard]] std::uint64_t footprint_bytes() const override;
+
+ private:
+  ElementType type_;
+  GemmShape shape_;
+  GemmScalars scalars_;
+};
+
+/// Requests: {"shape": "square_waves" | "explicit" | "model_layer" | "memory_share", "type": ...};
+/// README.md lists their keys.
+[[nodiscard]] const Operation& gemm_operation();
+
+}  // namespace rackproof::kernels::gemm

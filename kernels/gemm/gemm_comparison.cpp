@@ -1,0 +1,77 @@
+#include "kernels/gemm/gemm_comparison.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace rackproof::kernels::gemm {
+
+RowNorm row_norm(std::span<const float> row) {
+  double squares = 0;
+  float largest = 0;
+  for (const float value : row) {
+    squares += static_cast<double>(value) * static_cast<double>(value);
+    largest = std::max(largest, std::fabs(value));
+  }
+  return {.euclidean = std::sqrt(squares), .largest = static_cast<double>(largest)};
+}
+
+std::vector<RowNorm> row_norms(std::span<const float> values, std::int64_t rows) {
+  const std::size_t columns = values.size() / static_cast<std::size_t>(rows);
+  std::vector<RowNorm> norms;
+  norms.reserve(static_cast<std::size_t>(rows));
+  for (std::size_t first = 0; first < values.size(); first += columns) {
+    norms.push_back(row_norm(values.subspan(first, columns)));
+  }
+  return norms;
+}
+
+double largest_partial(const RowNorm& a, const RowNorm& b) {
+  return a.euclidean * std::min(b.euclidean, kPartialSumSigmas * b.largest);
+}
+
+std::vector<float> read_rows(const RowReader& reader, std::int64_t first, std::int64_t count,
+                             std::int64_t columns) {
+  std::vector<float> values(static_cast<std::size_t>(count * columns));
+  reader(first, count, values);
+  return values;
+}
+
+void Comparison::compare(std::int64_t row, std::int64_t column, double product, double partial,
+                         float addend, float actual) {
+  const GemmScalars& scalars = problem_.scalars();
+  const double expected = static_cast<double>(scalars.alpha) * product +
+                          static_cast<double>(scalars.beta) * static_cast<double>(addend);
+  const double bound = element_bound(problem_, partial, product, static_cast<double>(addend));
+  const double error = std::isfinite(actual)
+                           ? std::fabs(static_cast<double>(actual) - expected) / bound
+                           : std::numeric_limits<double>::max();
+  ++checked_;
+  max_error_ = std::max(max_error_, error);
+  if (error <= 1) {
+    return;
+  }
+  ++wrong_;
+  const auto index = static_cast<std::uint64_t>(row * problem_.shape().n + column);
+  if (!first_wrong_ || index < first_wrong_->index) {
+    first_wrong_ = WrongElement{
+        .index = index,
+        .coordinate = "row " + std::to_string(row) + ", column " + std::to_string(column),
+        .expected = expected,
+        .actual = static_cast<double>(actual)};
+  }
+}
+
+Verification Comparison::finish(std::string measure) const {
+  const GemmShape& shape = problem_.shape();
+  return {.passed = wrong_ == 0 && checked_ > 0,
+          .checked_elements = checked_,
+          .total_elements = static_cast<std::uint64_t>(shape.m * shape.n),
+          .wrong_elements = wrong_,
+          .first_wrong = first_wrong_,
+          .max_error = max_error_,
+          .tolerance = 1,
+          .measure = std::move(measure)};
+}
+
+}  // namespace rackproof::kernels::gemm

@@ -1,0 +1,54 @@
+#pragma once
+/// State of one verification: what the exhaustive and the sampled comparison share.
+
+#include "kernels/gemm/gemm_verify.hpp"
+
+#include <vector>
+
+namespace rackproof::kernels::gemm {
+
+/// Sizes of an operand's row that bound its products.
+struct RowNorm {
+  double euclidean = 0;
+  double largest = 0;
+};
+[[nodiscard]] RowNorm row_norm(std::span<const float> row);
+
+/// Norms of `rows` dense rows.
+[[nodiscard]] std::vector<RowNorm> row_norms(std::span<const float> values, std::int64_t rows);
+
+/// Largest partial sum of the dot product of two rows: Cauchy-Schwarz, or with random signs
+/// kPartialSumSigmas * |a|_2 * |b|_max, whichever is less.
+[[nodiscard]] double largest_partial(const RowNorm& a, const RowNorm& b);
+
+/// Rows of a matrix in one allocation.
+[[nodiscard]] std::vector<float> read_rows(const RowReader& reader, std::int64_t first,
+                                           std::int64_t count, std::int64_t columns);
+
+/// Collects comparisons into a Verification.
+class Comparison {
+ public:
+  explicit Comparison(const GemmProblem& problem) : problem_(problem) {}
+
+  /// `product` is the float64 sum, `addend` the element of C (0 if there is none).
+  void compare(std::int64_t row, std::int64_t column, double product, double partial, float addend,
+               float actual);
+  /// Elements compared so far.
+  [[nodiscard]] std::uint64_t checked() const { return checked_; }
+  [[nodiscard]] std::uint64_t wrong() const { return wrong_; }
+  [[nodiscard]] Verification finish(std::string measure) const;
+
+ private:
+  const GemmProblem& problem_;
+  std::uint64_t checked_ = 0;
+  std::uint64_t wrong_ = 0;
+  double max_error_ = 0;
+  std::optional<WrongElement> first_wrong_;
+};
+
+/// Compares signed sums over blocks of `block` columns of every row, and every element of a block
+/// whose sum is off. (gemm_projection.cpp)
+void compare_projections(const GemmProblem& problem, const GemmData& data, std::int64_t block,
+                         Comparison& comparison);
+
+}  // namespace rackproof::kernels::gemm

@@ -1,0 +1,92 @@
+#include "kernels/gemm/gemm.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+namespace rackproof::kernels::gemm {
+namespace {
+
+constexpr std::int64_t kRowAlignmentBytes = 16;
+/// Indices of rows, columns and k, rounded up to whole tiles, fit into an int.
+constexpr std::int64_t kLargestExtent = std::numeric_limits<std::int32_t>::max() - 1024;
+
+void require_extent(const char* key, std::int64_t extent) {
+  if (extent < 1 || extent > kLargestExtent) {
+    throw ParamError(key, "must be between 1 and " + std::to_string(kLargestExtent) + ", found " +
+                              std::to_string(extent));
+  }
+}
+
+void require_finite(const char* key, float value) {
+  if (!std::isfinite(value)) {
+    throw ParamError(key, "must be a finite number in the range of fp32");
+  }
+}
+
+std::string compact(float value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.9g", static_cast<double>(value));
+  return text.data();
+}
+
+double as_double(std::int64_t value) {
+  return static_cast<double>(value);
+}
+
+}  // namespace
+
+GemmProblem::GemmProblem(ElementType type, GemmShape shape, GemmScalars scalars)
+    : type_(type), shape_(shape), scalars_(scalars) {
+  require_extent("m", shape.m);
+  require_extent("n", shape.n);
+  require_extent("k", shape.k);
+  require_finite("alpha", scalars.alpha);
+  require_finite("beta", scalars.beta);
+}
+
+std::int64_t GemmProblem::leading_dimension() const {
+  const std::int64_t step = kRowAlignmentBytes / element_bytes(type_);
+  return (shape_.k + step - 1) / step * step;
+}
+
+std::string GemmProblem::name() const {
+  std::string name = "gemm/" + std::string(to_string(type_)) + "/m" + std::to_string(shape_.m) +
+                     "n" + std::to_string(shape_.n) + "k" + std::to_string(shape_.k);
+  if (scalars_.alpha != 1.0F) {
+    name += "/alpha" + compact(scalars_.alpha);
+  }
+  if (has_c()) {
+    name += "/beta" + compact(scalars_.beta);
+  }
+  return name;
+}
+
+ParamMap GemmProblem::params() const {
+  return {{"type", std::string(to_string(type_))},
+          {"m", shape_.m},
+          {"n", shape_.n},
+          {"k", shape_.k},
+          {"alpha", static_cast<double>(scalars_.alpha)},
+          {"beta", static_cast<double>(scalars_.beta)},
+          {"layout", std::string("A row-major MxK, B K-major NxK, C and D row-major")},
+          {"inputs", std::string(kInputDistribution)}};
+}
+
+Work GemmProblem::work() const {
+  const double m = as_double(shape_.m);
+  const double n = as_double(shape_.n);
+  const double k = as_double(shape_.k);
+  const double result_matrices = has_c() ? 2 : 1;
+  return {.flops = 2 * m * n * k,
+          .bytes = (m * k + n * k + result_matrices * m * n) * element_bytes(type_)};
+}
+
+std::uint64_t GemmProblem::footprint_bytes() const {
+  const std::int64_t operands = (shape_.m + shape_.n) * leading_dimension();
+  const std::int64_t results = shape_.m * shape_.n * (has_c() ? 2 : 1);
+  return static_cast<std::uint64_t>(operands + results) * element_bytes(type_);
+}
+
+}  // namespace rackproof::kernels::gemm
