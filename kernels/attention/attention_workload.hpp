@@ -22,6 +22,8 @@ class AttentionWorkload final : public Workload {
   /// O; the log-sum-exp is verified with it but not part of the view.
   [[nodiscard]] OutputView output() override;
   [[nodiscard]] Verification verify(cudaStream_t stream) override;
+  /// verify() with another limit to what the host does itself (see attention_verify.hpp).
+  [[nodiscard]] Verification verify_beyond(double host_multiply_adds, cudaStream_t stream);
 
  private:
   struct BufferSet {

@@ -1,0 +1,233 @@
+/// The kernels on a device (a GPU or the emulator), through the Operation contract.
+
+#include "kernels/attention/arguments.hpp"
+#include "kernels/attention/attention_verify.hpp"
+#include "kernels/attention/attention_workload.hpp"
+#include "kernels/attention/implementations.hpp"
+#include "kernels/attention/sm80_config.hpp"
+#include "runtime/error.hpp"
+#include "runtime/stream.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace rackproof::kernels::attention {
+namespace {
+
+std::unique_ptr<Workload> prepare(const AttentionProblem& problem, PrepareOptions options = {}) {
+  const Operation& operation = attention_operation();
+  return operation.prepare(operation.variants()[0], problem, options);
+}
+
+Verification launch_and_verify(const AttentionProblem& problem, std::uint64_t seed = 1) {
+  const runtime::Stream stream;
+  const std::unique_ptr<Workload> workload = prepare(problem, {.seed = seed});
+  workload->launch(stream.get());
+  return workload->verify(stream.get());
+}
+
+std::string explain(const Verification& outcome) {
+  std::string text = std::to_string(outcome.wrong_elements) + " wrong, largest error " +
+                     std::to_string(outcome.max_error);
+  if (outcome.first_wrong) {
+    text += ", first at " + outcome.first_wrong->coordinate + ": expected " +
+            std::to_string(outcome.first_wrong->expected) + ", found " +
+            std::to_string(outcome.first_wrong->actual);
+  }
+  return text;
+}
+
+void expect_right(const AttentionShape& shape) {
+  const AttentionProblem problem(shape);
+  const Verification outcome = launch_and_verify(problem);
+  EXPECT_TRUE(outcome.passed) << problem.name() << ": " << explain(outcome);
+  EXPECT_EQ(outcome.checked_elements, outcome.total_elements);
+}
+
+struct Lengths {
+  std::int64_t q = 0;
+  std::int64_t kv = 0;
+};
+
+/// One query and one key, one row or key more than a tile, more tiles than the ring has stages,
+/// decoding-like and prefill-like, and causal rows that see nothing (q > kv).
+constexpr Lengths kLengths[] = {{1, 1}, {1, 300}, {77, 1}, {129, 65}, {130, 40}, {64, 331}};
+
+class AttentionKernel
+    : public testing::TestWithParam<std::tuple<ElementType, std::int64_t, Mask, Lengths>> {};
+
+TEST_P(AttentionKernel, EqualsTheDefinition) {
+  const auto [type, head_dim, mask, lengths] = GetParam();
+  expect_right({.type = type,
+                .mask = mask,
+                .batch = 1,
+                .q_heads = 2,
+                .kv_heads = 1,
+                .q_len = lengths.q,
+                .kv_len = lengths.kv,
+                .head_dim = head_dim});
+}
+
+INSTANTIATE_TEST_SUITE_P(Lengths, AttentionKernel,
+                         testing::Combine(testing::Values(ElementType::bf16, ElementType::fp16),
+                                          testing::Values(64, 128),
+                                          testing::Values(Mask::full, Mask::causal),
+                                          testing::ValuesIn(kLengths)),
+                         [](const auto& parameters) {
+                           const Lengths lengths = std::get<3>(parameters.param);
+                           return std::string(to_string(std::get<0>(parameters.param))) + "_d" +
+                                  std::to_string(std::get<1>(parameters.param)) + "_" +
+                                  std::string(to_string(std::get<2>(parameters.param))) + "_q" +
+                                  std::to_string(lengths.q) + "_kv" + std::to_string(lengths.kv);
+                         });
+
+TEST(AttentionHeads, SharedKeyValueHeadsBatchesAndLayouts) {
+  for (const std::int64_t kv_heads : {6, 3, 1}) {
+    for (const Layout layout : {Layout::bshd, Layout::bhsd}) {
+      expect_right({.mask = Mask::causal,
+                    .layout = layout,
+                    .batch = 2,
+                    .q_heads = 6,
+                    .kv_heads = kv_heads,
+                    .q_len = 37,
+                    .kv_len = 70,
+                    .head_dim = 64});
+    }
+  }
+}
+
+TEST(AttentionHeads, AScaleOfItsOwn) {
+  expect_right({.q_len = 20, .kv_len = 90, .head_dim = 64, .scale = 1.5});
+  expect_right({.type = ElementType::fp16, .q_len = 20, .kv_len = 90, .head_dim = 128, .scale = 3});
+}
+
+TEST(AttentionKernelOutput, RowsThatSeeNoKeyAreZero) {
+  const AttentionProblem problem({.mask = Mask::causal, .q_len = 140, .kv_len = 3, .head_dim = 64});
+  const runtime::Stream stream;
+  const std::unique_ptr<Workload> workload = prepare(problem);
+  workload->launch(stream.get());
+  stream.synchronize();
+  const OutputView output = workload->output();
+  std::vector<std::uint16_t> values(output.elements);
+  RACKPROOF_CUDA(cudaMemcpy(values.data(), output.data, values.size() * sizeof(std::uint16_t),
+                            cudaMemcpyDeviceToHost));
+  for (std::size_t i = 0; i < 137 * 64; ++i) {
+    ASSERT_EQ(values[i], 0) << "element " << i;
+  }
+  EXPECT_NE(values[137 * 64], 0);
+}
+
+/// A wrong element wherever it lies: first, last, an edge between warps, between tiles, the middle.
+TEST(AttentionKernelOutput, OneWrongElementIsFoundAnywhere) {
+  const AttentionProblem problem(
+      {.mask = Mask::causal, .q_heads = 2, .q_len = 150, .kv_len = 150, .head_dim = 64});
+  const runtime::Stream stream;
+  const std::unique_ptr<Workload> workload = prepare(problem);
+  workload->launch(stream.get());
+  ASSERT_TRUE(workload->verify(stream.get()).passed);
+  const OutputView output = workload->output();
+  ASSERT_EQ(output.element_bytes, sizeof(std::uint16_t));
+  for (const std::uint64_t index : {std::uint64_t{0}, output.elements - 1, std::uint64_t{32 * 128},
+                                    std::uint64_t{127 * 128 + 5}, output.elements / 2}) {
+    auto* element = static_cast<std::uint16_t*>(output.data) + index;
+    std::uint16_t right = 0;
+    RACKPROOF_CUDA(cudaMemcpy(&right, element, sizeof(right), cudaMemcpyDeviceToHost));
+    const auto wrong = static_cast<std::uint16_t>(right ^ 0x8000U);  // the sign
+    RACKPROOF_CUDA(cudaMemcpy(element, &wrong, sizeof(wrong), cudaMemcpyHostToDevice));
+    const Verification outcome = workload->verify(stream.get());
+    EXPECT_FALSE(outcome.passed);
+    EXPECT_EQ(outcome.wrong_elements, 1U);
+    ASSERT_TRUE(outcome.first_wrong.has_value());
+    EXPECT_EQ(outcome.first_wrong->index, index);
+    RACKPROOF_CUDA(cudaMemcpy(element, &right, sizeof(right), cudaMemcpyHostToDevice));
+  }
+  EXPECT_TRUE(workload->verify(stream.get()).passed);
+}
+
+TEST(AttentionWorkload, RotatesOverBufferSetsWithDataOfTheirOwn) {
+  const AttentionProblem problem({.q_len = 8, .kv_len = 16, .head_dim = 64});
+  const runtime::Stream stream;
+  const std::unique_ptr<Workload> workload =
+      prepare(problem, {.seed = 3, .rotate_beyond_bytes = 2 * problem.set_bytes()});
+  ASSERT_EQ(workload->buffer_sets(), 3);
+  std::vector<const void*> outputs;
+  std::vector<std::vector<std::uint16_t>> results;
+  for (int launch = 0; launch < 4; ++launch) {
+    workload->launch(stream.get());
+    ASSERT_TRUE(workload->verify(stream.get()).passed);
+    const OutputView output = workload->output();
+    outputs.push_back(output.data);
+    results.emplace_back(output.elements);
+    RACKPROOF_CUDA(cudaMemcpy(results.back().data(), output.data,
+                              output.elements * output.element_bytes, cudaMemcpyDeviceToHost));
+  }
+  EXPECT_EQ(outputs[3], outputs[0]);
+  EXPECT_EQ(results[3], results[0]);
+  EXPECT_NE(results[1], results[0]);
+  EXPECT_NE(results[2], results[1]);
+}
+
+TEST(AttentionWorkload, ReportsItsResources) {
+  for (const std::int64_t head_dim : {64, 128}) {
+    const AttentionProblem problem({.q_heads = 3, .q_len = 300, .kv_len = 8, .head_dim = head_dim});
+    const KernelResources resources = prepare(problem)->resources();
+    EXPECT_EQ(resources.blocks, 3 * 3);
+    EXPECT_EQ(resources.threads_per_block, 128);
+    EXPECT_EQ(resources.spill_bytes_per_thread, 0);
+    EXPECT_EQ(resources.shared_bytes_per_block, sm80_config(head_dim).shared_bytes());
+    EXPECT_GT(resources.registers_per_thread, 0);
+    EXPECT_LE(resources.registers_per_thread, kMaxRegisters);
+  }
+}
+
+TEST(AttentionWorkload, AsManyBlocksAreResidentAsThePlanCounts) {
+  int device = 0;
+  int shared_per_sm = 0;
+  RACKPROOF_CUDA(cudaGetDevice(&device));
+  RACKPROOF_CUDA(
+      cudaDeviceGetAttribute(&shared_per_sm, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device));
+  for (const ElementType type : {ElementType::bf16, ElementType::fp16}) {
+    for (const std::int64_t head_dim : {64, 128}) {
+      EXPECT_EQ(sm80_occupancy(type, head_dim),
+                sm80_config(head_dim).blocks_per_sm(static_cast<std::uint64_t>(shared_per_sm)));
+    }
+  }
+}
+
+/// The path for outputs too large for the host: the oracle kernel agrees with the host reference,
+/// passes what is right and finds what is wrong.
+TEST(AttentionOracle, ChecksEveryElementOnTheDevice) {
+  for (const ElementType type : {ElementType::bf16, ElementType::fp16}) {
+    const AttentionProblem problem({.type = type,
+                                    .mask = Mask::causal,
+                                    .batch = 2,
+                                    .q_heads = 2,
+                                    .kv_heads = 1,
+                                    .q_len = 30,
+                                    .kv_len = 25,
+                                    .head_dim = 64});
+    const runtime::Stream stream;
+    AttentionWorkload workload(implementations()[0], problem, {.seed = 5});
+    workload.launch(stream.get());
+    constexpr double kTakesTheDevice = 100;
+    const Verification outcome = workload.verify_beyond(kTakesTheDevice, stream.get());
+    EXPECT_TRUE(outcome.passed) << outcome.measure << ": " << explain(outcome);
+    EXPECT_EQ(outcome.checked_elements, outcome.total_elements);
+    EXPECT_NE(outcome.measure.find("oracle"), std::string::npos);
+
+    const std::uint16_t wrong = 0x3c00;
+    RACKPROOF_CUDA(cudaMemcpy(static_cast<std::uint16_t*>(workload.output().data) + 4321, &wrong,
+                              sizeof(wrong), cudaMemcpyHostToDevice));
+    const Verification planted = workload.verify_beyond(kTakesTheDevice, stream.get());
+    EXPECT_EQ(planted.wrong_elements, 1U);
+    ASSERT_TRUE(planted.first_wrong.has_value());
+    EXPECT_EQ(planted.first_wrong->index, 4321U);
+  }
+}
+
+}  // namespace
+}  // namespace rackproof::kernels::attention
