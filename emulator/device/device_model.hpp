@@ -14,8 +14,9 @@ struct GpuModel {
   int cc_major = 0;
   int cc_minor = 0;
   int multiprocessors = 0;
-  int max_sm_clock_mhz = 0;
-  int memory_clock_mhz = 0;
+  int max_sm_clock_mhz = 0;   ///< as NVML reports it; 0: not known
+  int peak_sm_clock_mhz = 0;  ///< the clock at which the datasheet peaks hold
+  int memory_clock_mhz = 0;   ///< 0: not known
   int memory_bus_bits = 0;
   std::uint64_t memory_bytes = 0;
   double memory_bandwidth_bytes_per_s = 0;
@@ -31,7 +32,7 @@ struct GpuModel {
   double fp32_flops_per_sm_clk = 0;
   double bf16_mma_flops_per_sm_clk = 0;
   double tf32_mma_flops_per_sm_clk = 0;
-  double fp8_mma_flops_per_sm_clk = 0;
+  double fp8_mma_flops_per_sm_clk = 0;  ///< 0: the device has none
 
   [[nodiscard]] std::uint32_t architecture() const {
     return static_cast<std::uint32_t>(cc_major * 10 + cc_minor);
@@ -40,15 +41,20 @@ struct GpuModel {
 
 /// A rack: trays (nodes) of equal GPUs in one NVLink domain.
 struct RackModel {
-  std::string id;  ///< "gb300-nvl72"
+  std::string id;    ///< "gb300-nvl72"
+  std::string name;  ///< "NVIDIA GB300 NVL72"
   GpuModel gpu;
   int trays = 0;
   int gpus_per_tray = 0;
-  std::vector<int> module_ids;     ///< NVML module id of device 0..n-1 in a tray
-  std::vector<std::string> pci_bus_ids;
+  int nvlink_domain_gpus = 0;            ///< GPUs that NVLink joins: all of the rack or of a tray
+  std::vector<int> module_ids;           ///< NVML module id of device 0..n-1 in a tray
+  std::vector<std::string> pci_bus_ids;  ///< "0008:06:00.0", one a device
+  double host_link_bytes_per_s = 0;      ///< GPU to host, one direction
+  bool host_link_is_c2c = false;         ///< NVLink-C2C instead of PCIe
   int nvlink_links = 0;
   int nvlink_generation = 0;
   double nvlink_bytes_per_s_per_link = 0;  ///< payload, one direction
+  int nvlink_raw_mb_per_s_per_link = 0;    ///< line rate as NVML reports it; 0: not known
   bool fabric_manager = true;              ///< NVML fabric info is COMPLETED
   std::uint32_t clique_id = 0;
 };

@@ -1,0 +1,305 @@
+// Copies and fills in all their forms: each exported name is one shape for engine::copy or fill.
+
+#include "emulator/api/common/api_call.hpp"
+#include "emulator/engine/modules.hpp"
+#include "emulator/engine/transfer.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+
+namespace {
+
+using namespace rackproof::emulator;  // NOLINT: this file is the C API
+using api::api_call;
+using engine::CopyShape;
+using engine::Core;
+using engine::FillShape;
+
+struct Ordering {
+  cudaStream_t stream = nullptr;
+  bool is_per_thread = false;
+  bool is_synchronous = true;
+};
+
+cudaError_t copy(const char* name, void* destination, const void* source, const CopyShape& shape,
+                 cudaMemcpyKind kind, const Ordering& ordering) {
+  return api_call(name, [&](Core&) {
+    engine::Stream* stream = engine::resolve_stream(ordering.stream, ordering.is_per_thread);
+    return stream == nullptr
+               ? cudaErrorInvalidResourceHandle
+               : engine::copy(destination, source, shape, kind, *stream, ordering.is_synchronous);
+  });
+}
+
+cudaError_t copy_line(const char* name, void* destination, const void* source, std::size_t bytes,
+                      cudaMemcpyKind kind, const Ordering& ordering) {
+  return copy(name, destination, source, {.width_bytes = bytes}, kind, ordering);
+}
+
+cudaError_t copy_rectangle(const char* name, void* destination, std::size_t destination_pitch,
+                           const void* source, std::size_t source_pitch, std::size_t width,
+                           std::size_t height, cudaMemcpyKind kind, const Ordering& ordering) {
+  return copy(name, destination, source,
+              {.width_bytes = width,
+               .rows = height,
+               .source_pitch = source_pitch,
+               .destination_pitch = destination_pitch},
+              kind, ordering);
+}
+
+cudaError_t copy_box(const char* name, const cudaMemcpy3DParms* box, const Ordering& ordering) {
+  if (box == nullptr || box->srcArray != nullptr || box->dstArray != nullptr) {
+    return api::finish_call(name, box == nullptr ? cudaErrorInvalidValue : cudaErrorNotSupported);
+  }
+  const auto corner = [](const cudaPitchedPtr& pointer, const cudaPos& position) {
+    return static_cast<std::byte*>(pointer.ptr) +
+           (position.z * pointer.ysize + position.y) * pointer.pitch + position.x;
+  };
+  return copy(name, corner(box->dstPtr, box->dstPos), corner(box->srcPtr, box->srcPos),
+              {.width_bytes = box->extent.width,
+               .rows = box->extent.height,
+               .slices = box->extent.depth,
+               .source_pitch = box->srcPtr.pitch,
+               .destination_pitch = box->dstPtr.pitch,
+               .source_slice_rows = box->srcPtr.ysize,
+               .destination_slice_rows = box->dstPtr.ysize},
+              box->kind, ordering);
+}
+
+cudaError_t fill(const char* name, void* destination, int value, const FillShape& shape,
+                 const Ordering& ordering) {
+  return api_call(name, [&](Core&) {
+    engine::Stream* stream = engine::resolve_stream(ordering.stream, ordering.is_per_thread);
+    return stream == nullptr ? cudaErrorInvalidResourceHandle
+                             : engine::fill(destination, static_cast<std::uint32_t>(value) & 0xffU,
+                                            shape, *stream, ordering.is_synchronous);
+  });
+}
+
+cudaError_t fill_rectangle(const char* name, void* destination, std::size_t pitch, int value,
+                           std::size_t width, std::size_t height, const Ordering& ordering) {
+  return fill(name, destination, value,
+              {.width_elements = width, .rows = height, .pitch_bytes = pitch}, ordering);
+}
+
+cudaError_t fill_box(const char* name, const cudaPitchedPtr& destination, int value,
+                     const cudaExtent& extent, const Ordering& ordering) {
+  return fill(name, destination.ptr, value,
+              {.width_elements = extent.width,
+               .rows = extent.height,
+               .slices = extent.depth,
+               .pitch_bytes = destination.pitch,
+               .slice_rows = destination.ysize},
+              ordering);
+}
+
+// A copy to or from a __device__ variable: [offset, offset + bytes) must lie inside it.
+cudaError_t copy_symbol(const char* name, const void* symbol, void* destination, const void* source,
+                        std::size_t bytes, std::size_t offset, cudaMemcpyKind kind,
+                        const Ordering& ordering) {
+  return api_call(name, [&](Core& core) {
+    const auto variable = core.modules().find_variable(symbol);
+    if (!variable) {
+      return cudaErrorInvalidSymbol;
+    }
+    void* address = nullptr;
+    std::uint64_t size = 0;
+    const cudaError_t error =
+        engine::find_symbol(*variable, engine::current_device().ordinal, &address, &size);
+    if (error != cudaSuccess) {
+      return error;
+    }
+    if (offset > size || bytes > size - offset) {
+      return cudaErrorInvalidValue;
+    }
+    engine::Stream* stream = engine::resolve_stream(ordering.stream, ordering.is_per_thread);
+    if (stream == nullptr) {
+      return cudaErrorInvalidResourceHandle;
+    }
+    void* place = static_cast<std::byte*>(address) + offset;
+    return destination == nullptr ? engine::copy(place, source, {.width_bytes = bytes}, kind,
+                                                 *stream, ordering.is_synchronous)
+                                  : engine::copy(destination, place, {.width_bytes = bytes}, kind,
+                                                 *stream, ordering.is_synchronous);
+  });
+}
+
+constexpr Ordering kSync{};
+constexpr Ordering kSyncPerThread{nullptr, true, true};
+Ordering async(cudaStream_t stream) {
+  return {stream, false, false};
+}
+Ordering async_per_thread(cudaStream_t stream) {
+  return {stream, true, false};
+}
+
+}  // namespace
+
+extern "C" {
+
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  return copy_line("cudaMemcpy", to, from, bytes, kind, kSync);
+}
+cudaError_t cudaMemcpy_ptds(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  return copy_line("cudaMemcpy", to, from, bytes, kind, kSyncPerThread);
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  return copy_line("cudaMemcpyAsync", to, from, bytes, kind, async(stream));
+}
+cudaError_t cudaMemcpyAsync_ptsz(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                                 cudaStream_t stream) {
+  return copy_line("cudaMemcpyAsync", to, from, bytes, kind, async_per_thread(stream));
+}
+cudaError_t cudaMemcpyPeer(void* to, int /*to_device*/, const void* from, int /*from_device*/,
+                           std::size_t bytes) {
+  return copy_line("cudaMemcpyPeer", to, from, bytes, cudaMemcpyDeviceToDevice, kSync);
+}
+cudaError_t cudaMemcpyPeerAsync(void* to, int /*to_device*/, const void* from, int /*from_device*/,
+                                std::size_t bytes, cudaStream_t stream) {
+  return copy_line("cudaMemcpyPeerAsync", to, from, bytes, cudaMemcpyDeviceToDevice, async(stream));
+}
+
+cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                         std::size_t width, std::size_t height, cudaMemcpyKind kind) {
+  return copy_rectangle("cudaMemcpy2D", to, to_pitch, from, from_pitch, width, height, kind, kSync);
+}
+cudaError_t cudaMemcpy2D_ptds(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t width, std::size_t height,
+                              cudaMemcpyKind kind) {
+  return copy_rectangle("cudaMemcpy2D", to, to_pitch, from, from_pitch, width, height, kind,
+                        kSyncPerThread);
+}
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t width, std::size_t height,
+                              cudaMemcpyKind kind, cudaStream_t stream) {
+  return copy_rectangle("cudaMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind,
+                        async(stream));
+}
+cudaError_t cudaMemcpy2DAsync_ptsz(void* to, std::size_t to_pitch, const void* from,
+                                   std::size_t from_pitch, std::size_t width, std::size_t height,
+                                   cudaMemcpyKind kind, cudaStream_t stream) {
+  return copy_rectangle("cudaMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind,
+                        async_per_thread(stream));
+}
+cudaError_t cudaMemcpy3D(const cudaMemcpy3DParms* box) {
+  return copy_box("cudaMemcpy3D", box, kSync);
+}
+cudaError_t cudaMemcpy3D_ptds(const cudaMemcpy3DParms* box) {
+  return copy_box("cudaMemcpy3D", box, kSyncPerThread);
+}
+cudaError_t cudaMemcpy3DAsync(const cudaMemcpy3DParms* box, cudaStream_t stream) {
+  return copy_box("cudaMemcpy3DAsync", box, async(stream));
+}
+cudaError_t cudaMemcpy3DAsync_ptsz(const cudaMemcpy3DParms* box, cudaStream_t stream) {
+  return copy_box("cudaMemcpy3DAsync", box, async_per_thread(stream));
+}
+
+cudaError_t cudaMemcpyToSymbol(const void* symbol, const void* from, std::size_t bytes,
+                               std::size_t offset, cudaMemcpyKind kind) {
+  return copy_symbol("cudaMemcpyToSymbol", symbol, nullptr, from, bytes, offset, kind, kSync);
+}
+cudaError_t cudaMemcpyToSymbol_ptds(const void* symbol, const void* from, std::size_t bytes,
+                                    std::size_t offset, cudaMemcpyKind kind) {
+  return copy_symbol("cudaMemcpyToSymbol", symbol, nullptr, from, bytes, offset, kind,
+                     kSyncPerThread);
+}
+cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, std::size_t bytes,
+                                    std::size_t offset, cudaMemcpyKind kind, cudaStream_t stream) {
+  return copy_symbol("cudaMemcpyToSymbolAsync", symbol, nullptr, from, bytes, offset, kind,
+                     async(stream));
+}
+cudaError_t cudaMemcpyToSymbolAsync_ptsz(const void* symbol, const void* from, std::size_t bytes,
+                                         std::size_t offset, cudaMemcpyKind kind,
+                                         cudaStream_t stream) {
+  return copy_symbol("cudaMemcpyToSymbolAsync", symbol, nullptr, from, bytes, offset, kind,
+                     async_per_thread(stream));
+}
+cudaError_t cudaMemcpyFromSymbol(void* to, const void* symbol, std::size_t bytes,
+                                 std::size_t offset, cudaMemcpyKind kind) {
+  return copy_symbol("cudaMemcpyFromSymbol", symbol, to, nullptr, bytes, offset, kind, kSync);
+}
+cudaError_t cudaMemcpyFromSymbol_ptds(void* to, const void* symbol, std::size_t bytes,
+                                      std::size_t offset, cudaMemcpyKind kind) {
+  return copy_symbol("cudaMemcpyFromSymbol", symbol, to, nullptr, bytes, offset, kind,
+                     kSyncPerThread);
+}
+cudaError_t cudaMemcpyFromSymbolAsync(void* to, const void* symbol, std::size_t bytes,
+                                      std::size_t offset, cudaMemcpyKind kind,
+                                      cudaStream_t stream) {
+  return copy_symbol("cudaMemcpyFromSymbolAsync", symbol, to, nullptr, bytes, offset, kind,
+                     async(stream));
+}
+cudaError_t cudaMemcpyFromSymbolAsync_ptsz(void* to, const void* symbol, std::size_t bytes,
+                                           std::size_t offset, cudaMemcpyKind kind,
+                                           cudaStream_t stream) {
+  return copy_symbol("cudaMemcpyFromSymbolAsync", symbol, to, nullptr, bytes, offset, kind,
+                     async_per_thread(stream));
+}
+
+cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
+  return fill("cudaMemset", to, value, {.width_elements = bytes}, kSync);
+}
+cudaError_t cudaMemset_ptds(void* to, int value, std::size_t bytes) {
+  return fill("cudaMemset", to, value, {.width_elements = bytes}, kSyncPerThread);
+}
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+  return fill("cudaMemsetAsync", to, value, {.width_elements = bytes}, async(stream));
+}
+cudaError_t cudaMemsetAsync_ptsz(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+  return fill("cudaMemsetAsync", to, value, {.width_elements = bytes}, async_per_thread(stream));
+}
+cudaError_t cudaMemset2D(void* to, std::size_t pitch, int value, std::size_t width,
+                         std::size_t height) {
+  return fill_rectangle("cudaMemset2D", to, pitch, value, width, height, kSync);
+}
+cudaError_t cudaMemset2D_ptds(void* to, std::size_t pitch, int value, std::size_t width,
+                              std::size_t height) {
+  return fill_rectangle("cudaMemset2D", to, pitch, value, width, height, kSyncPerThread);
+}
+cudaError_t cudaMemset2DAsync(void* to, std::size_t pitch, int value, std::size_t width,
+                              std::size_t height, cudaStream_t stream) {
+  return fill_rectangle("cudaMemset2DAsync", to, pitch, value, width, height, async(stream));
+}
+cudaError_t cudaMemset2DAsync_ptsz(void* to, std::size_t pitch, int value, std::size_t width,
+                                   std::size_t height, cudaStream_t stream) {
+  return fill_rectangle("cudaMemset2DAsync", to, pitch, value, width, height,
+                        async_per_thread(stream));
+}
+cudaError_t cudaMemset3D(cudaPitchedPtr to, int value, cudaExtent extent) {
+  return fill_box("cudaMemset3D", to, value, extent, kSync);
+}
+cudaError_t cudaMemset3D_ptds(cudaPitchedPtr to, int value, cudaExtent extent) {
+  return fill_box("cudaMemset3D", to, value, extent, kSyncPerThread);
+}
+cudaError_t cudaMemset3DAsync(cudaPitchedPtr to, int value, cudaExtent extent,
+                              cudaStream_t stream) {
+  return fill_box("cudaMemset3DAsync", to, value, extent, async(stream));
+}
+cudaError_t cudaMemset3DAsync_ptsz(cudaPitchedPtr to, int value, cudaExtent extent,
+                                   cudaStream_t stream) {
+  return fill_box("cudaMemset3DAsync", to, value, extent, async_per_thread(stream));
+}
+
+cudaError_t cudaGetSymbolAddress(void** address, const void* symbol) {
+  return api_call("cudaGetSymbolAddress", [&](Core& core) {
+    const auto variable = core.modules().find_variable(symbol);
+    return variable
+               ? engine::find_symbol(*variable, engine::current_device().ordinal, address, nullptr)
+               : cudaErrorInvalidSymbol;
+  });
+}
+cudaError_t cudaGetSymbolSize(std::size_t* size, const void* symbol) {
+  return api_call("cudaGetSymbolSize", [&](Core& core) {
+    const auto variable = core.modules().find_variable(symbol);
+    std::uint64_t bytes = 0;
+    const cudaError_t error =
+        variable ? engine::find_symbol(*variable, engine::current_device().ordinal, nullptr, &bytes)
+                 : cudaErrorInvalidSymbol;
+    *size = bytes;
+    return error;
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,254 @@
+// Launches, function attributes, occupancy.
+
+#include "emulator/engine/launch.hpp"
+
+#include "emulator/api/common/api_call.hpp"
+#include "emulator/api/cudart/kernel_launch.hpp"
+#include "emulator/device/occupancy.hpp"
+#include "emulator/engine/modules.hpp"
+#include "emulator/engine/transfer.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+
+namespace rackproof::emulator::api {
+namespace {
+
+using engine::Core;
+using engine::Kernel;
+
+exec::Dim3 to_dim3(const dim3& value) {
+  return {value.x, value.y, value.z};
+}
+
+template <typename Body>
+cudaError_t with_kernel(const char* name, const void* function, Body&& body) {
+  return api_call(name, [&](Core& core) {
+    Kernel* kernel = core.modules().find_kernel(function);
+    return kernel == nullptr ? cudaErrorInvalidDeviceFunction : std::forward<Body>(body)(*kernel);
+  });
+}
+
+cudaError_t launch_ex(const cudaLaunchConfig_t* config, const void* function, void** arguments,
+                      bool is_per_thread) {
+  if (config == nullptr) {
+    return finish_call("cudaLaunchKernelExC", cudaErrorInvalidValue);
+  }
+  dim3 cluster{1, 1, 1};
+  bool is_cooperative = false;
+  for (unsigned i = 0; i < config->numAttrs; ++i) {
+    const cudaLaunchAttribute& attribute = config->attrs[i];
+    switch (attribute.id) {
+      case cudaLaunchAttributeClusterDimension:
+        cluster = {attribute.val.clusterDim.x, attribute.val.clusterDim.y,
+                   attribute.val.clusterDim.z};
+        break;
+      case cudaLaunchAttributeCooperative:
+        is_cooperative = attribute.val.cooperative != 0;
+        break;
+      case cudaLaunchAttributeIgnore:
+      case cudaLaunchAttributeAccessPolicyWindow:
+      case cudaLaunchAttributeClusterSchedulingPolicyPreference:
+      case cudaLaunchAttributePriority:
+      case cudaLaunchAttributeMemSyncDomainMap:
+      case cudaLaunchAttributeMemSyncDomain:
+      case cudaLaunchAttributePreferredSharedMemoryCarveout:
+      case cudaLaunchAttributeNvlinkUtilCentricScheduling:
+      // Programmatic launch only permits an earlier start: in stream order is legal.
+      case cudaLaunchAttributeProgrammaticStreamSerialization:
+        break;
+      default:
+        return finish_call("cudaLaunchKernelExC", cudaErrorNotSupported);
+    }
+  }
+  return launch_kernel("cudaLaunchKernelExC", function, config->gridDim, config->blockDim,
+                       arguments, config->dynamicSmemBytes, config->stream, is_per_thread,
+                       is_cooperative, cluster);
+}
+
+}  // namespace
+
+cudaError_t launch_kernel(const char* name, const void* function, dim3 grid, dim3 block,
+                          void** arguments, std::size_t shared_bytes, cudaStream_t stream,
+                          bool is_per_thread, bool is_cooperative, dim3 cluster) {
+  return with_kernel(name, function, [&](Kernel& kernel) {
+    engine::Stream* target = engine::resolve_stream(stream, is_per_thread);
+    if (target == nullptr || target->device->ordinal != engine::current_device().ordinal) {
+      return cudaErrorInvalidResourceHandle;
+    }
+    engine::LaunchRequest request;
+    request.grid = to_dim3(grid);
+    request.block = to_dim3(block);
+    request.cluster = to_dim3(cluster);
+    request.dynamic_shared_bytes = shared_bytes;
+    request.is_cooperative = is_cooperative;
+    request.arguments = arguments;
+    return engine::launch(kernel, *target, request);
+  });
+}
+
+namespace {
+
+cudaError_t set_attribute(Kernel& kernel, cudaFuncAttribute attribute, int value) {
+  switch (attribute) {
+    case cudaFuncAttributeMaxDynamicSharedMemorySize: {
+      cudaFuncAttributes current{};
+      const cudaError_t error =
+          engine::function_attributes(kernel, engine::current_device(), current);
+      if (error != cudaSuccess) {
+        return error;
+      }
+      const auto limit = Core::instance().rack().gpu.shared_bytes_per_block_optin;
+      if (value < 0 || current.sharedSizeBytes + static_cast<std::size_t>(value) > limit) {
+        return cudaErrorInvalidValue;
+      }
+      kernel.max_dynamic_shared_bytes = value;
+      return cudaSuccess;
+    }
+    case cudaFuncAttributePreferredSharedMemoryCarveout:
+      if (value < -1 || value > 100) {
+        return cudaErrorInvalidValue;
+      }
+      kernel.shared_carveout = value;
+      return cudaSuccess;
+    case cudaFuncAttributeNonPortableClusterSizeAllowed:
+      kernel.allows_non_portable_cluster = value != 0;
+      return cudaSuccess;
+    default:
+      return cudaErrorNotSupported;
+  }
+}
+
+cudaError_t occupancy(const char* name, int* blocks, const void* function, int threads,
+                      std::size_t dynamic_shared_bytes) {
+  return with_kernel(name, function, [&](Kernel& kernel) {
+    if (blocks == nullptr || threads <= 0) {
+      return cudaErrorInvalidValue;
+    }
+    std::uint32_t fit = 0;
+    const cudaError_t error =
+        engine::blocks_per_sm(kernel, engine::current_device(), static_cast<std::uint64_t>(threads),
+                              dynamic_shared_bytes, fit);
+    *blocks = static_cast<int>(fit);
+    return error;
+  });
+}
+
+}  // namespace
+}  // namespace rackproof::emulator::api
+
+using namespace rackproof::emulator;  // NOLINT: this file is the C API
+
+extern "C" {
+
+cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void** arguments,
+                             std::size_t shared_bytes, cudaStream_t stream) {
+  return api::launch_kernel("cudaLaunchKernel", function, grid, block, arguments, shared_bytes,
+                            stream, false);
+}
+cudaError_t cudaLaunchKernel_ptsz(const void* function, dim3 grid, dim3 block, void** arguments,
+                                  std::size_t shared_bytes, cudaStream_t stream) {
+  return api::launch_kernel("cudaLaunchKernel", function, grid, block, arguments, shared_bytes,
+                            stream, true);
+}
+cudaError_t cudaLaunchCooperativeKernel(const void* function, dim3 grid, dim3 block,
+                                        void** arguments, std::size_t shared_bytes,
+                                        cudaStream_t stream) {
+  return api::launch_kernel("cudaLaunchCooperativeKernel", function, grid, block, arguments,
+                            shared_bytes, stream, false, true);
+}
+cudaError_t cudaLaunchCooperativeKernel_ptsz(const void* function, dim3 grid, dim3 block,
+                                             void** arguments, std::size_t shared_bytes,
+                                             cudaStream_t stream) {
+  return api::launch_kernel("cudaLaunchCooperativeKernel", function, grid, block, arguments,
+                            shared_bytes, stream, true, true);
+}
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* function,
+                                void** arguments) {
+  return api::launch_ex(config, function, arguments, false);
+}
+cudaError_t cudaLaunchKernelExC_ptsz(const cudaLaunchConfig_t* config, const void* function,
+                                     void** arguments) {
+  return api::launch_ex(config, function, arguments, true);
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function) {
+  return api::with_kernel("cudaFuncGetAttributes", function, [&](engine::Kernel& kernel) {
+    return engine::function_attributes(kernel, engine::current_device(), *attributes);
+  });
+}
+cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value) {
+  return api::with_kernel("cudaFuncSetAttribute", function, [&](engine::Kernel& kernel) {
+    return api::set_attribute(kernel, attribute, value);
+  });
+}
+cudaError_t cudaKernelSetAttributeForDevice(cudaKernel_t kernel, cudaFuncAttribute attribute,
+                                            int value, int /*device*/) {
+  return cudaFuncSetAttribute(kernel, attribute, value);
+}
+cudaError_t cudaFuncSetCacheConfig(const void* function, cudaFuncCache /*config*/) {
+  return api::with_kernel("cudaFuncSetCacheConfig", function,
+                          [](engine::Kernel&) { return cudaSuccess; });
+}
+cudaError_t cudaFuncGetName(const char** name, const void* function) {
+  return api::with_kernel("cudaFuncGetName", function, [&](engine::Kernel& kernel) {
+    *name = kernel.name.c_str();
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaFuncGetParamInfo(const void* function, std::size_t index, std::size_t* offset,
+                                 std::size_t* size) {
+  return api::with_kernel("cudaFuncGetParamInfo", function, [&](engine::Kernel& kernel) {
+    engine::ResolvedKernel resolved;
+    const cudaError_t error =
+        kernel.module->resolve(kernel, engine::current_device().ordinal, resolved);
+    if (error != cudaSuccess) {
+      return error;
+    }
+    const exec::KernelInfo& info = resolved.info();
+    if (index >= info.parameter_offsets.size()) {
+      return cudaErrorInvalidValue;
+    }
+    *offset = info.parameter_offsets[index];
+    if (size != nullptr) {
+      *size = info.parameter_sizes[index];
+    }
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* function,
+                                                          int threads,
+                                                          std::size_t dynamic_shared_bytes) {
+  return api::occupancy("cudaOccupancyMaxActiveBlocksPerMultiprocessor", blocks, function, threads,
+                        dynamic_shared_bytes);
+}
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks,
+                                                                   const void* function,
+                                                                   int threads,
+                                                                   std::size_t dynamic_shared_bytes,
+                                                                   unsigned /*flags*/) {
+  return api::occupancy("cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags", blocks, function,
+                        threads, dynamic_shared_bytes);
+}
+cudaError_t cudaOccupancyAvailableDynamicSMemPerBlock(std::size_t* bytes, const void* function,
+                                                      int blocks, int threads) {
+  return api::with_kernel(
+      "cudaOccupancyAvailableDynamicSMemPerBlock", function, [&](engine::Kernel& kernel) {
+        cudaFuncAttributes attributes{};
+        const cudaError_t error =
+            engine::function_attributes(kernel, engine::current_device(), attributes);
+        if (error != cudaSuccess || blocks <= 0 || threads <= 0) {
+          return error != cudaSuccess ? error : cudaErrorInvalidValue;
+        }
+        *bytes = device::available_dynamic_shared_bytes(
+            engine::Core::instance().rack().gpu,
+            {static_cast<std::uint32_t>(threads), static_cast<std::uint32_t>(attributes.numRegs),
+             static_cast<std::uint32_t>(attributes.sharedSizeBytes)},
+            static_cast<std::uint32_t>(blocks));
+        return cudaSuccess;
+      });
+}
+
+}  // extern "C"

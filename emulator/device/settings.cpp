@@ -1,0 +1,128 @@
+#include "emulator/device/settings.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <sstream>
+#include <system_error>
+#include <unistd.h>
+
+namespace rackproof::emulator::device {
+namespace {
+
+std::string environment(const char* name, const char* fallback = "") {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? fallback : value;
+}
+
+template <typename T>
+T number(const char* name, T fallback) {
+  const std::string text = environment(name);
+  if (text.empty()) {
+    return fallback;
+  }
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < T{}) {
+    throw SettingsError(std::string(name) + "=" + text + " is not a whole number from 0");
+  }
+  return value;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) {
+    parts.push_back(part);
+  }
+  return parts;
+}
+
+exec::Checks read_checks() {
+  constexpr const char* kName = "RACKPROOF_EMULATOR_CHECKS";
+  const std::string text = environment(kName, "on");
+  if (text == "on") {
+    return {};
+  }
+  exec::Checks checks{.bounds = false, .shared_init = false, .shared_races = false};
+  if (text == "off") {
+    return checks;
+  }
+  for (const std::string& part : split(text)) {
+    if (part == "bounds") {
+      checks.bounds = true;
+    } else if (part == "shared_init") {
+      checks.shared_init = true;
+    } else if (part == "shared_races") {
+      checks.shared_races = true;
+    } else {
+      throw SettingsError(std::string(kName) + "=" + text + ": \"" + part +
+                          "\" is not a check; write on, off or a comma-separated list of bounds, "
+                          "shared_init, shared_races");
+    }
+  }
+  return checks;
+}
+
+std::filesystem::path resolve_rack() {
+  constexpr const char* kName = "RACKPROOF_EMULATOR_RACK";
+  const std::string rack = environment(kName, "gb300-nvl72");
+  if (rack.find('/') != std::string::npos || rack.ends_with(".json")) {
+    return rack;
+  }
+  const std::filesystem::path folder =
+      environment("RACKPROOF_EMULATOR_CONFIGS", RACKPROOF_RACKS_DIR);
+  std::filesystem::path file = folder / (rack + ".json");
+  std::error_code error;
+  if (std::filesystem::exists(file, error)) {
+    return file;
+  }
+  std::string known;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".json") {
+      known += (known.empty() ? "" : ", ") + entry.path().stem().string();
+    }
+  }
+  throw SettingsError(std::string(kName) + "=" + rack + ": no such rack in " + folder.string() +
+                      (known.empty() ? " (RACKPROOF_EMULATOR_CONFIGS names another folder)"
+                                     : "; there are: " + known));
+}
+
+}  // namespace
+
+std::string expand_file_name(const std::string& pattern) {
+  std::string rank;
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (rank.empty()) {
+      rank = environment(name);
+    }
+  }
+  const std::string process = std::to_string(getpid());
+  std::string name;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char next = pattern[i] == '%' && i + 1 < pattern.size() ? pattern[i + 1] : '\0';
+    if (next == 'p' || next == 'r') {
+      name += next == 'r' && !rank.empty() ? rank : process;
+      ++i;
+    } else {
+      name += pattern[i];
+    }
+  }
+  return name;
+}
+
+Settings read_settings() {
+  Settings settings;
+  settings.rack_file = resolve_rack();
+  settings.tray = number<int>("RACKPROOF_EMULATOR_TRAY", 0);
+  settings.seed = number<std::uint64_t>("RACKPROOF_EMULATOR_SEED", 0);
+  settings.checks = read_checks();
+  settings.trace_file = expand_file_name(environment("RACKPROOF_EMULATOR_TRACE"));
+  settings.counters_file = expand_file_name(environment("RACKPROOF_EMULATOR_COUNTERS"));
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
+    settings.devices_restricted = true;
+    settings.visible_devices = split(visible);
+  }
+  return settings;
+}
+
+}  // namespace rackproof::emulator::device

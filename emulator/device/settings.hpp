@@ -1,0 +1,37 @@
+#pragma once
+/// The emulator's environment variables (docs/emulator.md lists them for users).
+
+#include "emulator/exec/grid.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace rackproof::emulator::device {
+
+/// what() is one line: variable, value, what is allowed.
+class SettingsError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct Settings {
+  std::filesystem::path rack_file;  ///< RACKPROOF_EMULATOR_RACK, resolved
+  int tray = 0;                     ///< RACKPROOF_EMULATOR_TRAY
+  std::uint64_t seed = 0;           ///< RACKPROOF_EMULATOR_SEED
+  exec::Checks checks;              ///< RACKPROOF_EMULATOR_CHECKS
+  std::string trace_file;           ///< RACKPROOF_EMULATOR_TRACE, expanded; empty: no trace
+  std::string counters_file;        ///< RACKPROOF_EMULATOR_COUNTERS, expanded; empty: none
+  std::vector<std::string> visible_devices;  ///< CUDA_VISIBLE_DEVICES; see restrict_devices
+  bool devices_restricted = false;           ///< CUDA_VISIBLE_DEVICES is set
+};
+
+/// Reads the environment. Throws SettingsError.
+[[nodiscard]] Settings read_settings();
+
+/// "%p" becomes the process id, "%r" the MPI or Slurm rank (the process id where there is none).
+[[nodiscard]] std::string expand_file_name(const std::string& pattern);
+
+}  // namespace rackproof::emulator::device

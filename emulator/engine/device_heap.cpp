@@ -1,0 +1,200 @@
+#include "emulator/engine/device_heap.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace rackproof::emulator::engine {
+namespace {
+
+constexpr std::uint64_t kAlignment = 512;
+// Between allocations: an access just beyond the end hits no neighbour.
+constexpr std::uint64_t kGuard = 512;
+// Addresses are cheap: with twice the capacity a freed range rests long before it is used again.
+constexpr std::uint64_t kAddressSpaceFactor = 2;
+// Below this, writing zeros is cheaper than dropping pages and faulting them in again.
+constexpr std::uint64_t kDropPagesFrom = 4ULL << 20U;
+// What the driver keeps for contexts; a stand-in for a figure that differs by driver.
+constexpr std::uint64_t kDriverReserveBytes = 512ULL << 20U;
+
+std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+std::uint64_t page_bytes() {
+  static const auto size = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+}  // namespace
+
+DeviceHeap::~DeviceHeap() {
+  if (base_ != nullptr) {
+    munmap(base_, arena_bytes_);
+    close(file_);
+  }
+}
+
+bool DeviceHeap::create_arena() {
+  if (base_ != nullptr) {
+    return true;
+  }
+  const std::uint64_t bytes = round_up(capacity_bytes_ * kAddressSpaceFactor, page_bytes());
+  const int file = memfd_create("rackproof-device-memory", MFD_CLOEXEC);
+  if (file < 0) {
+    return false;
+  }
+  void* base = MAP_FAILED;
+  if (ftruncate(file, static_cast<off_t>(bytes)) == 0) {
+    base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
+  }
+  if (base == MAP_FAILED) {
+    close(file);
+    return false;
+  }
+  // Core dumps of sparse terabytes help nobody.
+  madvise(base, bytes, MADV_DONTDUMP);
+  file_ = file;
+  base_ = static_cast<std::byte*>(base);
+  arena_bytes_ = bytes;
+  free_.emplace(0, bytes);
+  return true;
+}
+
+std::optional<std::uint64_t> DeviceHeap::take_range(std::uint64_t bytes) {
+  auto range = free_.lower_bound(cursor_);
+  for (std::size_t tried = 0; tried < free_.size(); ++tried) {
+    if (range == free_.end()) {
+      range = free_.begin();
+    }
+    const auto [offset, size] = *range;
+    if (size >= bytes) {
+      free_.erase(range);
+      if (size > bytes) {
+        free_.emplace(offset + bytes, size - bytes);
+      }
+      cursor_ = offset + bytes;
+      return offset;
+    }
+    ++range;
+  }
+  return std::nullopt;
+}
+
+void* DeviceHeap::allocate(std::uint64_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  if (bytes == 0 || bytes > capacity_bytes_ || !create_arena()) {
+    return nullptr;
+  }
+  const std::uint64_t charged = round_up(bytes, kAlignment);
+  if (used_bytes_ + charged > capacity_bytes_ - std::min(capacity_bytes_, kDriverReserveBytes)) {
+    return nullptr;
+  }
+  const auto offset = take_range(charged + kGuard);
+  if (!offset) {
+    return nullptr;
+  }
+  used_bytes_ += charged;
+  allocations_.emplace(*offset, bytes);
+  return base_ + *offset;
+}
+
+bool DeviceHeap::release(void* address) {
+  const std::scoped_lock lock(mutex_);
+  if (base_ == nullptr || address < base_ || address >= base_ + arena_bytes_) {
+    return false;
+  }
+  const auto offset = static_cast<std::uint64_t>(static_cast<std::byte*>(address) - base_);
+  const auto found = allocations_.find(offset);
+  if (found == allocations_.end()) {
+    return false;
+  }
+  const std::uint64_t charged = round_up(found->second, kAlignment);
+  const std::uint64_t range = charged + kGuard;
+  allocations_.erase(found);
+  used_bytes_ -= charged;
+  // Neighbours may share the first and the last page; those bytes are cleared by hand.
+  const std::uint64_t first_page = round_up(offset, page_bytes());
+  const std::uint64_t end = offset + range;
+  const std::uint64_t last_page = end / page_bytes() * page_bytes();
+  if (first_page < last_page) {
+    fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(first_page),
+              static_cast<off_t>(last_page - first_page));
+    std::memset(base_ + offset, 0, first_page - offset);
+    std::memset(base_ + last_page, 0, end - last_page);
+  } else {
+    std::memset(base_ + offset, 0, range);
+  }
+  auto inserted = free_.emplace(offset, range).first;
+  if (const auto next = std::next(inserted);
+      next != free_.end() && inserted->first + inserted->second == next->first) {
+    inserted->second += next->second;
+    free_.erase(next);
+  }
+  if (inserted != free_.begin()) {
+    const auto previous = std::prev(inserted);
+    if (previous->first + previous->second == inserted->first) {
+      previous->second += inserted->second;
+      free_.erase(inserted);
+    }
+  }
+  return true;
+}
+
+bool DeviceHeap::reserve(std::uint64_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  if (bytes > capacity_bytes_ - std::min(capacity_bytes_, used_bytes_ + kDriverReserveBytes)) {
+    return false;
+  }
+  used_bytes_ += bytes;
+  return true;
+}
+
+void DeviceHeap::unreserve(std::uint64_t bytes) {
+  const std::scoped_lock lock(mutex_);
+  used_bytes_ -= std::min(bytes, used_bytes_);
+}
+
+std::uint64_t DeviceHeap::free_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return capacity_bytes_ - std::min(capacity_bytes_, used_bytes_ + kDriverReserveBytes);
+}
+
+std::optional<DeviceHeap::Place> DeviceHeap::place(const void* address) const {
+  const std::scoped_lock lock(mutex_);
+  if (base_ == nullptr || address < base_ || address >= base_ + arena_bytes_) {
+    return std::nullopt;
+  }
+  const auto offset = static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - base_);
+  auto found = allocations_.upper_bound(offset);
+  if (found == allocations_.begin()) {
+    return std::nullopt;
+  }
+  --found;
+  if (offset >= found->first + found->second) {
+    return std::nullopt;
+  }
+  return Place{file_, found->first, found->second};
+}
+
+void DeviceHeap::zero(void* address, std::uint64_t bytes) const {
+  auto* begin = static_cast<std::byte*>(address);
+  const bool ours = base_ != nullptr && begin >= base_ && begin + bytes <= base_ + arena_bytes_;
+  if (!ours || bytes < kDropPagesFrom) {
+    std::memset(address, 0, bytes);
+    return;
+  }
+  const auto offset = static_cast<std::uint64_t>(begin - base_);
+  const std::uint64_t first_page = round_up(offset, page_bytes());
+  const std::uint64_t last_page = (offset + bytes) / page_bytes() * page_bytes();
+  std::memset(begin, 0, first_page - offset);
+  if (fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(first_page),
+                static_cast<off_t>(last_page - first_page)) != 0) {
+    std::memset(base_ + first_page, 0, last_page - first_page);
+  }
+  std::memset(base_ + last_page, 0, offset + bytes - last_page);
+}
+
+}  // namespace rackproof::emulator::engine

@@ -1,0 +1,126 @@
+#include "emulator/engine/events.hpp"
+
+#include "emulator/engine/core.hpp"
+#include "emulator/engine/transfer.hpp"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+namespace rackproof::emulator::engine {
+namespace {
+
+constexpr unsigned kKnownFlags =
+    cudaEventBlockingSync | cudaEventDisableTiming | cudaEventInterprocess;
+
+struct Event {
+  Device* device = nullptr;
+  unsigned flags = 0;
+  TicketPtr ticket;  // of the latest record
+};
+
+struct Registry {
+  std::mutex mutex;
+  std::unordered_map<cudaEvent_t, std::unique_ptr<Event>> events;
+};
+
+Registry& registry() {
+  static Registry* const instance = new Registry;  // leaked: see Core
+  return *instance;
+}
+
+std::optional<Event> find(cudaEvent_t event) {
+  const std::scoped_lock lock(registry().mutex);
+  const auto found = registry().events.find(event);
+  return found == registry().events.end() ? std::nullopt : std::optional(*found->second);
+}
+
+}  // namespace
+
+cudaError_t create_event(Device& device, unsigned flags, cudaEvent_t* event) {
+  if (event == nullptr || (flags & ~kKnownFlags) != 0) {
+    return cudaErrorInvalidValue;
+  }
+  if ((flags & cudaEventInterprocess) != 0) {
+    return (flags & cudaEventDisableTiming) != 0 ? cudaErrorNotSupported : cudaErrorInvalidValue;
+  }
+  auto entry = std::make_unique<Event>();
+  entry->device = &device;
+  entry->flags = flags;
+  *event = reinterpret_cast<cudaEvent_t>(entry.get());
+  const std::scoped_lock lock(registry().mutex);
+  registry().events.emplace(*event, std::move(entry));
+  return cudaSuccess;
+}
+
+cudaError_t destroy_event(cudaEvent_t event) {
+  const std::scoped_lock lock(registry().mutex);
+  return registry().events.erase(event) != 0 ? cudaSuccess : cudaErrorInvalidResourceHandle;
+}
+
+cudaError_t record_event(cudaEvent_t event, Stream& stream) {
+  const auto entry = find(event);
+  if (!entry || entry->device->ordinal != stream.device->ordinal) {
+    return cudaErrorInvalidResourceHandle;
+  }
+  TicketPtr ticket = mark(stream);
+  const std::scoped_lock lock(registry().mutex);
+  if (const auto found = registry().events.find(event); found != registry().events.end()) {
+    found->second->ticket = std::move(ticket);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t query_event(cudaEvent_t event) {
+  const auto entry = find(event);
+  if (!entry) {
+    return cudaErrorInvalidResourceHandle;
+  }
+  return Core::instance().executor().is_done(entry->ticket) ? sticky_error(*entry->device)
+                                                            : cudaErrorNotReady;
+}
+
+cudaError_t synchronize_event(cudaEvent_t event) {
+  const auto entry = find(event);
+  if (!entry) {
+    return cudaErrorInvalidResourceHandle;
+  }
+  Core::instance().executor().wait(entry->ticket);
+  return sticky_error(*entry->device);
+}
+
+cudaError_t wait_event(Stream& stream, cudaEvent_t event) {
+  const auto entry = find(event);
+  if (!entry) {
+    return cudaErrorInvalidResourceHandle;
+  }
+  if (entry->ticket) {
+    mark(stream, {entry->ticket});
+  }
+  return cudaSuccess;
+}
+
+cudaError_t elapsed_ms(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
+  const auto first = find(start);
+  const auto second = find(stop);
+  if (milliseconds == nullptr) {
+    return cudaErrorInvalidValue;
+  }
+  // Events of two devices have no common clock.
+  if (!first || !second || !first->ticket || !second->ticket ||
+      ((first->flags | second->flags) & cudaEventDisableTiming) != 0 ||
+      first->device != second->device) {
+    return cudaErrorInvalidResourceHandle;
+  }
+  Executor& executor = Core::instance().executor();
+  if (!executor.is_done(first->ticket) || !executor.is_done(second->ticket)) {
+    return cudaErrorNotReady;
+  }
+  constexpr double kPsPerMs = 1e9;
+  *milliseconds = static_cast<float>(
+      static_cast<double>(second->ticket->end_time_ps - first->ticket->end_time_ps) / kPsPerMs);
+  return sticky_error(*first->device);
+}
+
+}  // namespace rackproof::emulator::engine

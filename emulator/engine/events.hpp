@@ -1,0 +1,26 @@
+#pragma once
+/// CUDA events: points in streams, with virtual times.
+
+#include "emulator/engine/operation.hpp"
+#include "emulator/engine/stream.hpp"
+
+#include <cuda_runtime_api.h>
+
+namespace rackproof::emulator::engine {
+
+struct Device;
+
+/// All functions answer CUDA's error codes; unknown handles are cudaErrorInvalidResourceHandle.
+cudaError_t create_event(Device& device, unsigned flags, cudaEvent_t* event);
+cudaError_t destroy_event(cudaEvent_t event);
+/// The event and the stream must belong to the same device.
+cudaError_t record_event(cudaEvent_t event, Stream& stream);
+/// cudaErrorNotReady until the recorded point is reached; success if never recorded.
+cudaError_t query_event(cudaEvent_t event);
+cudaError_t synchronize_event(cudaEvent_t event);
+/// Later work of `stream` waits for the event's latest record (of any device).
+cudaError_t wait_event(Stream& stream, cudaEvent_t event);
+/// Difference of the virtual times, rounded once, to fp32 milliseconds.
+cudaError_t elapsed_ms(float* milliseconds, cudaEvent_t start, cudaEvent_t stop);
+
+}  // namespace rackproof::emulator::engine

@@ -1,0 +1,281 @@
+#include "emulator/engine/executor.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+namespace rackproof::emulator::engine {
+namespace {
+
+// Eight processes share few cores: operations that wait for others are looked at this often.
+constexpr auto kPollInterval = std::chrono::microseconds(100);
+
+}  // namespace
+
+Stream* Executor::create_stream(DeviceQueue& device, Stream::Kind kind, unsigned flags,
+                                int priority) {
+  auto stream = std::make_unique<Stream>();
+  stream->device = &device;
+  stream->kind = kind;
+  stream->flags = flags;
+  stream->priority = priority;
+  const std::scoped_lock lock(mutex_);
+  stream->id = next_stream_id_++;
+  device.streams.push_back(stream.get());
+  handles_.insert(stream.get());
+  return stream.release();
+}
+
+bool Executor::destroy_stream(Stream* stream) {
+  const std::scoped_lock lock(mutex_);
+  if (handles_.erase(stream) == 0) {
+    return false;
+  }
+  stream->is_destroyed = true;
+  reap(*stream);
+  return true;
+}
+
+bool Executor::is_stream(const Stream* stream) {
+  const std::scoped_lock lock(mutex_);
+  return handles_.contains(const_cast<Stream*>(stream));
+}
+
+void Executor::reap(Stream& stream) {
+  if (!stream.is_destroyed || !stream.queue.empty()) {
+    return;
+  }
+  std::erase(stream.device->streams, &stream);
+  std::erase(active_, &stream);
+  delete &stream;
+}
+
+TicketPtr Executor::enqueue(Stream& stream, std::unique_ptr<Operation> operation,
+                            std::vector<TicketPtr> extra) {
+  std::unique_lock lock(mutex_);
+  TicketPtr ticket = operation->ticket_;
+  if (stream.device->fault.load() != cudaSuccess) {
+    ticket->is_done = true;
+    ticket->end_time_ps = stream.now_ps;
+    return ticket;
+  }
+  operation->dependencies_ = std::move(extra);
+  operation->earliest_ps_ = host_time_ps_.load();
+  if (stream.kind == Stream::Kind::legacy) {
+    for (const Stream* other : stream.device->streams) {
+      if (other->kind == Stream::Kind::blocking && other->last) {
+        operation->dependencies_.push_back(other->last);
+      }
+    }
+  } else if (stream.kind == Stream::Kind::blocking && stream.device->legacy->last) {
+    operation->dependencies_.push_back(stream.device->legacy->last);
+  }
+  stream.last = ticket;
+  Operation& entry = *operation;
+  if (stream.queue.empty()) {
+    active_.push_back(&stream);
+  }
+  stream.queue.push_back(std::move(operation));
+  if (stream.queue.size() == 1 && entry.is_instant() && make_ready(stream, entry)) {
+    entry.is_claimed_ = true;
+    lock.unlock();
+    StepResult result = entry.step(entry.start_ps_);
+    lock.lock();
+    finish(stream, std::move(result));
+    return ticket;
+  }
+  ensure_thread();
+  is_woken_ = true;
+  work_.notify_one();
+  return ticket;
+}
+
+bool Executor::make_ready(Stream& stream, Operation& operation) const {
+  if (operation.start_ps_ >= 0) {
+    return true;
+  }
+  TimePs start = std::max(stream.now_ps, operation.earliest_ps_);
+  for (const TicketPtr& dependency : operation.dependencies_) {
+    if (!dependency->is_done) {
+      return false;
+    }
+    start = std::max(start, dependency->end_time_ps);
+  }
+  operation.dependencies_.clear();
+  operation.start_ps_ = start;
+  return true;
+}
+
+void Executor::finish(Stream& stream, StepResult result) {
+  DeviceQueue& device = *stream.device;
+  Operation& operation = *stream.queue.front();
+  const bool has_failed = result.state == StepResult::State::failed;
+  stream.now_ps = has_failed ? operation.start_ps_ : result.end_time_ps;
+  operation.ticket_->is_done = true;
+  operation.ticket_->end_time_ps = stream.now_ps;
+  stream.queue.pop_front();
+  if (stream.queue.empty()) {
+    std::erase(active_, &stream);
+  }
+  reap(stream);
+  if (has_failed) {
+    std::fprintf(stderr, "rackproof emulator: device %d: %s\n", device.ordinal,
+                 result.problem.c_str());
+    device.fault.store(result.error);
+    drop_all(device);
+  }
+  is_woken_ = true;
+  work_.notify_one();
+  completion_.notify_all();
+}
+
+// Work behind a fault never runs; whoever waits for it gets the sticky error instead.
+void Executor::drop_all(DeviceQueue& device) {
+  const std::vector<Stream*> streams = device.streams;
+  for (Stream* stream : streams) {
+    while (!stream->queue.empty() && !stream->queue.back()->is_claimed_) {
+      Operation& operation = *stream->queue.back();
+      operation.ticket_->is_done = true;
+      operation.ticket_->end_time_ps = stream->now_ps;
+      stream->queue.pop_back();
+    }
+    if (stream->queue.empty()) {
+      std::erase(active_, stream);
+    }
+    reap(*stream);
+  }
+}
+
+bool Executor::is_done(const TicketPtr& ticket) {
+  const std::scoped_lock lock(mutex_);
+  if (ticket && ticket->is_done) {
+    raise_host_time(ticket->end_time_ps);
+  }
+  return !ticket || ticket->is_done;
+}
+
+void Executor::wait(const TicketPtr& ticket) {
+  if (!ticket) {
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  completion_.wait(lock, [&] { return ticket->is_done; });
+  raise_host_time(ticket->end_time_ps);
+}
+
+TicketPtr Executor::last(Stream& stream) {
+  const std::scoped_lock lock(mutex_);
+  return stream.last;
+}
+
+void Executor::drain(DeviceQueue& device) {
+  std::unique_lock lock(mutex_);
+  std::vector<TicketPtr> tickets;
+  for (const Stream* stream : device.streams) {
+    if (stream->last) {
+      tickets.push_back(stream->last);
+    }
+  }
+  for (const TicketPtr& ticket : tickets) {
+    completion_.wait(lock, [&] { return ticket->is_done; });
+    raise_host_time(ticket->end_time_ps);
+  }
+}
+
+void Executor::clear_fault(DeviceQueue& device) {
+  device.fault.store(cudaSuccess);
+}
+
+void Executor::raise_host_time(TimePs time) {
+  if (time > host_time_ps_.load()) {
+    host_time_ps_.store(time);
+  }
+}
+
+void Executor::wake() {
+  const std::scoped_lock lock(mutex_);
+  is_woken_ = true;
+  work_.notify_one();
+}
+
+void Executor::ensure_thread() {
+  if (!has_thread_) {
+    has_thread_ = true;
+    std::thread([this] { run(); }).detach();
+  }
+}
+
+void Executor::run() {
+  std::unique_lock lock(mutex_);
+  std::vector<Stream*> ready;
+  for (;;) {
+    is_woken_ = false;
+    ready.clear();
+    for (Stream* stream : active_) {
+      Operation& front = *stream->queue.front();
+      if (!front.is_claimed_ && make_ready(*stream, front)) {
+        ready.push_back(stream);
+      }
+    }
+    bool has_progressed = false;
+    for (Stream* stream : ready) {
+      // A fault on this device, found a moment ago, has emptied its streams.
+      if (std::find(active_.begin(), active_.end(), stream) == active_.end() ||
+          stream->queue.front()->start_ps_ < 0) {
+        continue;
+      }
+      Operation& operation = *stream->queue.front();
+      // Only this thread pops unclaimed operations, so the reference stays good without the lock;
+      // claiming keeps drop_all() of another thread away from it.
+      operation.is_claimed_ = true;
+      lock.unlock();
+      StepResult result = operation.step(operation.start_ps_);
+      lock.lock();
+      operation.is_claimed_ = false;
+      if (result.state == StepResult::State::done || result.state == StepResult::State::failed) {
+        finish(*stream, std::move(result));
+        has_progressed = true;
+      } else if (stream->device->fault.load() != cudaSuccess) {
+        finish(*stream, StepResult::done(operation.start_ps_));
+        has_progressed = true;
+      } else {
+        has_progressed = has_progressed || result.state == StepResult::State::progressed;
+      }
+    }
+    if (has_progressed) {
+      continue;
+    }
+    if (ready.empty()) {
+      work_.wait(lock, [this] { return is_woken_; });
+    } else {
+      work_.wait_for(lock, kPollInterval, [this] { return is_woken_; });
+    }
+  }
+}
+
+void Executor::run_host_function(std::function<void()> function) {
+  const std::scoped_lock lock(host_mutex_);
+  if (!has_host_worker_) {
+    has_host_worker_ = true;
+    std::thread([this] { host_worker(); }).detach();
+  }
+  host_functions_.push_back(std::move(function));
+  host_work_.notify_one();
+}
+
+void Executor::host_worker() {
+  std::unique_lock lock(host_mutex_);
+  for (;;) {
+    host_work_.wait(lock, [this] { return !host_functions_.empty(); });
+    std::vector<std::function<void()>> batch;
+    batch.swap(host_functions_);
+    lock.unlock();
+    for (const auto& function : batch) {
+      function();
+      wake();
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace rackproof::emulator::engine

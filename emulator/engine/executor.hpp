@@ -1,0 +1,80 @@
+#pragma once
+/// One thread per process that steps the operations of all streams of all devices.
+
+#include "emulator/engine/operation.hpp"
+#include "emulator/engine/stream.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+namespace rackproof::emulator::engine {
+
+/// Grids of all ready streams advance together by a fixed quantum; when nothing can advance the
+/// thread sleeps. Leaked on purpose: it outlives main().
+class Executor {
+ public:
+  Executor() = default;
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  /// Creates the streams of a device; the legacy default stream is made with the device.
+  [[nodiscard]] Stream* create_stream(DeviceQueue& device, Stream::Kind kind, unsigned flags,
+                                      int priority);
+  /// The handle is invalid at once; the stream itself goes when its work is done.
+  bool destroy_stream(Stream* stream);
+  [[nodiscard]] bool is_stream(const Stream* stream);
+
+  /// Appends in CUDA's order: after the stream's own work, and after what the legacy default
+  /// stream's rules demand. Also after `extra` tickets. Does nothing on a faulted device.
+  TicketPtr enqueue(Stream& stream, std::unique_ptr<Operation> operation,
+                    std::vector<TicketPtr> extra = {});
+
+  [[nodiscard]] bool is_done(const TicketPtr& ticket);
+  /// Blocks; the host's virtual time then is not before the ticket's.
+  void wait(const TicketPtr& ticket);
+  /// The last operation of a stream (nullptr: none).
+  [[nodiscard]] TicketPtr last(Stream& stream);
+  /// Waits for all streams of a device.
+  void drain(DeviceQueue& device);
+  /// Forgets a device's sticky error (cudaDeviceReset).
+  void clear_fault(DeviceQueue& device);
+
+  /// Runs `function` on a thread of its own, in order; calls wake() when it has returned.
+  void run_host_function(std::function<void()> function);
+  void wake();
+  /// The time up to which the host has waited for devices.
+  [[nodiscard]] TimePs host_time_ps() const { return host_time_ps_.load(); }
+
+ private:
+  void ensure_thread();
+  void run();
+  void host_worker();
+  [[nodiscard]] bool make_ready(Stream& stream, Operation& operation) const;
+  void finish(Stream& stream, StepResult result);
+  void drop_all(DeviceQueue& device);
+  void reap(Stream& stream);
+  void raise_host_time(TimePs time);
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable completion_;
+  std::unordered_set<Stream*> handles_;
+  std::vector<Stream*> active_;  // streams with operations
+  bool has_thread_ = false;
+  bool is_woken_ = false;
+  std::uint64_t next_stream_id_ = 1;
+  std::atomic<TimePs> host_time_ps_{0};
+
+  std::mutex host_mutex_;
+  std::condition_variable host_work_;
+  std::vector<std::function<void()>> host_functions_;
+  bool has_host_worker_ = false;
+};
+
+}  // namespace rackproof::emulator::engine

@@ -1,0 +1,248 @@
+#include "emulator/engine/launch.hpp"
+
+#include "emulator/device/occupancy.hpp"
+#include "emulator/engine/clock_model.hpp"
+#include "emulator/engine/core.hpp"
+#include "emulator/engine/report.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+
+namespace rackproof::emulator::engine {
+namespace {
+
+// Warp instructions a grid runs before the next one gets its turn.
+constexpr std::uint64_t kQuantum = 2000;
+constexpr std::uint32_t kMaxGridX = 2147483647;
+constexpr std::uint32_t kMaxGridYZ = 65535;
+constexpr std::uint32_t kMaxBlockZ = 64;
+
+cudaError_t error_of(exec::Fault::Kind kind) {
+  switch (kind) {
+    case exec::Fault::Kind::illegal_address:
+    case exec::Fault::Kind::use_after_free:
+      return cudaErrorIllegalAddress;
+    case exec::Fault::Kind::misaligned_address:
+      return cudaErrorMisalignedAddress;
+    case exec::Fault::Kind::illegal_instruction:
+      return cudaErrorIllegalInstruction;
+    case exec::Fault::Kind::assertion:
+      return cudaErrorAssert;
+    case exec::Fault::Kind::deadlock:
+      return cudaErrorLaunchTimeout;
+    case exec::Fault::Kind::stack_overflow:
+      return cudaErrorHardwareStackError;
+    case exec::Fault::Kind::trap:
+    case exec::Fault::Kind::uninitialised_shared:
+    case exec::Fault::Kind::shared_race:
+      break;
+  }
+  return cudaErrorLaunchFailure;
+}
+
+class GridOperation final : public Operation {
+ public:
+  GridOperation(const ResolvedKernel& kernel, exec::LaunchConfig config)
+      : kernel_(kernel), config_(std::move(config)) {}
+
+  StepResult step(TimePs start) override {
+    Core& core = Core::instance();
+    try {
+      if (!grid_) {
+        config_.start_ns = static_cast<std::uint64_t>(start) / 1000;
+        grid_.emplace(*kernel_.program, kernel_.index, config_, core.addresses());
+      }
+      switch (grid_->step(kQuantum)) {
+        case exec::GridState::running:
+          return StepResult::progressed();
+        case exec::GridState::finished:
+          break;
+        case exec::GridState::faulted: {
+          const auto& fault = grid_->fault();
+          return fault ? StepResult::failed(error_of(fault->kind), fault->message)
+                       : StepResult::failed(cudaErrorLaunchFailure, kernel_.info().name);
+        }
+      }
+    } catch (const exec::UnsupportedInstruction& error) {
+      return StepResult::failed(cudaErrorNotSupported, error.what());
+    } catch (const std::exception& error) {
+      return StepResult::failed(cudaErrorLaunchFailure, kernel_.info().name + ": " + error.what());
+    }
+    const KernelTiming timing = kernel_timing(core.rack().gpu, grid_->counters());
+    const TimePs end = start + to_ps(timing.total_s());
+    core.report().kernel_finished({kernel_.info().name, config_.device, config_.grid, config_.block,
+                                   config_.dynamic_shared_bytes, start, end},
+                                  grid_->counters());
+    return StepResult::done(end);
+  }
+
+ private:
+  ResolvedKernel kernel_;
+  exec::LaunchConfig config_;
+  std::optional<exec::GridExecution> grid_;
+};
+
+// Registers decide how many threads a CTA may have even where launch bounds say nothing.
+std::uint32_t max_threads(const device::GpuModel& gpu, const exec::KernelInfo& info) {
+  std::uint32_t threads = std::min(info.max_threads_per_block, device::kMaxThreadsPerBlock);
+  while (threads > device::kWarpSize &&
+         device::occupancy(gpu, {threads, info.registers_per_thread, 0}).blocks_per_sm == 0) {
+    threads = (threads - 1) / device::kWarpSize * device::kWarpSize;
+  }
+  return threads;
+}
+
+std::uint32_t max_dynamic_shared(const Kernel& kernel, const exec::KernelInfo& info) {
+  if (kernel.max_dynamic_shared_bytes >= 0) {
+    return static_cast<std::uint32_t>(kernel.max_dynamic_shared_bytes);
+  }
+  return device::kSharedBytesPerBlock -
+         std::min(device::kSharedBytesPerBlock, info.static_shared_bytes);
+}
+
+bool is_valid_shape(const LaunchRequest& request) {
+  const exec::Dim3& grid = request.grid;
+  const exec::Dim3& block = request.block;
+  return grid.count() != 0 && block.count() != 0 && grid.x <= kMaxGridX && grid.y <= kMaxGridYZ &&
+         grid.z <= kMaxGridYZ && block.x <= device::kMaxThreadsPerBlock &&
+         block.y <= device::kMaxThreadsPerBlock && block.z <= kMaxBlockZ &&
+         block.count() <= device::kMaxThreadsPerBlock;
+}
+
+cudaError_t check_cluster(const LaunchRequest& request, const Kernel& kernel,
+                          const device::GpuModel& gpu) {
+  const exec::Dim3& cluster = request.cluster;
+  // CUDA programming guide: 8 CTAs are portable, 16 on devices that allow it.
+  const std::uint64_t limit = kernel.allows_non_portable_cluster ? 16 : 8;
+  if (cluster.count() == 1) {
+    return cudaSuccess;
+  }
+  if (gpu.cc_major < 9 || cluster.count() == 0 || cluster.count() > limit ||
+      request.grid.x % cluster.x != 0 || request.grid.y % cluster.y != 0 ||
+      request.grid.z % cluster.z != 0) {
+    return cudaErrorInvalidClusterSize;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t pack_parameters(const exec::KernelInfo& info, const LaunchRequest& request,
+                            std::vector<std::byte>& parameters) {
+  parameters.resize(info.parameter_bytes);
+  if (request.parameter_buffer != nullptr) {
+    if (request.parameter_buffer_bytes > parameters.size()) {
+      return cudaErrorInvalidValue;
+    }
+    std::memcpy(parameters.data(), request.parameter_buffer, request.parameter_buffer_bytes);
+    return cudaSuccess;
+  }
+  if (request.arguments == nullptr) {
+    return info.parameter_offsets.empty() ? cudaSuccess : cudaErrorInvalidValue;
+  }
+  for (std::size_t i = 0; i < info.parameter_offsets.size(); ++i) {
+    std::memcpy(parameters.data() + info.parameter_offsets[i], request.arguments[i],
+                info.parameter_sizes[i]);
+  }
+  return cudaSuccess;
+}
+
+std::atomic<std::uint64_t> launch_number{0};
+
+}  // namespace
+
+cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request) {
+  Core& core = Core::instance();
+  Device& device = core.device(stream.device->ordinal);
+  const device::GpuModel& gpu = core.rack().gpu;
+  if (!is_valid_shape(request)) {
+    return cudaErrorInvalidConfiguration;
+  }
+  ResolvedKernel resolved;
+  if (const cudaError_t error = kernel.module->resolve(kernel, device.ordinal, resolved);
+      error != cudaSuccess) {
+    return error;
+  }
+  const exec::KernelInfo& info = resolved.info();
+  if (request.block.count() > info.max_threads_per_block ||
+      request.dynamic_shared_bytes > max_dynamic_shared(kernel, info)) {
+    return cudaErrorInvalidValue;
+  }
+  if (const cudaError_t error = check_cluster(request, kernel, gpu); error != cudaSuccess) {
+    return error;
+  }
+  const auto threads = static_cast<std::uint32_t>(request.block.count());
+  const auto dynamic_shared = static_cast<std::uint32_t>(request.dynamic_shared_bytes);
+  const device::Occupancy fit = device::occupancy(
+      gpu, {threads, info.registers_per_thread, info.static_shared_bytes + dynamic_shared});
+  if (fit.blocks_per_sm == 0) {
+    return cudaErrorLaunchOutOfResources;
+  }
+  exec::LaunchConfig config;
+  config.resident_blocks = fit.blocks_per_sm * static_cast<std::uint32_t>(gpu.multiprocessors);
+  if (request.is_cooperative && request.grid.count() > config.resident_blocks) {
+    return cudaErrorCooperativeLaunchTooLarge;
+  }
+  if (const cudaError_t error = pack_parameters(info, request, config.parameters);
+      error != cudaSuccess) {
+    return error;
+  }
+  config.grid = request.grid;
+  config.block = request.block;
+  config.cluster = request.cluster;
+  config.dynamic_shared_bytes = dynamic_shared;
+  config.multiprocessors = static_cast<std::uint32_t>(gpu.multiprocessors);
+  config.device = device.ordinal;
+  config.seed = core.settings().seed + launch_number.fetch_add(1);
+  config.checks = core.settings().checks;
+  config.clock_hz = gpu.peak_sm_clock_mhz * 1e6;
+  core.executor().enqueue(stream, std::make_unique<GridOperation>(resolved, std::move(config)));
+  return cudaSuccess;
+}
+
+cudaError_t function_attributes(Kernel& kernel, Device& device, cudaFuncAttributes& attributes) {
+  const device::GpuModel& gpu = Core::instance().rack().gpu;
+  ResolvedKernel resolved;
+  if (const cudaError_t error = kernel.module->resolve(kernel, device.ordinal, resolved);
+      error != cudaSuccess) {
+    return error;
+  }
+  const exec::KernelInfo& info = resolved.info();
+  attributes = {};
+  attributes.sharedSizeBytes = info.static_shared_bytes;
+  attributes.localSizeBytes = info.local_bytes_per_thread;
+  attributes.maxThreadsPerBlock = static_cast<int>(max_threads(gpu, info));
+  attributes.numRegs = static_cast<int>(info.registers_per_thread);
+  attributes.ptxVersion = static_cast<int>(resolved.ptx_architecture);
+  attributes.binaryVersion = static_cast<int>(gpu.architecture());
+  attributes.maxDynamicSharedSizeBytes = static_cast<int>(max_dynamic_shared(kernel, info));
+  attributes.preferredShmemCarveout = kernel.shared_carveout;
+  attributes.nonPortableClusterSizeAllowed = kernel.allows_non_portable_cluster ? 1 : 0;
+  return cudaSuccess;
+}
+
+cudaError_t blocks_per_sm(Kernel& kernel, Device& device, std::uint64_t threads,
+                          std::uint64_t dynamic_shared_bytes, std::uint32_t& blocks) {
+  const device::GpuModel& gpu = Core::instance().rack().gpu;
+  ResolvedKernel resolved;
+  if (const cudaError_t error = kernel.module->resolve(kernel, device.ordinal, resolved);
+      error != cudaSuccess) {
+    return error;
+  }
+  const exec::KernelInfo& info = resolved.info();
+  blocks = 0;
+  if (threads == 0) {
+    return cudaErrorInvalidValue;
+  }
+  if (threads <= info.max_threads_per_block && dynamic_shared_bytes <= gpu.shared_bytes_per_sm) {
+    blocks = device::occupancy(
+                 gpu, {static_cast<std::uint32_t>(threads), info.registers_per_thread,
+                       info.static_shared_bytes + static_cast<std::uint32_t>(dynamic_shared_bytes)})
+                 .blocks_per_sm;
+  }
+  return cudaSuccess;
+}
+
+}  // namespace rackproof::emulator::engine

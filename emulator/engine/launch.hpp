@@ -1,0 +1,42 @@
+#pragma once
+/// Kernel launches: CUDA's checks, then one grid in a stream.
+
+#include "emulator/engine/modules.hpp"
+#include "emulator/engine/stream.hpp"
+#include "emulator/exec/grid.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace rackproof::emulator::engine {
+
+struct Device;
+
+struct LaunchRequest {
+  exec::Dim3 grid;
+  exec::Dim3 block;
+  exec::Dim3 cluster;
+  std::uint64_t dynamic_shared_bytes = 0;
+  bool is_cooperative = false;
+  /// One pointer a parameter (cudaLaunchKernel), or
+  void** arguments = nullptr;
+  /// the whole parameter block (CU_LAUNCH_PARAM_BUFFER_POINTER).
+  const void* parameter_buffer = nullptr;
+  std::size_t parameter_buffer_bytes = 0;
+};
+
+/// Appends the grid to `stream`. Errors of the configuration come back at once; what the kernel
+/// does wrong becomes the device's sticky error.
+cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request);
+
+/// Registers, shared memory and limits of a kernel on a device.
+cudaError_t function_attributes(Kernel& kernel, Device& device, cudaFuncAttributes& attributes);
+
+/// CTAs of this shape that fit on one SM at once.
+cudaError_t blocks_per_sm(Kernel& kernel, Device& device, std::uint64_t threads,
+                          std::uint64_t dynamic_shared_bytes, std::uint32_t& blocks);
+
+}  // namespace rackproof::emulator::engine

@@ -1,0 +1,283 @@
+#include "emulator/engine/memory_map.hpp"
+
+#include "emulator/engine/core.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace rackproof::emulator::engine {
+namespace {
+
+constexpr std::uint64_t kMagic = 0x726b70726f6f6631ULL;  // "rkproof1"
+
+std::uintptr_t key_of(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address);
+}
+
+void* map_anonymous(std::uint64_t bytes) {
+  void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return address == MAP_FAILED ? nullptr : address;
+}
+
+}  // namespace
+
+int open_file_of(std::int32_t process, std::int32_t file) {
+  const std::string path = "/proc/" + std::to_string(process) + "/fd/" + std::to_string(file);
+  return open(path.c_str(), O_RDWR | O_CLOEXEC);
+}
+
+std::uint64_t process_start_ticks(std::int32_t process) {
+  std::ifstream stream("/proc/" + std::to_string(process) + "/stat");
+  std::string line;
+  std::getline(stream, line);
+  const auto name_end = line.rfind(')');
+  if (name_end == std::string::npos) {
+    return 0;
+  }
+  std::istringstream fields(line.substr(name_end + 1));
+  std::string field;
+  // The first field after the name is number 3 (state); the start time is number 22.
+  for (int number = 3; number <= 22; ++number) {
+    fields >> field;
+  }
+  return std::strtoull(field.c_str(), nullptr, 10);
+}
+
+void MemoryMap::insert(void* address, Entry entry, memory::Kind kind) {
+  memory::Allocation allocation;
+  allocation.base = key_of(address);
+  allocation.size_bytes = entry.size_bytes;
+  allocation.kind = kind;
+  allocation.device = entry.device;
+  const std::scoped_lock lock(mutex_);
+  allocation.id = next_id_++;
+  entries_[key_of(address)] = entry;
+  Core::instance().addresses().insert(allocation);
+}
+
+std::optional<MemoryMap::Entry> MemoryMap::take(void* address,
+                                                std::initializer_list<Owner> owners) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(key_of(address));
+  if (found == entries_.end() ||
+      std::find(owners.begin(), owners.end(), found->second.owner) == owners.end()) {
+    return std::nullopt;
+  }
+  Entry entry = found->second;
+  if (entry.references > 1) {
+    --found->second.references;
+    return entry;
+  }
+  entries_.erase(found);
+  Core::instance().addresses().retire(key_of(address));
+  return entry;
+}
+
+cudaError_t MemoryMap::allocate_device(Device& device, void** address, std::uint64_t bytes) {
+  *address = nullptr;
+  if (bytes == 0) {
+    return cudaSuccess;
+  }
+  void* memory = device.heap.allocate(bytes);
+  if (memory == nullptr) {
+    return cudaErrorMemoryAllocation;
+  }
+  insert(memory, {.owner = Owner::heap, .size_bytes = bytes, .device = device.ordinal},
+         memory::Kind::device);
+  *address = memory;
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::free_device(void* address) {
+  if (address == nullptr) {
+    return cudaSuccess;
+  }
+  const auto entry = take(address, {Owner::heap, Owner::managed});
+  if (!entry) {
+    return cudaErrorInvalidValue;
+  }
+  Device& device = Core::instance().device(entry->device);
+  if (entry->owner == Owner::heap) {
+    device.heap.release(address);
+  } else {
+    munmap(address, entry->size_bytes);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::allocate_host(void** address, std::uint64_t bytes, unsigned flags,
+                                     int device) {
+  *address = nullptr;
+  if (bytes == 0) {
+    return cudaSuccess;
+  }
+  void* memory = map_anonymous(bytes);
+  if (memory == nullptr) {
+    return cudaErrorMemoryAllocation;
+  }
+  insert(memory, {.owner = Owner::host, .size_bytes = bytes, .device = device, .flags = flags},
+         memory::Kind::pinned_host);
+  *address = memory;
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::free_host(void* address) {
+  if (address == nullptr) {
+    return cudaSuccess;
+  }
+  const auto entry = take(address, {Owner::host});
+  if (!entry) {
+    return cudaErrorInvalidValue;
+  }
+  munmap(address, entry->size_bytes);
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::register_host(void* address, std::uint64_t bytes, unsigned flags,
+                                     int device) {
+  if (address == nullptr || bytes == 0) {
+    return cudaErrorInvalidValue;
+  }
+  if (find(address)) {
+    return cudaErrorHostMemoryAlreadyRegistered;
+  }
+  insert(address,
+         {.owner = Owner::registered, .size_bytes = bytes, .device = device, .flags = flags},
+         memory::Kind::pinned_host);
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::unregister_host(void* address) {
+  return take(address, {Owner::registered}) ? cudaSuccess : cudaErrorHostMemoryNotRegistered;
+}
+
+std::optional<unsigned> MemoryMap::host_flags(const void* address) const {
+  const std::scoped_lock lock(mutex_);
+  auto found = entries_.upper_bound(key_of(address));
+  if (found == entries_.begin()) {
+    return std::nullopt;
+  }
+  --found;
+  const bool is_host =
+      found->second.owner == Owner::host || found->second.owner == Owner::registered;
+  if (!is_host || key_of(address) >= found->first + found->second.size_bytes) {
+    return std::nullopt;
+  }
+  return found->second.flags;
+}
+
+cudaError_t MemoryMap::allocate_managed(void** address, std::uint64_t bytes, int device) {
+  *address = nullptr;
+  if (bytes == 0) {
+    return cudaErrorInvalidValue;
+  }
+  void* memory = map_anonymous(bytes);
+  if (memory == nullptr) {
+    return cudaErrorMemoryAllocation;
+  }
+  insert(memory, {.owner = Owner::managed, .size_bytes = bytes, .device = device},
+         memory::Kind::managed);
+  *address = memory;
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::export_shared(const void* address, SharedMemoryName& name) const {
+  const auto allocation = find(address);
+  if (!allocation || allocation->kind != memory::Kind::device) {
+    return cudaErrorInvalidValue;
+  }
+  const auto place = Core::instance().device(allocation->device).heap.place(address);
+  if (!place) {
+    return cudaErrorInvalidValue;
+  }
+  name = {kMagic,        getpid(),          place->file,
+          place->offset, place->size_bytes, process_start_ticks(getpid())};
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::import_shared(const SharedMemoryName& name, void** address, int device) {
+  *address = nullptr;
+  if (name.magic != kMagic) {
+    return cudaErrorInvalidValue;
+  }
+  // CUDA refuses to open a handle in the process that made it.
+  if (name.process == getpid()) {
+    return cudaErrorDeviceUninitialized;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto& [base, entry] : entries_) {
+      if (entry.owner == Owner::imported && entry.name.process == name.process &&
+          entry.name.process_start == name.process_start && entry.name.file == name.file &&
+          entry.name.offset == name.offset) {
+        ++entry.references;
+        *address = reinterpret_cast<void*>(base);
+        return cudaSuccess;
+      }
+    }
+  }
+  if (process_start_ticks(name.process) != name.process_start) {
+    return cudaErrorMapBufferObjectFailed;
+  }
+  const int file = open_file_of(name.process, name.file);
+  if (file < 0) {
+    return cudaErrorMapBufferObjectFailed;
+  }
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t begin = name.offset / page * page;
+  const std::uint64_t length = name.offset - begin + name.size_bytes;
+  void* mapping = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file,
+                       static_cast<off_t>(begin));
+  close(file);
+  if (mapping == MAP_FAILED) {
+    return cudaErrorMapBufferObjectFailed;
+  }
+  *address = static_cast<std::byte*>(mapping) + (name.offset - begin);
+  insert(*address,
+         {.owner = Owner::imported,
+          .size_bytes = name.size_bytes,
+          .device = device,
+          .mapping = mapping,
+          .mapping_bytes = length,
+          .name = name},
+         memory::Kind::peer_import);
+  return cudaSuccess;
+}
+
+cudaError_t MemoryMap::close_shared(void* address) {
+  const auto entry = take(address, {Owner::imported});
+  if (!entry) {
+    return cudaErrorInvalidValue;
+  }
+  if (entry->references == 1) {
+    munmap(entry->mapping, entry->mapping_bytes);
+  }
+  return cudaSuccess;
+}
+
+std::optional<memory::Allocation> MemoryMap::find(const void* address) {
+  auto allocation = Core::instance().addresses().find(key_of(address));
+  return allocation && !allocation->freed ? allocation : std::nullopt;
+}
+
+void MemoryMap::free_all(Device& device) {
+  std::vector<void*> addresses;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [base, entry] : entries_) {
+      if (entry.device == device.ordinal && entry.owner == Owner::heap) {
+        addresses.push_back(reinterpret_cast<void*>(base));
+      }
+    }
+  }
+  for (void* address : addresses) {
+    static_cast<void>(free_device(address));
+  }
+}
+
+}  // namespace rackproof::emulator::engine

@@ -1,0 +1,66 @@
+#pragma once
+/// What streams hold: operations that the executor steps, and tickets that others wait on.
+
+#include "emulator/engine/collective_hook.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rackproof::emulator::engine {
+
+/// Completion of one operation. Guarded by the executor's mutex.
+struct Ticket {
+  bool is_done = false;
+  TimePs end_time_ps = 0;
+};
+using TicketPtr = std::shared_ptr<Ticket>;
+
+struct StepResult {
+  enum class State : std::uint8_t {
+    waiting,     ///< nothing could be done now
+    progressed,  ///< did some work, more is left
+    done,
+    failed,  ///< the device is faulted from now on
+  };
+  State state = State::waiting;
+  TimePs end_time_ps = 0;
+  cudaError_t error = cudaSuccess;
+  std::string problem;
+
+  static StepResult waiting() { return {}; }
+  static StepResult progressed() { return {State::progressed, 0, cudaSuccess, {}}; }
+  static StepResult done(TimePs end) { return {State::done, end, cudaSuccess, {}}; }
+  static StepResult failed(cudaError_t error, std::string problem) {
+    return {State::failed, 0, error, std::move(problem)};
+  }
+};
+
+/// One entry of a stream.
+class Operation {
+ public:
+  Operation() = default;
+  virtual ~Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  /// Called without locks, by one thread at a time, until it answers done or failed.
+  /// `start` is the stream's virtual time when the operation became ready.
+  virtual StepResult step(TimePs start) = 0;
+  /// True if step() finishes in one short call: such operations may run on the calling thread.
+  [[nodiscard]] virtual bool is_instant() const { return false; }
+
+ private:
+  friend class Executor;
+  TicketPtr ticket_ = std::make_shared<Ticket>();
+  std::vector<TicketPtr> dependencies_;
+  TimePs earliest_ps_ = 0;   // the host's virtual time when it was enqueued
+  TimePs start_ps_ = -1;     // -1: not ready yet
+  bool is_claimed_ = false;  // runs on the thread that enqueued it
+};
+
+}  // namespace rackproof::emulator::engine

@@ -1,0 +1,250 @@
+#include "emulator/engine/transfer.hpp"
+
+#include "emulator/engine/clock_model.hpp"
+#include "emulator/engine/core.hpp"
+#include "emulator/engine/memory_map.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace rackproof::emulator::engine {
+namespace {
+
+class InstantOperation final : public Operation {
+ public:
+  explicit InstantOperation(std::function<TimePs(TimePs)> work) : work_(std::move(work)) {}
+  StepResult step(TimePs start) override { return StepResult::done(work_(start)); }
+  [[nodiscard]] bool is_instant() const override { return true; }
+
+ private:
+  std::function<TimePs(TimePs)> work_;
+};
+
+class HostFunctionOperation final : public Operation {
+ public:
+  HostFunctionOperation(void (*function)(void*), void* data) : function_(function), data_(data) {}
+  StepResult step(TimePs start) override {
+    if (!is_started_) {
+      is_started_ = true;
+      Core::instance().executor().run_host_function(
+          [function = function_, data = data_, flag = has_returned_] {
+            function(data);
+            flag->store(true);
+          });
+    }
+    return has_returned_->load() ? StepResult::done(start) : StepResult::waiting();
+  }
+
+ private:
+  void (*function_)(void*);
+  void* data_;
+  bool is_started_ = false;
+  std::shared_ptr<std::atomic<bool>> has_returned_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+// One end of a copy: what the address belongs to.
+struct End {
+  bool is_known = false;   // CUDA handed it out or registered it
+  bool is_device = false;  // lies in device memory
+  bool is_managed = false;
+  int device = -1;
+};
+
+std::optional<End> classify(const void* address, std::size_t bytes) {
+  const auto allocation = MemoryMap::find(address);
+  if (!allocation) {
+    return End{};
+  }
+  const auto offset = reinterpret_cast<std::uintptr_t>(address) - allocation->base;
+  if (bytes > allocation->size_bytes - offset) {
+    return std::nullopt;
+  }
+  End end;
+  end.is_known = true;
+  end.is_managed = allocation->kind == memory::Kind::managed;
+  end.is_device = allocation->kind == memory::Kind::device ||
+                  allocation->kind == memory::Kind::module_global ||
+                  allocation->kind == memory::Kind::peer_import;
+  end.device = allocation->device;
+  return end;
+}
+
+std::size_t extent(const CopyShape& shape, std::size_t pitch, std::size_t slice_rows) {
+  return ((shape.slices - 1) * slice_rows + shape.rows - 1) * pitch + shape.width_bytes;
+}
+
+bool kind_fits(cudaMemcpyKind kind, const End& destination, const End& source) {
+  switch (kind) {
+    case cudaMemcpyHostToDevice:
+      return destination.is_device || destination.is_managed;
+    case cudaMemcpyDeviceToHost:
+      return source.is_device || source.is_managed;
+    case cudaMemcpyDeviceToDevice:
+      return destination.is_known && source.is_known;
+    case cudaMemcpyHostToHost:
+    case cudaMemcpyDefault:
+      return true;
+  }
+  return false;
+}
+
+CopyPath path_of(const End& destination, const End& source) {
+  if (destination.is_device && source.is_device) {
+    return destination.device == source.device ? CopyPath::within_device : CopyPath::peer;
+  }
+  if (destination.is_device) {
+    return CopyPath::host_to_device;
+  }
+  return source.is_device ? CopyPath::device_to_host : CopyPath::host;
+}
+
+void copy_rows(std::byte* destination, const std::byte* source, const CopyShape& shape) {
+  for (std::size_t slice = 0; slice < shape.slices; ++slice) {
+    for (std::size_t row = 0; row < shape.rows; ++row) {
+      std::memmove(
+          destination + (slice * shape.destination_slice_rows + row) * shape.destination_pitch,
+          source + (slice * shape.source_slice_rows + row) * shape.source_pitch, shape.width_bytes);
+    }
+  }
+}
+
+template <typename T>
+void fill_row(std::byte* row, std::uint32_t value, std::size_t elements) {
+  const T element = static_cast<T>(value);
+  for (std::size_t i = 0; i < elements; ++i) {
+    std::memcpy(row + i * sizeof(T), &element, sizeof(T));
+  }
+}
+
+void fill_box(const DeviceHeap* heap, std::byte* destination, std::uint32_t value,
+              const FillShape& shape) {
+  for (std::size_t slice = 0; slice < shape.slices; ++slice) {
+    for (std::size_t row = 0; row < shape.rows; ++row) {
+      std::byte* begin = destination + (slice * shape.slice_rows + row) * shape.pitch_bytes;
+      const std::size_t bytes = shape.width_elements * shape.element_bytes;
+      if (value == 0 && heap != nullptr) {
+        heap->zero(begin, bytes);
+      } else if (shape.element_bytes == 1) {
+        std::memset(begin, static_cast<int>(value & 0xffU), bytes);
+      } else if (shape.element_bytes == 2) {
+        fill_row<std::uint16_t>(begin, value, shape.width_elements);
+      } else {
+        fill_row<std::uint32_t>(begin, value, shape.width_elements);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+cudaError_t copy(void* destination, const void* source, const CopyShape& shape, cudaMemcpyKind kind,
+                 Stream& stream, bool is_synchronous) {
+  if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault) {
+    return cudaErrorInvalidMemcpyDirection;
+  }
+  if (shape.width_bytes == 0 || shape.rows == 0 || shape.slices == 0) {
+    return cudaSuccess;
+  }
+  if (destination == nullptr || source == nullptr) {
+    return cudaErrorInvalidValue;
+  }
+  const bool is_box = shape.rows > 1 || shape.slices > 1;
+  if (is_box &&
+      (shape.source_pitch < shape.width_bytes || shape.destination_pitch < shape.width_bytes)) {
+    return cudaErrorInvalidPitchValue;
+  }
+  const std::size_t source_bytes = extent(shape, shape.source_pitch, shape.source_slice_rows);
+  const auto to =
+      classify(destination, extent(shape, shape.destination_pitch, shape.destination_slice_rows));
+  const auto from = classify(source, source_bytes);
+  if (!to || !from || !kind_fits(kind, *to, *from)) {
+    return cudaErrorInvalidValue;
+  }
+  Core& core = Core::instance();
+  const std::uint64_t bytes = std::uint64_t{shape.width_bytes} * shape.rows * shape.slices;
+  const CopyPath path = path_of(*to, *from);
+  const TimePs duration = to_ps(copy_s(core.rack(), path, bytes));
+  auto* to_bytes = static_cast<std::byte*>(destination);
+  const auto* from_bytes = static_cast<const std::byte*>(source);
+  // The caller may change pageable memory as soon as an asynchronous copy has returned.
+  std::shared_ptr<std::vector<std::byte>> snapshot;
+  TicketPtr previous = core.executor().last(stream);
+  if (!is_synchronous && !from->is_known && !core.executor().is_done(previous)) {
+    snapshot = std::make_shared<std::vector<std::byte>>(from_bytes, from_bytes + source_bytes);
+  }
+  const TicketPtr ticket = core.executor().enqueue(
+      stream, std::make_unique<InstantOperation>(
+                  [to_bytes, from_bytes, shape, snapshot, duration](TimePs start) {
+                    copy_rows(to_bytes, snapshot ? snapshot->data() : from_bytes, shape);
+                    return start + duration;
+                  }));
+  // An asynchronous copy to or from pageable memory that could not be snapshot runs to its end.
+  const bool touches_pageable = !to->is_known || (!from->is_known && snapshot == nullptr);
+  const bool within_device = to->is_device && from->is_device;
+  if ((is_synchronous && !within_device) || touches_pageable) {
+    core.executor().wait(ticket);
+  }
+  return sticky_error(*stream.device);
+}
+
+cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape, Stream& stream,
+                 bool is_synchronous) {
+  if (shape.width_elements == 0 || shape.rows == 0 || shape.slices == 0) {
+    return cudaSuccess;
+  }
+  const std::size_t width = shape.width_elements * shape.element_bytes;
+  const bool is_box = shape.rows > 1 || shape.slices > 1;
+  if (is_box && shape.pitch_bytes < width) {
+    return cudaErrorInvalidPitchValue;
+  }
+  const std::size_t bytes =
+      ((shape.slices - 1) * shape.slice_rows + shape.rows - 1) * shape.pitch_bytes + width;
+  const auto to = classify(destination, bytes);
+  if (!to || !to->is_known ||
+      reinterpret_cast<std::uintptr_t>(destination) % shape.element_bytes != 0) {
+    return cudaErrorInvalidValue;
+  }
+  Core& core = Core::instance();
+  const DeviceHeap* heap = to->is_device ? &core.device(to->device).heap : nullptr;
+  const TimePs duration = to_ps(fill_s(core.rack(), width * shape.rows * shape.slices));
+  auto* begin = static_cast<std::byte*>(destination);
+  const TicketPtr ticket = core.executor().enqueue(
+      stream,
+      std::make_unique<InstantOperation>([heap, begin, value, shape, duration](TimePs start) {
+        fill_box(heap, begin, value, shape);
+        return start + duration;
+      }));
+  if (is_synchronous && !to->is_device) {
+    core.executor().wait(ticket);
+  }
+  return sticky_error(*stream.device);
+}
+
+TicketPtr mark(Stream& stream, std::vector<TicketPtr> others) {
+  return Core::instance().executor().enqueue(
+      stream, std::make_unique<InstantOperation>([](TimePs start) { return start; }),
+      std::move(others));
+}
+
+cudaError_t free_in_order(void* address, Stream& stream) {
+  const auto allocation = MemoryMap::find(address);
+  if (!allocation || allocation->base != reinterpret_cast<std::uintptr_t>(address)) {
+    return cudaErrorInvalidValue;
+  }
+  Core::instance().executor().enqueue(
+      stream, std::make_unique<InstantOperation>([address](TimePs start) {
+        static_cast<void>(Core::instance().memory().free_device(address));
+        return start;
+      }));
+  return cudaSuccess;
+}
+
+void enqueue_host_function(Stream& stream, void (*function)(void*), void* data) {
+  Core::instance().executor().enqueue(stream,
+                                      std::make_unique<HostFunctionOperation>(function, data));
+}
+
+}  // namespace rackproof::emulator::engine
