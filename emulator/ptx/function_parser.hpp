@@ -98,6 +98,7 @@ class FunctionParser {
   SourceLocation where_;
   std::optional<Guard> guard_;
   std::uint32_t operand_depth_ = 0;
+  bool symbol_was_indexed_ = false;  ///< the last symbol was written `name[index]`
 };
 
 }  // namespace rackproof::emulator::ptx

@@ -59,9 +59,19 @@ void FunctionParser::parse_instruction() {
     instruction.operands.reserve(4);
     do {
       instruction.operands.push_back(parse_operand());
+      auto* symbol = std::get_if<SymbolOperand>(&instruction.operands.back().value);
+      if (std::exchange(symbol_was_indexed_, false) && symbol != nullptr &&
+          mnemonic.opcode != "mov") {  // `ld.global.u32 r, array[3]` loads the element
+        instruction.operands.back() = {
+            AddressOperand{.symbol = symbol->name, .offset = symbol->offset}};
+      }
     } while (lexer_.accept(','));
   }
   lexer_.expect(';');
+  if (const std::string problem = check_operands(mnemonic, instruction.operands);
+      !problem.empty()) {
+    lexer_.fail_at(opcode, quoted(text) + ": " + problem);
+  }
   function_.body.push_back(std::move(instruction));
 }
 

@@ -1,21 +1,35 @@
 #pragma once
-/// Every instruction of PTX ISA 9.0 with its modifiers and operands.
-/// Source: PTX ISA 9.0, section 9.7 (the "Syntax" of each instruction).
+/// Decides which mnemonics and operands are legal: every instruction of PTX ISA 9.0, section 9.7.
 
-#include <cstdint>
+#include "emulator/ptx/module.hpp"
+
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace rackproof::emulator::ptx {
 
+struct InstructionForm;
+
 /// A mnemonic split into views of static names, or the reason why it is none.
 struct Mnemonic {
-  std::string_view opcode;
-  std::vector<std::string_view> modifiers;
-  std::string problem;  ///< empty: legal
+  std::string_view opcode;                    ///< up to the first point
+  std::vector<std::string_view> modifiers;    ///< in the order of the text
+  std::vector<const InstructionForm*> forms;  ///< rules it satisfies on the target
+  std::string problem;                        ///< empty: legal
 };
 
-[[nodiscard]] Mnemonic resolve_mnemonic(std::string_view text);
+/// `text` is "ld.global.v4.u32", `target` "sm_103a".
+[[nodiscard]] Mnemonic resolve_mnemonic(std::string_view text, std::string_view target);
+
+/// Does the instruction have the number and the kinds of operands that one of its forms wants? The
+/// problem, or an empty string.
+[[nodiscard]] std::string check_operands(const Mnemonic& mnemonic,
+                                         std::span<const Operand> operands);
+
+/// May code that needs `requirement` ("80", "90a|100f", "": see instruction_rules.hpp) be compiled
+/// for `target`?
+[[nodiscard]] bool target_satisfies(std::string_view target, std::string_view requirement);
 
 }  // namespace rackproof::emulator::ptx

@@ -8,7 +8,7 @@ const Mnemonic& MnemonicCache::find(std::string_view text) {
     return found->second;
   }
   const std::string_view stored = storage_.emplace_back(text);
-  return known_.emplace(stored, resolve_mnemonic(stored)).first->second;
+  return known_.emplace(stored, resolve_mnemonic(stored, target_)).first->second;
 }
 
 }  // namespace rackproof::emulator::ptx

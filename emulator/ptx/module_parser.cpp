@@ -66,6 +66,7 @@ void ModuleParser::parse_header() {
     lexer_.fail(".version is followed by .target, found " + describe(lexer_.peek()));
   }
   parse_target();
+  mnemonics_.set_target(module_.target);
   if (lexer_.accept_dotted("address_size")) {
     const Token token = lexer_.peek();
     module_.address_bits = bounded(lexer_, "32 or 64");

@@ -198,6 +198,7 @@ std::int64_t FunctionParser::parse_element_offset(std::string_view symbol) {
 
 Operand FunctionParser::parse_symbol_operand(const Token& name) {
   SymbolOperand symbol{.name = resolve_symbol(name), .offset = 0};
+  symbol_was_indexed_ = lexer_.at('[');
   symbol.offset = parse_element_offset(symbol.name);
   symbol.offset += parse_offset(lexer_);
   return {std::move(symbol)};
@@ -225,6 +226,7 @@ Operand FunctionParser::parse_bracketed_operand() {
   Operand first = parse_address_part();
   if (lexer_.accept(']')) {
     --operand_depth_;
+    (void)lexer_.accept_dotted("unified");  // [a].unified: a promise to the optimiser
     return first;
   }
   TensorAddressOperand tensor;

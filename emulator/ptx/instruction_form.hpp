@@ -1,0 +1,35 @@
+#pragma once
+/// Rules of instruction_rules.hpp in the shape that matching needs.
+
+#include "emulator/ptx/instruction_rules.hpp"
+
+#include <cstdint>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace rackproof::emulator::ptx {
+
+struct ModifierSlot {
+  std::vector<std::string_view> alternatives;
+  bool optional = false;
+};
+struct OperandSlot {
+  char kind = 'x';
+  bool optional = false;
+};
+struct InstructionForm {
+  std::vector<ModifierSlot> modifiers;
+  std::vector<OperandSlot> operands;
+  bool operands_checked = true;
+  std::string_view target;
+};
+struct InstructionFamily {
+  std::string_view opcode;  ///< the static name
+  std::vector<InstructionForm> forms;
+};
+
+/// By opcode as in InstructionRule. Built once, never destroyed: views of it live everywhere.
+[[nodiscard]] const std::unordered_map<std::string_view, InstructionFamily>& instruction_families();
+
+}  // namespace rackproof::emulator::ptx

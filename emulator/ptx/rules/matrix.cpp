@@ -1,0 +1,137 @@
+#include "emulator/ptx/instruction_rules.hpp"
+
+#include <array>
+
+namespace rackproof::emulator::ptx {
+namespace {
+
+// mma.sync, wmma, wgmma and the matrix loads and stores (PTX ISA 9.7.14, 9.7.15).
+constexpr std::array kRules = std::to_array<InstructionRule>({
+    {"ldmatrix", "sync aligned m8n8 x1|x2|x4 trans? $cta_shared? b16", "v m", "75"},
+    {"ldmatrix", "sync aligned m16n16 x1|x2 trans $cta_shared? b8", "v m", "100f|110f|120f"},
+    {"ldmatrix", "sync aligned m8n16 x1|x2|x4 $cta_shared? b8x16 b6x16_p32|b4x16_p64", "v m",
+     "100f|110f|120f"},
+    {"ldmatrix", "sync aligned m16n16 x1|x2 trans $cta_shared? b8x16 b6x16_p32|b4x16_p64", "v m",
+     "100f|110f|120f"},
+    {"stmatrix", "sync aligned m8n8 x1|x2|x4 trans? $cta_shared? b16", "m v", "90"},
+    {"stmatrix", "sync aligned m16n8 x1|x2|x4 trans $cta_shared? b8", "m v", "100f|110f|120f"},
+    {"movmatrix", "sync aligned m8n8 trans b16", "d s", "75"},
+    {"mma", "sync aligned m8n8k4 row|col row|col f16|f32 f16 f16 f16|f32", "v v v v", "70"},
+    {"mma", "sync aligned m16n8k8 row col f16|f32 f16 f16 f16|f32", "v v v v", "75"},
+    {"mma", "sync aligned m16n8k16 row col f16|f32 f16 f16 f16|f32", "v v v v", "80"},
+    {"mma", "sync aligned m16n8k4 row col f32 tf32 tf32 f32", "v v v v", "80"},
+    {"mma", "sync aligned m16n8k8 row col f32 tf32 tf32 f32", "v v v v", "80"},
+    {"mma", "sync aligned m16n8k8|m16n8k16 row col f32 bf16 bf16 f32", "v v v v", "80"},
+    {"mma", "sync aligned m16n8k16|m16n8k32 row col f16|f32 $fp8 $fp8 f16|f32", "v v v v", "89"},
+    {"mma", "sync aligned m16n8k32 row col kind::f8f6f4 f16|f32 $f8f6f4 $f8f6f4 f16|f32", "v v v v",
+     "120f"},
+    {"mma",
+     "sync aligned m16n8k64 row col kind::mxf4 block_scale scale_vec::2X? f32 e2m1 e2m1 f32 ue8m0",
+     "v v v v s v s v", "120f"},
+    {"mma",
+     "sync aligned m16n8k64 row col kind::mxf4nvf4 block_scale scale_vec::2X|scale_vec::4X f32 "
+     "e2m1 e2m1 f32 ue8m0|ue4m3",
+     "v v v v s v s v", "120f"},
+    {"mma",
+     "sync aligned m16n8k32 row col kind::mxf8f6f4 block_scale scale_vec::1X? f32 $f8f6f4 $f8f6f4 "
+     "f32 ue8m0",
+     "v v v v s v s v", "120f"},
+    {"mma", "sync aligned m8n8k4 row col $rnd? f64 f64 f64 f64", "v v v v", "80"},
+    {"mma", "sync aligned m16n8k4|m16n8k8|m16n8k16 row col $rnd? f64 f64 f64 f64", "v v v v", "90"},
+    {"mma", "sync aligned m8n8k16 row col satfinite? s32 u8|s8 u8|s8 s32", "v v v v", "75"},
+    {"mma", "sync aligned m16n8k16|m16n8k32 row col satfinite? s32 u8|s8 u8|s8 s32", "v v v v",
+     "80"},
+    {"mma", "sync aligned m8n8k32 row col satfinite? s32 u4|s4 u4|s4 s32", "v v v v", "75"},
+    {"mma", "sync aligned m16n8k32|m16n8k64 row col satfinite? s32 u4|s4 u4|s4 s32", "v v v v",
+     "80"},
+    {"mma", "sync aligned m8n8k128 row col s32 b1 b1 s32 xor|and popc", "v v v v", "75"},
+    {"mma", "sync aligned m16n8k128|m16n8k256 row col s32 b1 b1 s32 xor|and popc", "v v v v", "80"},
+    {"mma",
+     "sp|sp::ordered_metadata sync aligned m16n8k16|m16n8k32 row col f16|f32 f16 f16 f16|f32",
+     "v v v v s i", "80"},
+    {"mma", "sp|sp::ordered_metadata sync aligned m16n8k16|m16n8k32 row col f32 bf16 bf16 f32",
+     "v v v v s i", "80"},
+    {"mma", "sp|sp::ordered_metadata sync aligned m16n8k8|m16n8k16 row col f32 tf32 tf32 f32",
+     "v v v v s i", "80"},
+    {"mma", "sp|sp::ordered_metadata sync aligned m16n8k64 row col f16|f32 $fp8 $fp8 f16|f32",
+     "v v v v s i", "89"},
+    {"mma",
+     "sp::ordered_metadata sync aligned m16n8k64 row col kind::f8f6f4 f16|f32 $f8f6f4 $f8f6f4 "
+     "f16|f32",
+     "v v v v s i", "120f"},
+    {"mma",
+     "sp::ordered_metadata sync aligned m16n8k128 row col kind::mxf4 block_scale scale_vec::2X? "
+     "f32 e2m1 e2m1 f32 ue8m0",
+     "v v v v s i s v s v", "120f"},
+    {"mma",
+     "sp::ordered_metadata sync aligned m16n8k128 row col kind::mxf4nvf4 block_scale "
+     "scale_vec::2X|scale_vec::4X f32 e2m1 e2m1 f32 ue8m0|ue4m3",
+     "v v v v s i s v s v", "120f"},
+    {"mma",
+     "sp::ordered_metadata sync aligned m16n8k64 row col kind::mxf8f6f4 block_scale scale_vec::1X? "
+     "f32 $f8f6f4 $f8f6f4 f32 ue8m0",
+     "v v v v s i s v s v", "120f"},
+    {"mma",
+     "sp|sp::ordered_metadata sync aligned m16n8k32|m16n8k64 row col satfinite? s32 u8|s8 u8|s8 "
+     "s32",
+     "v v v v s i", "80"},
+    {"mma",
+     "sp|sp::ordered_metadata sync aligned m16n8k64|m16n8k128 row col satfinite? s32 u4|s4 u4|s4 "
+     "s32",
+     "v v v v s i", "80"},
+    {"wmma.load",
+     "a|b sync aligned row|col m16n16k16|m8n32k16|m32n8k16 global|$cta_shared? f16|s8|u8|bf16",
+     "v m s?", "70"},
+    {"wmma.load", "a|b sync aligned row|col m16n16k8 global|$cta_shared? tf32", "v m s?", "80"},
+    {"wmma.load", "a|b sync aligned row|col m8n8k4 global|$cta_shared? f64", "v m s?", "80"},
+    {"wmma.load", "a|b sync aligned row|col m8n8k32 global|$cta_shared? s4|u4", "v m s?", "75"},
+    {"wmma.load", "a|b sync aligned row|col m8n8k128 global|$cta_shared? b1", "v m s?", "75"},
+    {"wmma.load",
+     "c sync aligned row|col m16n16k16|m8n32k16|m32n8k16 global|$cta_shared? f16|f32|s32", "v m s?",
+     "70"},
+    {"wmma.load", "c sync aligned row|col m16n16k8 global|$cta_shared? f32", "v m s?", "80"},
+    {"wmma.load", "c sync aligned row|col m8n8k4 global|$cta_shared? f64", "v m s?", "80"},
+    {"wmma.load", "c sync aligned row|col m8n8k32|m8n8k128 global|$cta_shared? s32", "v m s?",
+     "75"},
+    {"wmma.store",
+     "d sync aligned row|col m16n16k16|m8n32k16|m32n8k16 global|$cta_shared? f16|f32|s32", "m v s?",
+     "70"},
+    {"wmma.store", "d sync aligned row|col m16n16k8 global|$cta_shared? f32", "m v s?", "80"},
+    {"wmma.store", "d sync aligned row|col m8n8k4 global|$cta_shared? f64", "m v s?", "80"},
+    {"wmma.store", "d sync aligned row|col m8n8k32|m8n8k128 global|$cta_shared? s32", "m v s?",
+     "75"},
+    {"wmma.mma", "sync aligned row|col row|col m16n16k16|m8n32k16|m32n8k16 f16|f32 f16|f32",
+     "v v v v", "70"},
+    {"wmma.mma",
+     "sync aligned row|col row|col m16n16k16|m8n32k16|m32n8k16 s32 s8|u8 s8|u8 s32 satfinite?",
+     "v v v v", "72"},
+    {"wmma.mma", "sync aligned row|col row|col m16n16k16|m8n32k16|m32n8k16 f32 bf16 bf16 f32",
+     "v v v v", "80"},
+    {"wmma.mma", "sync aligned row|col row|col m16n16k8 f32 tf32 tf32 f32", "v v v v", "80"},
+    {"wmma.mma", "sync aligned row|col row|col m8n8k4 $rnd? f64 f64 f64 f64", "v v v v", "80"},
+    {"wmma.mma", "sync aligned row col m8n8k32 s32 s4|u4 s4|u4 s32 satfinite?", "v v v v", "75"},
+    {"wmma.mma", "xor|and popc sync aligned row col m8n8k128 s32 b1 b1 s32", "v v v v", "75"},
+    {"wgmma.fence", "sync aligned", "", "90a"},
+    {"wgmma.commit_group", "sync aligned", "", "90a"},
+    {"wgmma.wait_group", "sync aligned", "i", "90a"},
+    {"wgmma.mma_async", "sync aligned m64n*k16 f16|f32 f16 f16", "v v s p i i i i?", "90a"},
+    {"wgmma.mma_async", "sync aligned m64n*k16 f32 bf16 bf16", "v v s p i i i i?", "90a"},
+    {"wgmma.mma_async", "sync aligned m64n*k8 f32 tf32 tf32", "v v s p i i", "90a"},
+    {"wgmma.mma_async", "sync aligned m64n*k32 f16|f32 $fp8 $fp8", "v v s p i i", "90a"},
+    {"wgmma.mma_async", "sync aligned m64n#k32 satfinite? s32 s8|u8 s8|u8", "v v s p", "90a"},
+    {"wgmma.mma_async", "sync aligned m64n#k256 s32 b1 b1 and popc", "v v s p", "90a"},
+    {"wgmma.mma_async.sp", "sync aligned m64n*k32 f16|f32 f16 f16", "v v s s i p i i i i?", "90a"},
+    {"wgmma.mma_async.sp", "sync aligned m64n*k32 f32 bf16 bf16", "v v s s i p i i i i?", "90a"},
+    {"wgmma.mma_async.sp", "sync aligned m64n*k16 f32 tf32 tf32", "v v s s i p i i", "90a"},
+    {"wgmma.mma_async.sp", "sync aligned m64n*k64 f16|f32 $fp8 $fp8", "v v s s i p i i", "90a"},
+    {"wgmma.mma_async.sp", "sync aligned m64n#k64 satfinite? s32 s8|u8 s8|u8", "v v s s i p",
+     "90a"},
+});
+
+}  // namespace
+
+std::span<const InstructionRule> matrix_rules() {
+  return kRules;
+}
+
+}  // namespace rackproof::emulator::ptx

@@ -1,0 +1,126 @@
+#include "emulator/ptx/instruction_rules.hpp"
+
+#include <array>
+
+namespace rackproof::emulator::ptx {
+namespace {
+
+// Loads, stores, atomics, caches and policies (PTX ISA 9.7.9, 9.7.13).
+constexpr std::array kRules = std::to_array<InstructionRule>({
+    {"ld", "weak? $ld_space? ca|cg|cs|lu|cv? $hint? $prefetch? $vec? $memory", "v m s?", ""},
+    {"ld", "weak? $ld_space? $l1? $l2? $hint? $prefetch? $vec? $memory", "v m s?", ""},
+    {"ld", "volatile $ld_space? $prefetch? $vec? $memory", "v m", ""},
+    {"ld", "relaxed|acquire $scope $ld_space? $l1? $l2? $hint? $prefetch? $vec? $memory", "v m s?",
+     "70"},
+    {"ld", "mmio relaxed sys global? $memory", "v m", "70"},
+    {"ld", "global nc ca|cg|cs? $hint? $prefetch? $vec? $memory", "v m s?", ""},
+    {"ld", "global nc $l1? $l2? $hint? $prefetch? $vec? $memory", "v m s?", "70"},
+    {"ldu", "global? v2|v4? $memory", "v m", ""},
+    {"st", "weak? $st_space? wb|cg|cs|wt? $hint? $vec? $memory", "m x s?", ""},
+    {"st", "weak? $st_space? $l1? $l2? $hint? $vec? $memory", "m x s?", ""},
+    {"st", "volatile $st_space? $vec? $memory", "m x", ""},
+    {"st", "relaxed|release $scope $st_space? $l1? $l2? $hint? $vec? $memory", "m x s?", "70"},
+    {"st", "mmio relaxed sys global? $memory", "m x", "70"},
+    {"st.async",
+     "weak? cluster? shared::cluster? $complete_tx? v2|v4? b32|b64|u32|u64|s32|s64|f32|f64",
+     "m x m", "90"},
+    {"st.async",
+     "mmio? release gpu|sys global? b8|b16|b32|b64|u8|u16|u32|u64|s8|s16|s32|s64|f32|f64", "m s",
+     "100"},
+    {"st.bulk", "weak? shared::cta?", "m s s", "100"},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? exch $hint? b32|b64",
+     "o m s s?", ""},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? exch $hint? b128", "o m s s?",
+     "90"},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? cas b32|b64", "o m s s", ""},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? cas b16", "o m s s", "70"},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? cas b128", "o m s s", "90"},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? and|or|xor $hint? b32|b64",
+     "o m s s?", ""},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? add $hint? u32|s32|u64|f32|f64",
+     "o m s s?", ""},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? inc|dec $hint? u32", "o m s s?",
+     ""},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? min|max $hint? u32|s32|u64|s64",
+     "o m s s?", ""},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? add noftz $hint? f16|f16x2",
+     "o m s s?", "60"},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? $atom_space? add noftz $hint? bf16|bf16x2",
+     "o m s s?", "90"},
+    {"atom", "relaxed|acquire|release|acq_rel? $scope? global? add $hint? v2|v4 f32", "v m v s?",
+     "90"},
+    {"atom",
+     "relaxed|acquire|release|acq_rel? $scope? global? add|min|max noftz $hint? $vec f16|bf16",
+     "v m v s?", "90"},
+    {"atom",
+     "relaxed|acquire|release|acq_rel? $scope? global? add|min|max noftz $hint? v2|v4 f16x2|bf16x2",
+     "v m v s?", "90"},
+    {"red", "relaxed|release? $scope? $atom_space? and|or|xor $hint? b32|b64", "m s s?", ""},
+    {"red", "relaxed|release? $scope? $atom_space? add $hint? u32|s32|u64|f32|f64", "m s s?", ""},
+    {"red", "relaxed|release? $scope? $atom_space? inc|dec $hint? u32", "m s s?", ""},
+    {"red", "relaxed|release? $scope? $atom_space? min|max $hint? u32|s32|u64|s64", "m s s?", ""},
+    {"red", "relaxed|release? $scope? $atom_space? add noftz $hint? f16|f16x2", "m s s?", "60"},
+    {"red", "relaxed|release? $scope? $atom_space? add noftz $hint? bf16|bf16x2", "m s s?", "90"},
+    {"red", "relaxed|release? $scope? global? add $hint? v2|v4 f32", "m v s?", "90"},
+    {"red", "relaxed|release? $scope? global? add|min|max noftz $hint? $vec f16|bf16", "m v s?",
+     "90"},
+    {"red", "relaxed|release? $scope? global? add|min|max noftz $hint? v2|v4 f16x2|bf16x2",
+     "m v s?", "90"},
+    {"red.async", "relaxed cluster shared::cluster? $complete_tx inc|dec u32", "m s m", "90"},
+    {"red.async", "relaxed cluster shared::cluster? $complete_tx min|max u32|s32", "m s m", "90"},
+    {"red.async", "relaxed cluster shared::cluster? $complete_tx and|or|xor b32", "m s m", "90"},
+    {"red.async", "relaxed cluster shared::cluster? $complete_tx add u32|s32|u64", "m s m", "90"},
+    {"red.async", "mmio? release gpu|cluster global? add u32|s32|u64|s64", "m s", "100"},
+    {"multimem.ld_reduce", "weak global? min|max|add|and|or|xor b32|b64|u32|u64|s32|s64", "d m",
+     "90"},
+    {"multimem.ld_reduce",
+     "relaxed|acquire? $scope? global? min|max|add|and|or|xor b32|b64|u32|u64|s32|s64", "d m",
+     "90"},
+    {"multimem.ld_reduce",
+     "weak global? min|max|add acc::f32|acc::f16? $vec? "
+     "f16|f16x2|bf16|bf16x2|f32|f64|e5m2|e5m2x2|e5m2x4|e4m3|e4m3x2|e4m3x4",
+     "v m", "90"},
+    {"multimem.ld_reduce",
+     "relaxed|acquire? $scope? global? min|max|add acc::f32|acc::f16? $vec? "
+     "f16|f16x2|bf16|bf16x2|f32|f64|e5m2|e5m2x2|e5m2x4|e4m3|e4m3x2|e4m3x4",
+     "v m", "90"},
+    {"multimem.st",
+     "weak global? $vec? "
+     "b32|b64|u32|u64|s32|s64|f16|f16x2|bf16|bf16x2|f32|f64|e5m2|e5m2x2|e5m2x4|e4m3|e4m3x2|e4m3x4",
+     "m x", "90"},
+    {"multimem.st",
+     "relaxed|release? $scope? global? $vec? "
+     "b32|b64|u32|u64|s32|s64|f16|f16x2|bf16|bf16x2|f32|f64|e5m2|e5m2x2|e5m2x4|e4m3|e4m3x2|e4m3x4",
+     "m x", "90"},
+    {"multimem.red",
+     "relaxed|release? $scope? global? min|max|add|and|or|xor b32|b64|u32|u64|s32|s64", "m s",
+     "90"},
+    {"multimem.red", "relaxed|release? $scope? global? add $vec? f16|f16x2|bf16|bf16x2|f32|f64",
+     "m x", "90"},
+    {"prefetch", "global|local? L1|L2", "m", ""},
+    {"prefetch", "global L2::evict_last|L2::evict_normal", "m", "80"},
+    {"prefetch", "const|param|param::entry? tensormap", "m", "90"},
+    {"prefetchu", "L1", "m", ""},
+    {"applypriority", "global? L2::evict_normal", "m i", "80"},
+    {"discard", "global? L2", "m i", "80"},
+    {"createpolicy",
+     "range global? L2::evict_last|L2::evict_normal|L2::evict_first|L2::evict_unchanged "
+     "L2::evict_first|L2::evict_unchanged? b64",
+     "d m s s", "80"},
+    {"createpolicy",
+     "fractional L2::evict_last|L2::evict_normal|L2::evict_first|L2::evict_unchanged "
+     "L2::evict_first|L2::evict_unchanged? b64",
+     "d s?", "80"},
+    {"createpolicy", "cvt L2 b64", "d s", "80"},
+    {"alloca", "u32|u64", "d s i?", ""},
+    {"stacksave", "u32|u64", "d", ""},
+    {"stackrestore", "u32|u64", "s", ""},
+});
+
+}  // namespace
+
+std::span<const InstructionRule> memory_rules() {
+  return kRules;
+}
+
+}  // namespace rackproof::emulator::ptx
