@@ -37,11 +37,15 @@ struct AttentionArguments {
 /// Fills everything but the pointers.
 [[nodiscard]] AttentionArguments make_arguments(const AttentionProblem& problem);
 
-/// The portable kernel (attention_sm80.cu).
+// The portable kernel (attention_sm80.cu).
+
+/// Asks for its shared memory on the current device; launches need it once before.
+void enable_sm80(const AttentionProblem& problem);
 void launch_sm80(const AttentionProblem& problem, const AttentionArguments& arguments,
                  const TileOrder& order, cudaStream_t stream);
 [[nodiscard]] KernelResources sm80_resources(const AttentionProblem& problem);
-/// CTAs of this kernel that one SM of the current device holds, as the runtime counts them.
-[[nodiscard]] int sm80_occupancy(ElementType type, std::int64_t head_dim);
+/// CTAs of it that one SM of the current device holds, as the runtime counts
+/// them; after enable_sm80().
+[[nodiscard]] int sm80_occupancy(const AttentionProblem& problem);
 
 }  // namespace rackproof::kernels::attention

@@ -9,6 +9,8 @@
 
 #include <cuda_runtime.h>
 
+#include <string>
+
 namespace rackproof::kernels::attention {
 namespace {
 
@@ -103,21 +105,20 @@ Kernel kernel_of(ElementType type, std::int64_t head_dim) {
                         : &attention_forward_sm80<128, __half>;
 }
 
-/// More than 48 KB of dynamic shared memory must be asked for, on each device.
-Kernel prepared_kernel(ElementType type, std::int64_t head_dim) {
-  const Kernel kernel = kernel_of(type, head_dim);
-  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      sm80_config(head_dim).shared_bytes()));
-  return kernel;
-}
-
 }  // namespace
+
+void enable_sm80(const AttentionProblem& problem) {
+  const AttentionShape& shape = problem.shape();
+  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel_of(shape.type, shape.head_dim),
+                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      sm80_config(shape.head_dim).shared_bytes()));
+}
 
 void launch_sm80(const AttentionProblem& problem, const AttentionArguments& arguments,
                  const TileOrder& order, cudaStream_t stream) {
   const AttentionShape& shape = problem.shape();
   const Sm80Config& config = sm80_config(shape.head_dim);
-  const Kernel kernel = prepared_kernel(shape.type, shape.head_dim);
+  const Kernel kernel = kernel_of(shape.type, shape.head_dim);
   kernel<<<order.heads * order.query_tiles, static_cast<unsigned>(config.threads()),
            static_cast<std::size_t>(config.shared_bytes()), stream>>>(arguments, order);
   RACKPROOF_CUDA(cudaGetLastError());
@@ -131,7 +132,8 @@ KernelResources sm80_resources(const AttentionProblem& problem) {
       &attributes, reinterpret_cast<const void*>(kernel_of(shape.type, shape.head_dim))));
   const std::int64_t query_tiles = (shape.q_len + config.query_tile - 1) / config.query_tile;
   return {
-      .kernel = "attention_forward_sm80",
+      .kernel = "attention_forward_sm80<" + std::to_string(shape.head_dim) + ", " +
+                std::string(to_string(shape.type)) + ">",
       .registers_per_thread = attributes.numRegs,
       .spill_bytes_per_thread = static_cast<int>(attributes.localSizeBytes),
       .shared_bytes_per_block =
@@ -141,11 +143,12 @@ KernelResources sm80_resources(const AttentionProblem& problem) {
   };
 }
 
-int sm80_occupancy(ElementType type, std::int64_t head_dim) {
-  const Sm80Config& config = sm80_config(head_dim);
+int sm80_occupancy(const AttentionProblem& problem) {
+  const AttentionShape& shape = problem.shape();
+  const Sm80Config& config = sm80_config(shape.head_dim);
   int blocks = 0;
   RACKPROOF_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-      &blocks, prepared_kernel(type, head_dim), config.threads(),
+      &blocks, kernel_of(shape.type, shape.head_dim), config.threads(),
       static_cast<std::size_t>(config.shared_bytes())));
   return blocks;
 }

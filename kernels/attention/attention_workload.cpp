@@ -12,6 +12,13 @@ namespace {
 /// NaN in bf16, fp16 and fp32: an element that no kernel writes cannot pass.
 constexpr int kPoison = 0xff;
 
+using Bytes = runtime::DeviceBuffer<std::byte>;
+
+void copy(Bytes& destination, const Bytes& source) {
+  RACKPROOF_CUDA(cudaMemcpyAsync(destination.data(), source.data(), source.size_bytes(),
+                                 cudaMemcpyDeviceToDevice, nullptr));
+}
+
 TileOrder make_order(const AttentionProblem& problem, std::int64_t query_tile) {
   const AttentionShape& shape = problem.shape();
   int device = 0;
@@ -51,27 +58,34 @@ AttentionWorkload::AttentionWorkload(const Implementation& implementation,
     : implementation_(implementation),
       problem_(problem),
       order_(make_order(problem, implementation.geometry(problem.shape().head_dim, 0).query_tile)) {
+  implementation.enable(problem);
   const std::uint64_t sets = options.rotate_beyond_bytes / problem.set_bytes() + 1;
   for (std::uint64_t set = 0; set < sets; ++set) {
-    sets_.push_back(make_set(derive_seed(options.seed, set)));
+    sets_.push_back(make_set());
   }
-  // The fills ran on the default stream, which the caller's streams do not wait for.
+  const ElementType type = problem.shape().type;
+  BufferSet& first = sets_.front();
+  fill_uniform(first.q.data(), type, problem.q_elements(), derive_seed(options.seed, 0), nullptr);
+  fill_uniform(first.k.data(), type, problem.kv_elements(), derive_seed(options.seed, 1), nullptr);
+  fill_uniform(first.v.data(), type, problem.kv_elements(), derive_seed(options.seed, 2), nullptr);
+  for (auto set = sets_.begin() + 1; set != sets_.end(); ++set) {
+    copy(set->q, first.q);
+    copy(set->k, first.k);
+    copy(set->v, first.v);
+  }
+  // All this ran on the default stream, which the caller's streams do not wait for.
   RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
 }
 
-AttentionWorkload::BufferSet AttentionWorkload::make_set(std::uint64_t seed) const {
-  const ElementType type = problem_.shape().type;
-  const std::size_t q_elements = problem_.q_elements();
-  const std::size_t kv_elements = problem_.kv_elements();
-  const std::size_t bytes = element_bytes(type);
-  BufferSet set{.q = runtime::DeviceBuffer<std::byte>(q_elements * bytes),
-                .k = runtime::DeviceBuffer<std::byte>(kv_elements * bytes),
-                .v = runtime::DeviceBuffer<std::byte>(kv_elements * bytes),
-                .o = runtime::DeviceBuffer<std::byte>(q_elements * bytes),
+AttentionWorkload::BufferSet AttentionWorkload::make_set() const {
+  const std::size_t bytes = element_bytes(problem_.shape().type);
+  const std::size_t q_bytes = problem_.q_elements() * bytes;
+  const std::size_t kv_bytes = problem_.kv_elements() * bytes;
+  BufferSet set{.q = Bytes(q_bytes),
+                .k = Bytes(kv_bytes),
+                .v = Bytes(kv_bytes),
+                .o = Bytes(q_bytes),
                 .lse = runtime::DeviceBuffer<float>(problem_.lse_elements())};
-  fill_uniform(set.q.data(), type, q_elements, derive_seed(seed, 0), nullptr);
-  fill_uniform(set.k.data(), type, kv_elements, derive_seed(seed, 1), nullptr);
-  fill_uniform(set.v.data(), type, kv_elements, derive_seed(seed, 2), nullptr);
   RACKPROOF_CUDA(cudaMemsetAsync(set.o.data(), kPoison, set.o.size_bytes(), nullptr));
   RACKPROOF_CUDA(cudaMemsetAsync(set.lse.data(), kPoison, set.lse.size_bytes(), nullptr));
   return set;

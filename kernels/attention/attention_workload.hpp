@@ -34,7 +34,7 @@ class AttentionWorkload final : public Workload {
     runtime::DeviceBuffer<float> lse;
   };
   [[nodiscard]] AttentionArguments arguments_of(BufferSet& set) const;
-  [[nodiscard]] BufferSet make_set(std::uint64_t seed) const;
+  [[nodiscard]] BufferSet make_set() const;
 
   const Implementation& implementation_;
   AttentionProblem problem_;

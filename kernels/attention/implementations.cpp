@@ -21,6 +21,7 @@ std::span<const Implementation> implementations() {
   static constexpr std::array<Implementation, 1> kAll{{
       {.variant = {.name = "sm80", .minimum_cc = {8, 0}, .maximum_cc = {99, 9}},
        .geometry = &sm80_geometry,
+       .enable = &enable_sm80,
        .launch = &launch_sm80,
        .resources = &sm80_resources},
   }};

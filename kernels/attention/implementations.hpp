@@ -1,5 +1,5 @@
 #pragma once
-/// The kernels that implement attention, in priority order. Adding one: its .cu, its three
+/// The kernels that implement attention, in priority order. Adding one: its .cu, its
 /// functions in arguments.hpp and one line in implementations.cpp.
 
 #include "kernels/attention/arguments.hpp"
@@ -17,6 +17,7 @@ struct CtaGeometry {
 struct Implementation {
   Variant variant;
   CtaGeometry (*geometry)(std::int64_t head_dim, std::uint64_t shared_bytes_per_sm);
+  void (*enable)(const AttentionProblem&);  ///< once, on the device that will launch
   void (*launch)(const AttentionProblem&, const AttentionArguments&, const TileOrder&,
                  cudaStream_t);
   KernelResources (*resources)(const AttentionProblem&);

@@ -148,7 +148,7 @@ TEST(AttentionKernelOutput, OneWrongElementIsFoundAnywhere) {
   EXPECT_TRUE(workload->verify(stream.get()).passed);
 }
 
-TEST(AttentionWorkload, RotatesOverBufferSetsWithDataOfTheirOwn) {
+TEST(AttentionWorkload, RotatesOverBufferSetsWithTheSameData) {
   const AttentionProblem problem({.q_len = 8, .kv_len = 16, .head_dim = 64});
   const runtime::Stream stream;
   const std::unique_ptr<Workload> workload =
@@ -164,11 +164,28 @@ TEST(AttentionWorkload, RotatesOverBufferSetsWithDataOfTheirOwn) {
     results.emplace_back(output.elements);
     RACKPROOF_CUDA(cudaMemcpy(results.back().data(), output.data,
                               output.elements * output.element_bytes, cudaMemcpyDeviceToHost));
+    EXPECT_EQ(results[static_cast<std::size_t>(launch)], results[0]);
   }
+  EXPECT_NE(outputs[1], outputs[0]);
+  EXPECT_NE(outputs[2], outputs[0]);
+  EXPECT_NE(outputs[2], outputs[1]);
   EXPECT_EQ(outputs[3], outputs[0]);
-  EXPECT_EQ(results[3], results[0]);
-  EXPECT_NE(results[1], results[0]);
-  EXPECT_NE(results[2], results[1]);
+}
+
+TEST(AttentionWorkload, SeedsDecideTheData) {
+  const AttentionProblem problem({.q_len = 3, .kv_len = 5, .head_dim = 64});
+  const auto result = [&](std::uint64_t seed) {
+    const runtime::Stream stream;
+    const std::unique_ptr<Workload> workload = prepare(problem, {.seed = seed});
+    workload->launch(stream.get());
+    stream.synchronize();
+    std::vector<std::uint16_t> values(workload->output().elements);
+    RACKPROOF_CUDA(cudaMemcpy(values.data(), workload->output().data,
+                              values.size() * sizeof(std::uint16_t), cudaMemcpyDeviceToHost));
+    return values;
+  };
+  EXPECT_EQ(result(1), result(1));
+  EXPECT_NE(result(1), result(2));
 }
 
 TEST(AttentionWorkload, ReportsItsResources) {
@@ -192,7 +209,9 @@ TEST(AttentionWorkload, AsManyBlocksAreResidentAsThePlanCounts) {
       cudaDeviceGetAttribute(&shared_per_sm, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device));
   for (const ElementType type : {ElementType::bf16, ElementType::fp16}) {
     for (const std::int64_t head_dim : {64, 128}) {
-      EXPECT_EQ(sm80_occupancy(type, head_dim),
+      const AttentionProblem problem({.type = type, .head_dim = head_dim});
+      enable_sm80(problem);
+      EXPECT_EQ(sm80_occupancy(problem),
                 sm80_config(head_dim).blocks_per_sm(static_cast<std::uint64_t>(shared_per_sm)));
     }
   }
