@@ -22,9 +22,9 @@ struct Context {
   std::string without_nvml;                 ///< why it is null
   plan::Statistics statistics;
   std::uint64_t seed = 0;
-  double step_timeout_s = 0;   ///< limit of one step: preparation, a batch, verification
-  std::optional<Plant> plant;  ///< self-test of the verifiers
-  runtime::Stream stream;
+  double step_timeout_s = 0;              ///< limit of one step: preparation, a batch, verification
+  std::optional<Plant> plant;             ///< self-test of the verifiers
+  std::optional<runtime::Stream> stream;  ///< of this rank's GPU, once that is chosen
 
   [[nodiscard]] int rank() const { return bootstrap->rank(); }
   [[nodiscard]] collectives::Deadline deadline(const std::string& phase) const {

@@ -3,9 +3,9 @@
 #include "collectives/watchdog.hpp"
 #include "collectives/workload.hpp"
 #include "harness/measure/codec.hpp"
-#include "harness/measure/lockstep.hpp"
 #include "harness/measure/measure_operation.hpp"
 #include "harness/measure/sampling.hpp"
+#include "harness/ranks/lockstep.hpp"
 
 namespace rackproof::harness::measure {
 namespace {
@@ -43,14 +43,14 @@ kernels::Verification to_kernel_verification(const collectives::Verification& ex
 /// One execution on known inputs, and its comparison with the exact result.
 kernels::Verification verify(Context& context, collectives::CollectiveWorkload& workload,
                              collectives::Watchdog& watchdog, const std::string& name) {
-  workload.fill(context.stream.get());
-  workload.launch(context.stream.get());
-  watchdog.wait(context.stream.get(), context.deadline("verification"), name);
+  workload.fill(context.stream->get());
+  workload.launch(context.stream->get());
+  watchdog.wait(context.stream->get(), context.deadline("verification"), name);
   const collectives::OutputView output = workload.output();
   if (context.plant && context.plant->applies(name, context.rank())) {
-    plant_wrong_element(output.data, output.elements, output.element_bytes, context.stream.get());
+    plant_wrong_element(output.data, output.elements, output.element_bytes, context.stream->get());
   }
-  return to_kernel_verification(workload.verify(context.stream.get()), output.elements);
+  return to_kernel_verification(workload.verify(context.stream->get()), output.elements);
 }
 
 }  // namespace
@@ -67,12 +67,14 @@ Measurement measure_collective(Context& context, Communicators& communicators,
 
   collectives::Communicator* communicator = nullptr;
   std::optional<collectives::CollectiveWorkload> workload;
-  std::optional<std::string> failure = attempt(bootstrap, context.deadline("preparation"), [&] {
-    communicator = &communicators.get(benchmark.scope, context);
-    const collectives::Collective* collective = collectives::find_collective(benchmark.collective);
-    workload.emplace(*collective, *communicator, config_of(context, benchmark));
-    own.buffer_sets = static_cast<int>(workload->buffer_sets());
-  });
+  std::optional<std::string> failure =
+      ranks::attempt(bootstrap, context.deadline("preparation"), [&] {
+        communicator = &communicators.get(benchmark.scope, context);
+        const collectives::Collective* collective =
+            collectives::find_collective(benchmark.collective);
+        workload.emplace(*collective, *communicator, config_of(context, benchmark));
+        own.buffer_sets = static_cast<int>(workload->buffer_sets());
+      });
   if (failure) {
     return {{}, *failure};
   }
@@ -94,8 +96,8 @@ Measurement measure_collective(Context& context, Communicators& communicators,
   own.telemetry = std::move(outcome.sampled.telemetry);
   own.warnings = std::move(outcome.sampled.warnings);
 
-  failure = attempt(bootstrap, context.deadline("verification"),
-                    [&] { own.verification = verify(context, *workload, watchdog, name); });
+  failure = ranks::attempt(bootstrap, context.deadline("verification"),
+                           [&] { own.verification = verify(context, *workload, watchdog, name); });
   if (failure) {
     return {{}, *failure};
   }

@@ -1,8 +1,8 @@
 #include "harness/measure/measure_operation.hpp"
 
 #include "harness/measure/codec.hpp"
-#include "harness/measure/lockstep.hpp"
 #include "harness/measure/sampling.hpp"
+#include "harness/ranks/lockstep.hpp"
 
 namespace rackproof::harness::measure {
 namespace {
@@ -25,7 +25,7 @@ record::Reported<BaselineMeasurement> measure_baseline(Context& context, const s
   using Missing = record::Reported<BaselineMeasurement>;
   std::unique_ptr<kernels::Workload> workload;
   std::optional<std::string> failure =
-      attempt(*context.bootstrap, context.deadline("baseline"), [&] {
+      ranks::attempt(*context.bootstrap, context.deadline("baseline"), [&] {
         auto answer = benchmark.operation->baseline(*benchmark.problem, options);
         if (const auto* none = std::get_if<kernels::NotSupported>(&answer)) {
           throw runtime::NotAvailable(none->reason);
@@ -62,11 +62,12 @@ Measurement measure_operation(Context& context, const std::string& name,
                                         rotate_beyond_bytes(context)};
   RankMeasurement own;
   std::unique_ptr<kernels::Workload> workload;
-  std::optional<std::string> failure = attempt(bootstrap, context.deadline("preparation"), [&] {
-    workload = benchmark.operation->prepare(*benchmark.variant, *benchmark.problem, options);
-    own.buffer_sets = workload->buffer_sets();
-    own.resources = workload->resources();
-  });
+  std::optional<std::string> failure =
+      ranks::attempt(bootstrap, context.deadline("preparation"), [&] {
+        workload = benchmark.operation->prepare(*benchmark.variant, *benchmark.problem, options);
+        own.buffer_sets = workload->buffer_sets();
+        own.resources = workload->resources();
+      });
   if (failure) {
     return {{}, *failure};
   }
@@ -79,12 +80,13 @@ Measurement measure_operation(Context& context, const std::string& name,
   own.telemetry = std::move(outcome.sampled.telemetry);
   own.warnings = std::move(outcome.sampled.warnings);
 
-  failure = attempt(bootstrap, context.deadline("verification"), [&] {
+  failure = ranks::attempt(bootstrap, context.deadline("verification"), [&] {
     if (context.plant && context.plant->applies(name, context.rank())) {
       const kernels::OutputView output = workload->output();
-      plant_wrong_element(output.data, output.elements, output.element_bytes, context.stream.get());
+      plant_wrong_element(output.data, output.elements, output.element_bytes,
+                          context.stream->get());
     }
-    own.verification = workload->verify(context.stream.get());
+    own.verification = workload->verify(context.stream->get());
   });
   if (failure) {
     return {{}, *failure};

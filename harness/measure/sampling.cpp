@@ -1,8 +1,8 @@
 #include "harness/measure/sampling.hpp"
 
 #include "collectives/poll.hpp"
-#include "harness/measure/lockstep.hpp"
 #include "harness/measure/sampler.hpp"
+#include "harness/ranks/lockstep.hpp"
 #include "harness/telemetry/telemetry.hpp"
 #include "runtime/error.hpp"
 
@@ -66,7 +66,7 @@ class Watch {
 };
 
 std::vector<double> run_batch(Context& context, const Execution& execution, int samples) {
-  const TimedBatch batch(execution.launch, samples + execution.aligning_launches, context.stream);
+  const TimedBatch batch(execution.launch, samples + execution.aligning_launches, *context.stream);
   execution.wait(batch.last(), context.deadline("sampling"));
   std::vector<double> times_s = batch.times_s();
   times_s.erase(times_s.begin(), times_s.begin() + execution.aligning_launches);
@@ -96,9 +96,9 @@ void wait_for_event(collectives::Bootstrap& bootstrap, cudaEvent_t event,
 SamplingOutcome take_samples(Context& context, const Execution& execution) {
   SamplingOutcome outcome;
   collectives::Bootstrap& bootstrap = *context.bootstrap;
-  outcome.failure = attempt(bootstrap, context.deadline("warm-up"), [&] {
+  outcome.failure = ranks::attempt(bootstrap, context.deadline("warm-up"), [&] {
     if (context.statistics.warmup > 0) {
-      const TimedBatch batch(execution.launch, context.statistics.warmup, context.stream);
+      const TimedBatch batch(execution.launch, context.statistics.warmup, *context.stream);
       execution.wait(batch.last(), context.deadline("warm-up"));
     }
   });
@@ -116,7 +116,7 @@ SamplingOutcome take_samples(Context& context, const Execution& execution) {
     const std::vector<double> agreed =
         bootstrap.all_reduce_max(own, context.deadline("agreement on the next batch"));
     if (agreed[1] > 0) {
-      outcome.failure = attempt(bootstrap, context.deadline("error exchange"), [&] {
+      outcome.failure = ranks::attempt(bootstrap, context.deadline("error exchange"), [&] {
         if (error) {
           std::rethrow_exception(error);
         }

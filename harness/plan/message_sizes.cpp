@@ -1,6 +1,7 @@
 #include "harness/plan/message_sizes.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 namespace rackproof::harness::plan {
@@ -22,16 +23,15 @@ std::string format_bytes(std::uint64_t bytes) {
 std::vector<MessageSize> message_sizes(std::uint64_t min_bytes, std::uint64_t max_bytes,
                                        std::int64_t factor, const std::string& reason_of_maximum) {
   std::vector<MessageSize> sizes;
-  const auto step = static_cast<std::uint64_t>(factor);
-  std::uint64_t bytes = min_bytes;
-  while (bytes < max_bytes) {
-    sizes.push_back({bytes, sizes.empty() ? "smallest message: latency"
-                                          : std::to_string(factor) + " times the size before"});
-    // The next size would overflow or pass the maximum.
-    if (bytes > max_bytes / step) {
-      break;
-    }
-    bytes *= step;
+  // A size nearer to the maximum than half a step on the logarithmic scale would say nothing new.
+  const double last_of_range =
+      static_cast<double>(max_bytes) / std::sqrt(static_cast<double>(factor));
+  double bytes = static_cast<double>(min_bytes);
+  while (bytes <= last_of_range && min_bytes < max_bytes) {
+    sizes.push_back(
+        {static_cast<std::uint64_t>(bytes),
+         sizes.empty() ? "smallest message" : std::to_string(factor) + " times the size before"});
+    bytes *= static_cast<double>(factor);
   }
   if (max_bytes >= min_bytes) {
     sizes.push_back({max_bytes, "largest message: " + reason_of_maximum});

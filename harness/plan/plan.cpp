@@ -137,9 +137,27 @@ void plan_curve(const CollectiveRequest& request, CollectiveBenchmark what,
   }
 }
 
+/// The scopes of a request without those whose communicators are another one's: one rack is all,
+/// one node is its rack. The narrower name stays.
+std::vector<std::string> distinct_scopes(const CollectiveRequest& request,
+                                         const Topology& topology) {
+  const auto wants = [&](const char* scope) {
+    return std::find(request.scopes.begin(), request.scopes.end(), scope) != request.scopes.end();
+  };
+  const bool one_rack = topology.racks.size() == 1;
+  const bool one_node = std::all_of(topology.racks.begin(), topology.racks.end(),
+                                    [](const auto& rack) { return rack.nodes.size() == 1; });
+  std::vector<std::string> scopes = request.scopes;
+  std::erase_if(scopes, [&](const std::string& scope) {
+    return (scope == "rack" && one_node && wants("node")) ||
+           (scope == "all" && one_rack && (wants("rack") || (one_node && wants("node"))));
+  });
+  return scopes;
+}
+
 void plan_collective(const CollectiveRequest& request, const kernels::SizingContext& context,
                      const Topology& topology, Plan& plan) {
-  for (const std::string& scope : request.scopes) {
+  for (const std::string& scope : distinct_scopes(request, topology)) {
     for (const std::string& type : request.types) {
       for (const std::string& reduction : request.reductions) {
         for (const std::string& placement : request.placements) {

@@ -130,12 +130,16 @@ std::vector<int> assign_devices(std::span<const RankCandidate> ranks) {
     const auto free = std::find_if(visible.begin(), visible.end(), [&](const std::string& uuid) {
       return !taken[node].contains(uuid);
     });
+    if (visible.empty()) {
+      throw config::NotReady("rank " + std::to_string(i) + " sees no GPU on node " + node +
+                             "; check the driver with nvidia-smi, or use --emulate RACK");
+    }
     if (free == visible.end()) {
       throw config::NotReady("rank " + std::to_string(i) + " finds no free GPU on node " + node +
                              ": " + std::to_string(ranks_on[node]) + " ranks, " +
                              std::to_string(visible.size()) +
                              " GPUs visible; start one rank per GPU (mpirun --map-by ppr:" +
-                             std::to_string(std::max<std::size_t>(1, visible.size())) + ":node)");
+                             std::to_string(visible.size()) + ":node)");
     }
     taken[node].insert(*free);
     devices.push_back(static_cast<int>(free - visible.begin()));

@@ -6,6 +6,7 @@
 #include "harness/topology/topology.hpp"
 
 #include <memory>
+#include <string>
 
 namespace rackproof::harness::topology {
 
@@ -13,6 +14,7 @@ namespace rackproof::harness::topology {
 struct Discovery {
   Topology topology;           ///< equal on all ranks
   std::unique_ptr<Nvml> nvml;  ///< null where NVML is not available
+  std::string without_nvml;    ///< why it is null
 };
 
 /// Collective. Chooses this rank's GPU, makes it current, and gathers everybody's description.

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace rackproof::harness::measure {
+namespace rackproof::harness::ranks {
 
 /// Does `step` on this rank, then tells the others how it went. Returns nothing when it went well
 /// everywhere, else "rank 3: <error>" of the lowest rank that failed, equally on all ranks.
@@ -16,4 +16,4 @@ namespace rackproof::harness::measure {
                                                  const collectives::Deadline& deadline,
                                                  const std::function<void()>& step);
 
-}  // namespace rackproof::harness::measure
+}  // namespace rackproof::harness::ranks

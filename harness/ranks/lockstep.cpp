@@ -1,9 +1,9 @@
-#include "harness/measure/lockstep.hpp"
+#include "harness/ranks/lockstep.hpp"
 
 #include <cstddef>
 #include <span>
 
-namespace rackproof::harness::measure {
+namespace rackproof::harness::ranks {
 
 std::optional<std::string> attempt(collectives::Bootstrap& bootstrap,
                                    const collectives::Deadline& deadline,
@@ -29,4 +29,4 @@ std::optional<std::string> attempt(collectives::Bootstrap& bootstrap,
   return std::nullopt;
 }
 
-}  // namespace rackproof::harness::measure
+}  // namespace rackproof::harness::ranks

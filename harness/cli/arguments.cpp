@@ -1,0 +1,122 @@
+#include "harness/cli/arguments.hpp"
+
+#include "harness/config/error.hpp"
+#include "harness/config/spelling.hpp"
+#include "rackproof_build_info.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+
+namespace rackproof::harness::cli {
+namespace {
+
+void add_target(CLI::App& command, Target& target) {
+  command.add_option("--emulate", target.emulate,
+                     "emulate this rack: a name of configs/racks/ or a path");
+  command.add_option("--trays", target.trays, "trays of the emulated rack (default 1)")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--suite", target.suite,
+                     "what to run: a name of configs/suites/ or a path (default: acceptance on "
+                     "GPUs, smoke on the emulator)");
+  command.add_option("--filter", target.filter,
+                     "only benchmarks whose name matches this regular expression");
+}
+
+/// CLI11's text in one line, with the nearest flag for one that is not known.
+std::string explain(const CLI::App& app, const CLI::ParseError& error,
+                    const std::vector<std::string>& words) {
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  const CLI::App* command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    std::vector<std::string> flags;
+    for (const CLI::Option* option : command->get_options()) {
+      flags.push_back(option->get_name(false, true));
+    }
+    for (const std::string& word : words) {
+      const std::string name = word.substr(0, word.find('='));
+      if (text.find(name) != std::string::npos && name.starts_with("--")) {
+        return "unknown flag " + name + config::suggestion(name, flags);
+      }
+    }
+  }
+  return text + "; see rackproof " + (command == &app ? std::string() : command->get_name() + " ") +
+         "--help";
+}
+
+}  // namespace
+
+Arguments parse_arguments(const std::vector<std::string>& words) {
+  Arguments arguments;
+  arguments.words = words;
+
+  const auto separator = std::find(words.begin(), words.end(), "--");
+  const std::vector<std::string> own(words.begin(), separator);
+
+  CLI::App app{"Proves what a GB300 NVL72 rack delivers.", "rackproof"};
+  app.set_version_flag("--version", "rackproof " + std::string(build_info::kVersion));
+  app.require_subcommand(1);
+
+  app.add_subcommand("list", "operations, variants, collectives, suites and racks");
+
+  PlanCommand plan;
+  CLI::App* plan_app =
+      app.add_subcommand("plan", "every problem with its size and the reason, without running");
+  add_target(*plan_app, plan.target);
+
+  RunCommand run;
+  CLI::App* run_app = app.add_subcommand("run", "plan, measure, verify, write record and report");
+  add_target(*run_app, run.target);
+  run_app->add_option("--out", run.out,
+                      "folder of the results (default results/local/<UTC time>-<suite>)");
+  run_app->add_option("--seed", run.seed, "seed of the random inputs (default 1)");
+  run_app
+      ->add_option("--timeout", run.timeout_s,
+                   "longest time in seconds that one step may take (default 300)")
+      ->check(CLI::PositiveNumber);
+  run_app->add_option("--plant", run.plant,
+                      "REGEX[@RANK]: corrupt one element of each matching result before it is "
+                      "verified; the run must end with exit code 5");
+  run_app->footer("Everything after -- goes to Google Benchmark.");
+
+  ReportCommand report;
+  CLI::App* report_app = app.add_subcommand("report", "render a record again");
+  report_app->add_option("record", report.record, "record.json of a run")->required();
+  report_app->add_option("--html", report.html, "where the HTML goes (default: beside the record)");
+
+  try {
+    std::vector<std::string> reversed(own.rbegin(), own.rend());  // CLI11 takes them from the back
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    arguments.command =
+        Help{app.get_subcommands().empty() ? app.help() : app.get_subcommands().front()->help()};
+    return arguments;
+  } catch (const CLI::CallForVersion& version) {
+    arguments.command = Help{std::string(version.what()) + "\n"};
+    return arguments;
+  } catch (const CLI::ParseError& error) {
+    throw config::ConfigError("command line", explain(app, error, own));
+  }
+
+  const std::vector<std::string> rest(separator == words.end() ? separator : separator + 1,
+                                      words.end());
+  if (run_app->parsed()) {
+    run.benchmark_flags = rest;
+    arguments.command = std::move(run);
+    return arguments;
+  }
+  if (!rest.empty()) {
+    throw config::ConfigError("command line", "only `run` takes flags after \"--\"");
+  }
+  if (plan_app->parsed()) {
+    arguments.command = std::move(plan);
+  } else if (report_app->parsed()) {
+    arguments.command = std::move(report);
+  } else {
+    arguments.command = ListCommand{};
+  }
+  return arguments;
+}
+
+}  // namespace rackproof::harness::cli

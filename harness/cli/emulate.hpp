@@ -1,0 +1,24 @@
+#pragma once
+/// The one place that knows of the emulator: it restarts this program with the emulator's libraries
+/// in front of NVIDIA's.
+
+#include <filesystem>
+#include <string>
+
+namespace rackproof::harness::cli {
+
+/// The rack that is emulated where there is no GPU and nobody asked for another.
+inline constexpr const char* kDefaultEmulatedRack = "gb300-nvl72";
+
+/// Throws config::NotReady with the fix when the emulator's libraries were not built.
+void require_emulator();
+
+/// Makes this process one of the emulated `tray`: sets the library path and the emulator's
+/// variables, and replaces the process by a new one with the same arguments. Returns when the
+/// process already is one. Throws config::NotReady.
+void become_emulated(const std::filesystem::path& rack_file, int tray, char** argv);
+
+/// Whether this process runs on the emulator's libraries.
+[[nodiscard]] bool is_emulated_process();
+
+}  // namespace rackproof::harness::cli
