@@ -5,6 +5,8 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
+
 namespace rackproof::kernels::attention {
 namespace {
 
@@ -110,8 +112,8 @@ __global__ void __launch_bounds__(kThreads)
     arguments.squares[row * head_dim + thread] = squares * inverse * inverse;
   }
   if (thread == 0) {
-    arguments.statistics[row * 2] = visible == 0 ? -HUGE_VAL : maximum + log(sum);
-    arguments.statistics[row * 2 + 1] = maximum;
+    arguments.statistics[row * 2] = maximum;
+    arguments.statistics[row * 2 + 1] = sum;
   }
 }
 
@@ -166,11 +168,12 @@ std::vector<ReferenceRow> DeviceOracle::rows(std::int64_t batch, std::int64_t q_
   for (std::int64_t row = 0; row < count; ++row) {
     const std::int64_t begin = row * shape.head_dim;
     const std::int64_t end = begin + shape.head_dim;
-    const auto statistic = static_cast<std::size_t>(row * 2);
+    const double maximum = statistics[static_cast<std::size_t>(row * 2)];
+    const double sum = statistics[static_cast<std::size_t>(row * 2 + 1)];
     rows.push_back({.output = {output.begin() + begin, output.begin() + end},
                     .squares = {squares.begin() + begin, squares.begin() + end},
-                    .lse = statistics[statistic],
-                    .maximum = statistics[statistic + 1]});
+                    .lse = maximum + std::log(sum),  // -infinity + -infinity if no key is visible
+                    .maximum = maximum});
   }
   return rows;
 }

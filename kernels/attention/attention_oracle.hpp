@@ -33,7 +33,7 @@ class DeviceOracle {
   const AttentionArguments& arguments_;
   runtime::DeviceBuffer<double> output_;      ///< kMaxRows x head_dim
   runtime::DeviceBuffer<double> squares_;     ///< kMaxRows x head_dim
-  runtime::DeviceBuffer<double> statistics_;  ///< kMaxRows x (lse, maximum)
+  runtime::DeviceBuffer<double> statistics_;  ///< kMaxRows x (maximum, sum of weights)
 };
 
 }  // namespace rackproof::kernels::attention
