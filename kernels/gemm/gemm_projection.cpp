@@ -104,8 +104,8 @@ bool sum_is_off(const GemmProblem& problem, const Row& row, const Block& block,
   }
   const double expected = static_cast<double>(problem.scalars().alpha) * dot(row.a, block.b_sum) +
                           static_cast<double>(problem.scalars().beta) * addend;
-  // Negated, so that NaN is off.
-  return !(std::fabs(actual - expected) <= kSumSigmas * std::sqrt(squared_bounds));
+  return !std::isfinite(actual) ||
+         std::fabs(actual - expected) > kSumSigmas * std::sqrt(squared_bounds);
 }
 
 void compare_block(const GemmProblem& problem, const GemmData& data, const Row& row,

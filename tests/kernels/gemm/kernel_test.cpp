@@ -1,0 +1,161 @@
+/// The GEMM kernels through the Operation contract: types, edges, scalars, planted faults.
+
+#include "kernels/gemm/gemm.hpp"
+#include "tests/kernels/support/run_workload.hpp"
+
+#include <gtest/gtest.h>
+
+namespace rackproof::kernels::gemm {
+namespace {
+
+using tests::corrupt_element;
+using tests::prepare;
+using tests::run_and_verify;
+
+std::string describe(const Verification& result) {
+  std::string text = std::to_string(result.wrong_elements) + " wrong of " +
+                     std::to_string(result.total_elements) + ", max_error " +
+                     std::to_string(result.max_error);
+  if (result.first_wrong) {
+    text += ", first at " + result.first_wrong->coordinate + ": expected " +
+            std::to_string(result.first_wrong->expected) + ", found " +
+            std::to_string(result.first_wrong->actual);
+  }
+  return text;
+}
+
+void expect_right(const GemmProblem& problem) {
+  const auto workload = prepare(gemm_operation(), problem);
+  const Verification result = run_and_verify(*workload);
+  EXPECT_TRUE(result.passed) << problem.name() << ": " << describe(result);
+  EXPECT_EQ(result.checked_elements, result.total_elements);
+}
+
+class GemmTypes : public testing::TestWithParam<ElementType> {};
+INSTANTIATE_TEST_SUITE_P(All, GemmTypes,
+                         testing::Values(ElementType::bf16, ElementType::fp16, ElementType::fp32),
+                         [](const auto& instance) {
+                           return std::string(to_string(instance.param));
+                         });
+
+TEST_P(GemmTypes, WholeTiles) {
+  expect_right({GetParam(), {.m = 256, .n = 256, .k = 256}});
+}
+
+/// Every extent at, below and above the boundaries of vectors, fragments, warps, tiles, stages.
+TEST_P(GemmTypes, Edges) {
+  for (const GemmShape shape : {GemmShape{1, 1, 1},
+                                {1, 1, 1000},
+                                {1, 129, 8},
+                                {129, 1, 9},
+                                {7, 13, 3},
+                                {17, 9, 17},
+                                {63, 65, 64},
+                                {64, 128, 63},
+                                {65, 127, 65},
+                                {128, 128, 129},
+                                {129, 136, 191},
+                                {130, 255, 193}}) {
+    expect_right({GetParam(), shape});
+  }
+}
+
+TEST_P(GemmTypes, Scalars) {
+  const GemmShape shape{.m = 70, .n = 136, .k = 40};
+  expect_right({GetParam(), shape, {.alpha = -1.5F, .beta = 0.0F}});
+  expect_right({GetParam(), shape, {.alpha = 1.0F, .beta = 1.0F}});
+  expect_right({GetParam(), shape, {.alpha = 0.25F, .beta = -3.0F}});
+  expect_right({GetParam(), shape, {.alpha = 0.0F, .beta = 2.0F}});
+  // Odd N: the element-by-element epilogue.
+  expect_right({GetParam(), {.m = 70, .n = 131, .k = 40}, {.alpha = 0.5F, .beta = 0.5F}});
+}
+
+/// More tiles than a band of the tile order is high, and a band that is not full.
+TEST_P(GemmTypes, ManyTiles) {
+  expect_right({GetParam(), {.m = 1200, .n = 400, .k = 16}});
+}
+
+/// Large enough that the device is filled: the large tile of the tensor kernels.
+TEST_P(GemmTypes, FullWave) {
+  int device = 0;
+  int multiprocessors = 0;
+  RACKPROOF_CUDA(cudaGetDevice(&device));
+  RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  ParamReader request({{"shape", std::string("square_waves")},
+                       {"type", std::string(to_string(GetParam()))},
+                       {"k", std::int64_t{200}}});
+  const auto planned = gemm_operation().plan(request, {.cc = tests::device_compute_capability(),
+                                                       .multiprocessors = multiprocessors,
+                                                       .memory_bytes = 0,
+                                                       .l2_bytes = 0,
+                                                       .shared_memory_per_block_bytes = 0,
+                                                       .gpus = 1,
+                                                       .gpus_per_node = 1});
+  ASSERT_EQ(planned.size(), 1U);
+  const auto workload = prepare(gemm_operation(), *planned[0].problem);
+  const Verification result = run_and_verify(*workload);
+  EXPECT_TRUE(result.passed) << planned[0].reason << ": " << describe(result);
+  const KernelResources resources = workload->resources();
+  EXPECT_EQ(resources.blocks % multiprocessors, 0) << resources.kernel;
+}
+
+TEST_P(GemmTypes, PlantedWrongElementIsFound) {
+  const GemmProblem problem(GetParam(), {.m = 100, .n = 72, .k = 50});
+  const auto workload = prepare(gemm_operation(), problem);
+  ASSERT_TRUE(run_and_verify(*workload).passed);
+  const OutputView output = workload->output();
+  ASSERT_EQ(output.elements, 100U * 72U);
+  corrupt_element(output, 37 * 72 + 11);
+  const Verification result = workload->verify(nullptr);
+  EXPECT_FALSE(result.passed);
+  EXPECT_EQ(result.wrong_elements, 1U);
+  ASSERT_TRUE(result.first_wrong.has_value());
+  EXPECT_EQ(result.first_wrong->coordinate, "row 37, column 11");
+}
+
+/// A result that was never computed is not taken for right.
+TEST_P(GemmTypes, UnwrittenOutputIsWrong) {
+  const auto workload =
+      prepare(gemm_operation(), GemmProblem(GetParam(), {.m = 8, .n = 8, .k = 8}));
+  EXPECT_EQ(workload->verify(nullptr).wrong_elements, 64U);
+}
+
+TEST_P(GemmTypes, RotatesOverDisjointBuffers) {
+  const GemmProblem problem(GetParam(), {.m = 64, .n = 64, .k = 64});
+  const auto workload = prepare(gemm_operation(), problem,
+                                {.seed = 1, .rotate_beyond_bytes = 2 * problem.footprint_bytes()});
+  EXPECT_EQ(workload->buffer_sets(), 3);
+  const runtime::Stream stream;
+  std::vector<void*> outputs;
+  for (int launch = 0; launch < 4; ++launch) {
+    workload->launch(stream.get());
+    outputs.push_back(workload->output().data);
+    EXPECT_TRUE(workload->verify(stream.get()).passed) << "launch " << launch;
+  }
+  EXPECT_NE(outputs[0], outputs[1]);
+  EXPECT_NE(outputs[1], outputs[2]);
+  EXPECT_EQ(outputs[0], outputs[3]);
+}
+
+TEST_P(GemmTypes, ReportsItsResources) {
+  const auto workload =
+      prepare(gemm_operation(), GemmProblem(GetParam(), {.m = 64, .n = 64, .k = 64}));
+  const KernelResources resources = workload->resources();
+  EXPECT_NE(resources.kernel.find(to_string(GetParam())), std::string::npos);
+  EXPECT_GT(resources.registers_per_thread, 0);
+  EXPECT_EQ(resources.spill_bytes_per_thread, 0);
+  EXPECT_GT(resources.shared_bytes_per_block, 48 * 1024);
+  EXPECT_EQ(resources.blocks, 1);
+}
+
+TEST(GemmBaseline, HasAReasonWhereTheLibraryCannotRun) {
+  const GemmProblem problem(ElementType::bf16, {.m = 8, .n = 8, .k = 8});
+  const auto baseline = gemm_operation().baseline(problem, {.seed = 1, .rotate_beyond_bytes = 0});
+  const auto* reason = std::get_if<NotSupported>(&baseline);
+  ASSERT_NE(reason, nullptr);
+  EXPECT_NE(reason->reason.find("runs on a GPU only"), std::string::npos) << reason->reason;
+  EXPECT_TRUE(gemm_operation().baseline_name().empty());
+}
+
+}  // namespace
+}  // namespace rackproof::kernels::gemm

@@ -1,0 +1,78 @@
+/// The memory kernels through the Operation contract: sizes, tails, planted faults.
+
+#include "kernels/memory/memory.hpp"
+#include "tests/kernels/support/run_workload.hpp"
+
+#include <gtest/gtest.h>
+
+namespace rackproof::kernels::memory {
+namespace {
+
+using tests::corrupt_element;
+using tests::prepare;
+using tests::run_and_verify;
+
+class MemoryPatterns : public testing::TestWithParam<Pattern> {};
+INSTANTIATE_TEST_SUITE_P(All, MemoryPatterns,
+                         testing::Values(Pattern::copy, Pattern::triad, Pattern::read),
+                         [](const auto& instance) {
+                           return std::string(pattern_work(instance.param).name);
+                         });
+
+/// One vector, part of a warp, of a block, of a wave, and several rounds with a tail.
+TEST_P(MemoryPatterns, Sizes) {
+  for (const std::uint64_t bytes :
+       {16ULL, 160ULL, 4096ULL, 4112ULL, 1ULL << 20, (6ULL << 20) + 48}) {
+    const MemoryProblem problem(GetParam(), bytes);
+    const auto workload = prepare(memory_operation(), problem);
+    const Verification result = run_and_verify(*workload);
+    EXPECT_TRUE(result.passed) << problem.name() << ": " << result.wrong_elements << " wrong, "
+                               << result.max_error;
+    EXPECT_EQ(result.checked_elements, result.total_elements);
+  }
+}
+
+/// More vectors than the loop of one thread takes in a round.
+TEST_P(MemoryPatterns, SeveralRounds) {
+  const MemoryProblem problem(GetParam(), (24ULL << 20) + 16);
+  EXPECT_TRUE(run_and_verify(*prepare(memory_operation(), problem)).passed);
+}
+
+TEST_P(MemoryPatterns, PlantedWrongElementIsFound) {
+  const auto workload = prepare(memory_operation(), MemoryProblem(GetParam(), 1 << 20));
+  ASSERT_TRUE(run_and_verify(*workload).passed);
+  const OutputView output = workload->output();
+  const std::uint64_t index = output.elements - 1;
+  corrupt_element(output, index);
+  const Verification result = workload->verify(nullptr);
+  EXPECT_EQ(result.wrong_elements, 1U);
+  ASSERT_TRUE(result.first_wrong.has_value());
+  EXPECT_EQ(result.first_wrong->index, index);
+}
+
+TEST_P(MemoryPatterns, RotatesOverDisjointBuffers) {
+  const MemoryProblem problem(GetParam(), 4096);
+  const auto workload = prepare(memory_operation(), problem,
+                                {.seed = 1, .rotate_beyond_bytes = problem.footprint_bytes()});
+  EXPECT_EQ(workload->buffer_sets(), 2);
+  for (int launch = 0; launch < 3; ++launch) {
+    EXPECT_TRUE(run_and_verify(*workload).passed) << "launch " << launch;
+  }
+}
+
+TEST_P(MemoryPatterns, ReportsItsResources) {
+  const KernelResources resources =
+      prepare(memory_operation(), MemoryProblem(GetParam(), 1 << 20))->resources();
+  EXPECT_GT(resources.registers_per_thread, 0);
+  EXPECT_LE(resources.registers_per_thread, 32) << "2048 threads of an SM share 65536 registers";
+  EXPECT_EQ(resources.spill_bytes_per_thread, 0);
+  EXPECT_EQ(resources.blocks, (1 << 20) / 16 / 256);
+}
+
+TEST(MemoryBaseline, HasAReason) {
+  const auto baseline = memory_operation().baseline(MemoryProblem(Pattern::copy, 16), {});
+  EXPECT_TRUE(std::holds_alternative<NotSupported>(baseline));
+}
+
+}  // namespace
+}  // namespace rackproof::kernels::memory
