@@ -7,6 +7,7 @@
 #include "kernels/attention/sm80_config.hpp"
 #include "runtime/error.hpp"
 #include "runtime/stream.hpp"
+#include "tests/kernels/support/run_workload.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,15 +20,11 @@ namespace rackproof::kernels::attention {
 namespace {
 
 std::unique_ptr<Workload> prepare(const AttentionProblem& problem, PrepareOptions options = {}) {
-  const Operation& operation = attention_operation();
-  return operation.prepare(operation.variants()[0], problem, options);
+  return tests::prepare(attention_operation(), problem, options);
 }
 
 Verification launch_and_verify(const AttentionProblem& problem, std::uint64_t seed = 1) {
-  const runtime::Stream stream;
-  const std::unique_ptr<Workload> workload = prepare(problem, {.seed = seed});
-  workload->launch(stream.get());
-  return workload->verify(stream.get());
+  return tests::run_and_verify(*prepare(problem, {.seed = seed}));
 }
 
 std::string explain(const Verification& outcome) {
