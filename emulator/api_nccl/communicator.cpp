@@ -6,7 +6,9 @@
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstring>
 #include <set>
 #include <string>
 #include <thread>
@@ -18,39 +20,52 @@ namespace {
 
 constexpr std::chrono::microseconds kPollInterval{100};
 
+void check(cudaError_t result, const char* call) {
+  if (result != cudaSuccess) {
+    throw std::runtime_error(std::string(call) + ": " + cudaGetErrorString(result));
+  }
+}
+
 int current_device() {
   int device = 0;
-  const cudaError_t result = cudaGetDevice(&device);
-  if (result != cudaSuccess) {
-    throw std::runtime_error(std::string("cudaGetDevice: ") + cudaGetErrorString(result));
-  }
+  check(cudaGetDevice(&device), "cudaGetDevice");
   return device;
 }
 
-std::shared_ptr<CommState> make_state(int device, bool blocking) {
+GpuPlace place_of(int device) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   const engine::FabricModel& fabric = engine::fabric_model();
+  GpuPlace place;
+  static_assert(sizeof properties.uuid.bytes == sizeof place.uuid);
+  std::memcpy(place.uuid.data(), properties.uuid.bytes, sizeof place.uuid);
+  place.tray = fabric.tray;
+  // A domain is a tray or several: the device's number in the tray does not matter.
+  place.nvlink_domain = fabric.tray * fabric.gpus_per_tray / std::max(1, fabric.nvlink_domain_gpus);
+  return place;
+}
+
+std::shared_ptr<CommState> make_state(int device, bool blocking) {
   auto comm = std::make_shared<CommState>();
   comm->device = device;
-  comm->gpu = fabric.tray * fabric.gpus_per_tray + device;
+  comm->gpu = place_of(device);
   comm->blocking = blocking;
   return comm;
 }
 
 /// All ranks are there: who are they?
 ncclResult_t meet(CommState& comm) {
-  const engine::FabricModel& fabric = engine::fabric_model();
   comm.segment->forget_file();
-  std::set<int> gpus;
+  std::set<std::array<std::uint8_t, 16>> gpus;
   std::set<int> domains;
   for (int rank = 0; rank < comm.ranks; ++rank) {
-    const int gpu = comm.segment->mailbox(rank).gpu;
-    if (!gpus.insert(gpu).second) {
+    const GpuPlace& gpu = comm.segment->mailbox(rank).gpu;
+    if (!gpus.insert(gpu.uuid).second) {
       return report(ncclInvalidUsage, "duplicate GPU detected: rank " + std::to_string(rank) +
-                                          " and an earlier one both use device " +
-                                          std::to_string(gpu % fabric.gpus_per_tray) + " of tray " +
-                                          std::to_string(gpu / fabric.gpus_per_tray));
+                                          " and an earlier one use the same GPU of tray " +
+                                          std::to_string(gpu.tray));
     }
-    domains.insert(gpu / std::max(1, fabric.nvlink_domain_gpus));
+    domains.insert(gpu.nvlink_domain);
   }
   comm.crosses_domains = domains.size() > 1;
   return ncclSuccess;

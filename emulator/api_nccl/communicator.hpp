@@ -25,7 +25,7 @@ struct CommState {
   int rank = 0;
   int ranks = 1;
   int device = 0;  ///< CUDA ordinal in this process; constant
-  int gpu = 0;     ///< within the emulated rack; constant
+  GpuPlace gpu;    ///< constant
   bool blocking = true;
 
   std::shared_ptr<Segment> segment;

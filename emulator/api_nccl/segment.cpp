@@ -142,7 +142,7 @@ std::byte* Segment::slot(int rank, std::uint64_t round) const {
          index * kSlotBytes;
 }
 
-void Segment::attach(int rank, int gpu) {
+void Segment::attach(int rank, const GpuPlace& gpu) {
   Mailbox& own = mailbox(rank);
   // Two steps, so that nobody sees the rank before its facts: 1 claims, 2 announces.
   std::uint32_t free_slot = 0;

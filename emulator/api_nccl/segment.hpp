@@ -54,10 +54,17 @@ struct SplitBox {
   std::atomic<std::uint64_t> finished{0};
 };
 
+/// Where a rank runs.
+struct GpuPlace {
+  std::array<std::uint8_t, 16> uuid{};
+  std::int32_t tray = 0;
+  std::int32_t nvlink_domain = 0;  ///< GPUs of one domain reach each other over NVLink
+};
+
 /// Written by its rank alone, read by all. Zeroed memory is a valid initial state.
 struct alignas(128) Mailbox {
   std::atomic<std::uint32_t> attached{0};
-  std::int32_t gpu = 0;  ///< within the emulated rack; valid once attached
+  GpuPlace gpu;  ///< valid once attached
   std::atomic<std::uint64_t> rounds_written{0};
   std::atomic<std::uint64_t> rounds_read{0};
   std::array<CallDescriptor, kSlotsPerRank> descriptors{};
@@ -78,7 +85,7 @@ class Segment {
   [[nodiscard]] Mailbox& mailbox(int rank) const;
   [[nodiscard]] std::byte* slot(int rank, std::uint64_t round) const;
   /// Marks `rank` as present. Throws SegmentError if it already is.
-  void attach(int rank, int gpu);
+  void attach(int rank, const GpuPlace& gpu);
   [[nodiscard]] bool is_complete() const;
   /// Call when complete: nobody will open the segment again.
   void forget_file();
