@@ -129,7 +129,8 @@ void print_collectives(std::ostream& out, const record::Record& record) {
     return figure_or_reason ? figure(figure_or_reason->value) : std::string("-");
   };
   for (const record::Benchmark& benchmark : record.benchmarks) {
-    for (const record::CommunicatorResult& communicator : benchmark.communicators) {
+    for (const std::string& scope : scopes_of(benchmark)) {
+      const record::CommunicatorResult& communicator = telling_communicator(benchmark, scope);
       table.add_row({benchmark.name, communicator.scope, std::to_string(communicator.ranks.size()),
                      size(communicator.bytes),
                      communicator.time_s ? duration(communicator.time_s->median) : "-",
@@ -138,8 +139,9 @@ void print_collectives(std::ostream& out, const record::Record& record) {
     }
   }
   if (!table.empty()) {
-    out << fmt::format("\nCollectives ({}; time of the slowest rank)\n",
-                       record::name_of(record.run.basis()));
+    out << fmt::format(
+        "\nCollectives ({}; time of the slowest rank, of several communicators the slowest)\n",
+        record::name_of(record.run.basis()));
     table.print(out);
   }
 }

@@ -28,7 +28,7 @@ std::string figure(double value, std::string_view unit) {
 }
 
 std::string percentage(double fraction) {
-  return significant(fraction * 100, 3) + " %";
+  return significant(fraction * 100, 3) + "\u00a0%";
 }
 
 std::string duration(double seconds) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 namespace rackproof::harness::report {
 
@@ -71,6 +72,10 @@ std::string node_label(const record::Record& record, std::string_view node_id) {
   return std::string(node_id);
 }
 
+std::string without_size(std::string_view name) {
+  return std::string(name.substr(0, name.rfind('/')));
+}
+
 std::string status_words(record::Status status) {
   std::string words(record::name_of(status));
   std::ranges::replace(words, '_', ' ');
@@ -115,6 +120,27 @@ VerificationCount count_verified(const record::Benchmark& benchmark) {
   }
   result.note = result.note.empty() ? reason : result.note;
   return result;
+}
+
+std::vector<std::string> scopes_of(const record::Benchmark& benchmark) {
+  std::vector<std::string> scopes;
+  for (const record::CommunicatorResult& communicator : benchmark.communicators) {
+    if (std::ranges::find(scopes, communicator.scope) == scopes.end()) {
+      scopes.push_back(communicator.scope);
+    }
+  }
+  return scopes;
+}
+
+const record::CommunicatorResult& telling_communicator(const record::Benchmark& benchmark,
+                                                       const std::string& scope) {
+  // Other scopes last, wrong ones first, then by bandwidth.
+  const auto rank = [&](const record::CommunicatorResult& communicator) {
+    const bool wrong = communicator.verified && !*communicator.verified;
+    return std::tuple{communicator.scope != scope, !wrong,
+                      communicator.busbw ? communicator.busbw->value : 0.0};
+  };
+  return *std::ranges::min_element(benchmark.communicators, {}, rank);
 }
 
 record::Reported<record::Aggregate> per_gpu(const record::Benchmark& benchmark) {

@@ -46,6 +46,9 @@ struct OperationGroup {
 };
 [[nodiscard]] std::vector<OperationGroup> by_operation(const record::Record& record);
 
+/// What a collective's benchmarks of all sizes have in common: the name without its last part.
+[[nodiscard]] std::string without_size(std::string_view name);
+
 /// "not run" for not_run, and so on.
 [[nodiscard]] std::string status_words(record::Status status);
 
@@ -57,6 +60,14 @@ struct VerificationCount {
   std::string note;  ///< the first wrong element, else the first reason for an unknown one
 };
 [[nodiscard]] VerificationCount count_verified(const record::Benchmark& benchmark);
+
+/// The scopes of a collective's communicators, in the order of the record.
+[[nodiscard]] std::vector<std::string> scopes_of(const record::Benchmark& benchmark);
+
+/// The communicator to show of those of one scope that ran side by side: a wrong one, else the
+/// slowest. `scope` is one of scopes_of().
+[[nodiscard]] const record::CommunicatorResult& telling_communicator(
+    const record::Benchmark& benchmark, const std::string& scope);
 
 /// The GPUs' throughput, as one aggregate over the whole run; missing where a GPU has no figure.
 [[nodiscard]] record::Reported<record::Aggregate> per_gpu(const record::Benchmark& benchmark);

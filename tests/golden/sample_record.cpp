@@ -271,11 +271,11 @@ Benchmark make_wrong(const Record& record, const SampleShape& shape, Noise& nois
   verification.passed = false;
   verification.wrong_elements = 1;
   verification.max_error = 91.5;
-  verification.first_wrong = {17, "head 0, row 0, column 17", 0.25, 1.5};
+  verification.first_wrong = kernels::WrongElement{17, "head 0, row 0, column 17", 0.25, 1.5};
   last.verification = verification;
   result.status = Status::wrong;
-  result.status_reason =
-      fmt::format("GPU {}: 1 wrong element, first at head 0, row 0, column 17", last.gpu.gpu);
+  result.status_reason = fmt::format(
+      "{} GPU {}: 1 wrong element, first at head 0, row 0, column 17", last.gpu.node, last.gpu.gpu);
   last.throughput = Reported<Throughput>::missing("its result is wrong");
   return result;
 }
