@@ -2,6 +2,7 @@
 /// Rules of instruction_rules.hpp in the shape that matching needs.
 
 #include "emulator/ptx/instruction_rules.hpp"
+#include "emulator/ptx/instruction_table.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -12,10 +13,6 @@ namespace rackproof::emulator::ptx {
 
 struct ModifierSlot {
   std::vector<std::string_view> alternatives;
-  bool optional = false;
-};
-struct OperandSlot {
-  char kind = 'x';
   bool optional = false;
 };
 struct InstructionForm {

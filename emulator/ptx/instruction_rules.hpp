@@ -7,7 +7,8 @@
 ///   stands for every N from 8 to 256 in steps of 8, '#' for those of integer types (steps of 16
 ///   above 32). ptxas takes modifiers in any order, except that equal kinds (types) keep theirs.
 /// operands: one letter each, with '?' if it may be missing:
-///   d register   o register or `_`   D register, `_` or d|p   v register or {...}
+///   d register   o register or `_`   _ `_` alone   D register, `_` or d|p   P pair d|p
+///   v register or {...}   h cache policy: there if and only if .L2::cache_hint is
 ///   s register or constant or symbol   p predicate, perhaps negated   m [address]   i integer
 ///   c {coordinates} or register   l label   x anything   * not checked here (call)
 /// target: empty for all, or alternatives separated by '|': "80" sm_80 and later, "90a" exactly

@@ -106,12 +106,17 @@ bool is_kind(char kind, const Operand& operand) {
       return positive_register;
     case 'o':
       return positive_register || sink;
+    case '_':
+      return sink;
+    case 'P':
+      return std::holds_alternative<PairOperand>(value);
     case 'D':
       return positive_register || sink || std::holds_alternative<PairOperand>(value);
     case 'v':
     case 'c':
       return positive_register || sink || std::holds_alternative<VectorOperand>(value);
     case 's':
+    case 'h':
       return positive_register || std::holds_alternative<SpecialRegister>(value) ||
              std::holds_alternative<IntegerLiteral>(value) ||
              std::holds_alternative<FloatLiteral>(value) ||
@@ -136,12 +141,17 @@ std::string_view kind_name(char kind) {
       return "a register";
     case 'o':
       return "a register or '_'";
+    case '_':
+      return "'_'";
+    case 'P':
+      return "a pair 'd|p'";
     case 'D':
       return "a register or a pair 'd|p'";
     case 'v':
     case 'c':
       return "a register or '{ }'";
     case 's':
+    case 'h':
       return "a register, a constant or a symbol";
     case 'p':
       return "a predicate register";
@@ -154,13 +164,15 @@ std::string_view kind_name(char kind) {
   }
 }
 
-std::string describe_counts(const std::vector<const InstructionForm*>& forms) {
+std::size_t required_count(const std::vector<OperandSlot>& list) {
+  return static_cast<std::size_t>(std::count_if(
+      list.begin(), list.end(), [](const OperandSlot& slot) { return !slot.optional; }));
+}
+
+std::string describe_counts(const std::vector<std::vector<OperandSlot>>& lists) {
   std::vector<std::size_t> counts;
-  for (const InstructionForm* form : forms) {
-    const auto required = static_cast<std::size_t>(
-        std::count_if(form->operands.begin(), form->operands.end(),
-                      [](const OperandSlot& slot) { return !slot.optional; }));
-    for (std::size_t count = required; count <= form->operands.size(); ++count) {
+  for (const std::vector<OperandSlot>& list : lists) {
+    for (std::size_t count = required_count(list); count <= list.size(); ++count) {
       if (std::find(counts.begin(), counts.end(), count) == counts.end()) {
         counts.push_back(count);
       }
@@ -175,34 +187,59 @@ std::string describe_counts(const std::vector<const InstructionForm*>& forms) {
   return text;
 }
 
-/// Index of the first operand of the wrong kind; the number of operands if all fit; nullopt if
-/// their number is wrong. Optional operands come last, in order.
-std::optional<std::size_t> first_misfit(const InstructionForm& form,
-                                        std::span<const Operand> operands) {
-  const auto required = static_cast<std::size_t>(
-      std::count_if(form.operands.begin(), form.operands.end(),
-                    [](const OperandSlot& slot) { return !slot.optional; }));
-  if (operands.size() < required || operands.size() > form.operands.size()) {
+struct Misfit {
+  std::size_t operand = 0;
+  char wanted = 'x';
+};
+
+/// The first operand of the wrong kind; one past the last if all fit; nullopt if their number is
+/// wrong. An optional slot that its operand does not fit is left out.
+std::optional<Misfit> first_misfit(const std::vector<OperandSlot>& list,
+                                   std::span<const Operand> operands) {
+  const std::size_t required = required_count(list);
+  if (operands.size() < required || operands.size() > list.size()) {
     return std::nullopt;
   }
   std::size_t spare = operands.size() - required;
   std::size_t slot = 0;
   for (std::size_t i = 0; i < operands.size(); ++i, ++slot) {
-    // An optional slot that the operand does not fit is left out.
-    while (form.operands[slot].optional &&
-           (spare == 0 ||
-            (!is_kind(form.operands[slot].kind, operands[i]) && slot + 1 < form.operands.size()))) {
+    while (list[slot].optional && slot + 1 < list.size() &&
+           (spare == 0 || !is_kind(list[slot].kind, operands[i]))) {
       ++slot;
-      if (slot >= form.operands.size()) {
-        return i;
-      }
     }
-    if (!is_kind(form.operands[slot].kind, operands[i])) {
-      return i;
+    if (slot >= list.size() || !is_kind(list[slot].kind, operands[i])) {
+      return Misfit{i, list[std::min(slot, list.size() - 1)].kind};
     }
-    spare -= form.operands[slot].optional ? 1U : 0U;
+    if (list[slot].optional) {
+      --spare;
+    }
+    if (slot + 1 == list.size() && i + 1 < operands.size()) {
+      return Misfit{i + 1, list[slot].kind};
+    }
   }
-  return operands.size();
+  return Misfit{operands.size()};
+}
+
+/// The form's operands for these modifiers: a cache policy is there or it is not.
+std::vector<OperandSlot> operand_list(const InstructionForm& form,
+                                      std::span<const std::string_view> modifiers) {
+  const bool has_policy =
+      std::find(modifiers.begin(), modifiers.end(), "L2::cache_hint") != modifiers.end();
+  std::vector<OperandSlot> list;
+  for (const OperandSlot& slot : form.operands) {
+    if (slot.kind != 'h' || has_policy) {
+      list.push_back(slot);
+    }
+  }
+  return list;
+}
+
+/// Targets that a modifier needs wherever it stands (PTX ISA: "Target ISA Notes").
+std::string_view modifier_requirement(std::string_view modifier) {
+  if (modifier == "cluster" || modifier == "shared::cluster") {
+    return "90";
+  }
+  return {};
 }
 
 }  // namespace
@@ -241,24 +278,34 @@ Mnemonic resolve_mnemonic(std::string_view text, std::string_view target) {
   std::vector<std::string_view> names;
   std::vector<std::string_view> matched;
   std::string_view requirement;
-  bool any = false;
+  bool any_form = false;
+  bool any_on_target = false;
   for (const InstructionForm& form : family->forms) {
     if (!matches(form, modifiers, names)) {
       continue;
     }
-    any = true;
+    any_form = true;
     matched = names;
-    if (target_satisfies(target, form.target)) {
-      result.forms.push_back(&form);
-    } else {
+    if (!target_satisfies(target, form.target)) {
       requirement = form.target;
+      continue;
+    }
+    any_on_target = true;
+    if (form.operands_checked) {
+      result.operand_lists.push_back(operand_list(form, names));
     }
   }
-  if (!any) {
+  if (!any_form) {
     result.problem = explain_mismatch(*family, text, modifiers);
     return result;
   }
-  if (result.forms.empty()) {
+  for (const std::string_view name : matched) {
+    if (any_on_target && !target_satisfies(target, modifier_requirement(name))) {
+      any_on_target = false;
+      requirement = modifier_requirement(name);
+    }
+  }
+  if (!any_on_target) {
     result.problem = quoted(text) + " does not exist on " + std::string(target) + ", it needs sm_" +
                      std::string(requirement);
     return result;
@@ -271,25 +318,25 @@ Mnemonic resolve_mnemonic(std::string_view text, std::string_view target) {
 }
 
 std::string check_operands(const Mnemonic& mnemonic, std::span<const Operand> operands) {
-  std::optional<std::size_t> furthest;
-  const InstructionForm* closest = nullptr;
-  for (const InstructionForm* form : mnemonic.forms) {
-    const std::optional<std::size_t> misfit = first_misfit(*form, operands);
-    if (!form->operands_checked || misfit == operands.size()) {
+  std::optional<Misfit> closest;
+  for (const std::vector<OperandSlot>& list : mnemonic.operand_lists) {
+    const std::optional<Misfit> misfit = first_misfit(list, operands);
+    if (misfit && misfit->operand == operands.size()) {
       return {};
     }
-    if (misfit && (!furthest || *misfit > *furthest)) {
-      furthest = misfit;
-      closest = form;
+    if (misfit && (!closest || misfit->operand > closest->operand)) {
+      closest = misfit;
     }
   }
-  if (!furthest) {
-    return "takes " + describe_counts(mnemonic.forms) + " operands, not " +
+  if (mnemonic.operand_lists.empty()) {
+    return {};
+  }
+  if (!closest) {
+    return "takes " + describe_counts(mnemonic.operand_lists) + " operands, not " +
            std::to_string(operands.size());
   }
-  const std::size_t slot = std::min(*furthest, closest->operands.size() - 1);
-  return "operand " + std::to_string(*furthest + 1) + " has to be " +
-         std::string(kind_name(closest->operands[slot].kind));
+  return "operand " + std::to_string(closest->operand + 1) + " has to be " +
+         std::string(kind_name(closest->wanted));
 }
 
 }  // namespace rackproof::emulator::ptx

@@ -10,21 +10,25 @@
 
 namespace rackproof::emulator::ptx {
 
-struct InstructionForm;
+/// What one operand has to be: a letter of instruction_rules.hpp.
+struct OperandSlot {
+  char kind = 'x';
+  bool optional = false;
+};
 
 /// A mnemonic split into views of static names, or the reason why it is none.
 struct Mnemonic {
-  std::string_view opcode;                    ///< up to the first point
-  std::vector<std::string_view> modifiers;    ///< in the order of the text
-  std::vector<const InstructionForm*> forms;  ///< rules it satisfies on the target
-  std::string problem;                        ///< empty: legal
+  std::string_view opcode;                              ///< up to the first point
+  std::vector<std::string_view> modifiers;              ///< in the order of the text
+  std::vector<std::vector<OperandSlot>> operand_lists;  ///< alternatives; none: not checked
+  std::string problem;                                  ///< empty: legal
 };
 
 /// `text` is "ld.global.v4.u32", `target` "sm_103a".
 [[nodiscard]] Mnemonic resolve_mnemonic(std::string_view text, std::string_view target);
 
-/// Does the instruction have the number and the kinds of operands that one of its forms wants? The
-/// problem, or an empty string.
+/// Does the instruction have the number and the kinds of operands that one of its operand lists
+/// wants? The problem, or an empty string.
 [[nodiscard]] std::string check_operands(const Mnemonic& mnemonic,
                                          std::span<const Operand> operands);
 

@@ -20,8 +20,6 @@ constexpr std::array kRules = std::to_array<InstructionRule>({
     {"barrier.cluster", "wait acquire? aligned?", "", "90"},
     {"membar", "cta|gl|sys", "", ""},
     {"membar", "proxy alias", "", "70"},
-    {"membar", "proxy async", "", "90"},
-    {"membar", "proxy async global|shared::cta|shared::cluster", "", "90"},
     {"fence", "sc|acq_rel? $scope", "", "70"},
     {"fence", "acquire|release $scope", "", "90"},
     {"fence", "acquire sync_restrict::shared::cluster cluster", "", "90"},
@@ -42,8 +40,9 @@ constexpr std::array kRules = std::to_array<InstructionRule>({
     {"redux", "sync add|min|max u32|s32", "d s s", "80"},
     {"redux", "sync and|or|xor b32", "d s s", "80"},
     {"redux", "sync min|max abs? NaN? f32", "d s s", "100f"},
-    {"elect", "sync", "D s", "90"},
+    {"elect", "sync", "P s", "90"},
     {"griddepcontrol", "launch_dependents|wait", "", "90"},
+    {"membar", "proxy async", "", "90"},
 });
 
 }  // namespace
