@@ -27,6 +27,16 @@ const CommunicatorResult* communicator_of(const Benchmark& benchmark, const GpuR
   return widest;
 }
 
+/// What every link carries at least: busbw if NCCL ran a ring, wire if the switch reduced. Which of
+/// them it was NCCL does not tell; the smaller never overstates.
+Reported<Throughput> link_load(const CommunicatorResult& communicator) {
+  if (!communicator.busbw || !communicator.wire) {
+    return communicator.busbw;
+  }
+  return communicator.busbw->value < communicator.wire->value ? communicator.busbw
+                                                              : communicator.wire;
+}
+
 Aggregate aggregate(const std::vector<Throughput>& figures, const std::string& benchmark) {
   std::vector<double> values;
   for (const Throughput& figure : figures) {
@@ -137,8 +147,8 @@ void fill_attainment(Benchmark& benchmark) {
   std::string missing;
   for (GpuResult& gpu : benchmark.gpus) {
     const CommunicatorResult* communicator = communicator_of(benchmark, gpu.gpu);
-    const Reported<Throughput>& figure =
-        communicator == nullptr ? gpu.throughput : communicator->wire;
+    const Reported<Throughput> figure =
+        communicator == nullptr ? gpu.throughput : link_load(*communicator);
     if (!benchmark.roofline) {
       gpu.attainment = Reported<double>::missing(benchmark.roofline.reason());
     } else if (!figure) {

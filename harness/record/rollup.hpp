@@ -10,7 +10,8 @@ namespace rackproof::harness::record {
 void take_busbw_from_communicators(Benchmark& benchmark);
 
 /// Fills each GPU's attainment and the roofline's, from `roofline.peak`. A collective's attainment
-/// is its wire figure over the peak, since busbw may exceed what the links carry.
+/// is the smaller of busbw and wire over the peak: what the links carry at least, by ring or
+/// switch.
 void fill_attainment(Benchmark& benchmark);
 
 /// Fills nodes[] and racks[] for every node and rack of the topology from gpus[].

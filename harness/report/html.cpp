@@ -113,12 +113,13 @@ second: the minimum of work of the problem over the median time, not what the ke
 nodes. Where one member has no figure there is no sum either: a dash, with the reason when pointed
 at.</dd>
 <dt>attainment</dt><dd>Rate over the lowest datasheet bound for that work: the dense peak of the
-number format, or memory bandwidth times flops per byte; for a collective, the wire figure over the
-link rate.</dd>
+number format, or memory bandwidth times flops per byte. For a collective, what the links carry at
+least, the smaller of busbw and wire, over the link rate.</dd>
 <dt>algbw, busbw, wire</dt><dd>algbw is message size over time. busbw is algbw times the factor that
 makes a ring's figure equal to its link load, 2(n&minus;1)/n for all-reduce. With reduction in the
 switch a GPU sends only algbw (n+1)/n; so busbw may exceed what a link carries.</dd>
-<dt>cold L2</dt><dd>Every execution reads inputs that are no longer in the cache.</dd>
+<dt>cold, warm L2</dt><dd>Cold: every execution reads inputs that are no longer in the cache. Warm:
+they may be, and a rate may then exceed the bound of memory bandwidth.</dd>
 <dt>verified</dt><dd>The output was compared with a float64 reference within a derived tolerance, or,
 for a collective, with the exact result.</dd>
 </dl></section>

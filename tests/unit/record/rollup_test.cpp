@@ -145,7 +145,7 @@ TEST(Collective, TheWidestCommunicatorCounts) {
   EXPECT_DOUBLE_EQ(benchmark.gpus[0].throughput->value, 700);
 }
 
-TEST(Collective, AttainmentIsTheWireFigureOverTheLink) {
+TEST(Collective, AttainmentIsWhatTheLinkCarriesAtLeast) {
   const topology::Topology topology = two_gpus_a_node(1);
   Benchmark benchmark = with_rates(topology, {0, 0});
   benchmark.communicators = {communicator("all", topology, {0, 1}, 930, 450)};
@@ -154,6 +154,26 @@ TEST(Collective, AttainmentIsTheWireFigureOverTheLink) {
   fill_attainment(benchmark);
   EXPECT_DOUBLE_EQ(*benchmark.gpus[0].attainment, 0.5);
   EXPECT_DOUBLE_EQ(benchmark.roofline->attainment->median, 0.5);
+  benchmark.communicators[0].busbw = Throughput{270, kGbPerS, Basis::modelled};
+  fill_attainment(benchmark);
+  EXPECT_DOUBLE_EQ(*benchmark.gpus[0].attainment, 0.3);
+  benchmark.communicators[0].wire = Reported<Throughput>::missing("no model of it");
+  fill_attainment(benchmark);
+  EXPECT_DOUBLE_EQ(*benchmark.gpus[0].attainment, 0.3);
+}
+
+TEST(Collective, OfOneRankHasNoFigureAndNoAttainment) {
+  const topology::Topology topology = two_gpus_a_node(1);
+  Benchmark benchmark = with_rates(topology, {0, 0});
+  benchmark.communicators = {communicator("all", topology, {0, 1}, 0, 0)};
+  benchmark.communicators[0].busbw = Reported<Throughput>::missing("one rank: nothing travels");
+  benchmark.roofline = Roofline{900, kGbPerS, "link", "s", {}, Basis::modelled};
+  take_busbw_from_communicators(benchmark);
+  fill_attainment(benchmark);
+  roll_up(benchmark, topology);
+  EXPECT_EQ(benchmark.gpus[0].attainment.reason(), "one rank: nothing travels");
+  EXPECT_EQ(benchmark.racks[0].throughput.reason(),
+            "node n0: no figure from GPU 0 (rank 0): one rank: nothing travels");
 }
 
 TEST(Attainment, IsMissingAsAWholeWhereOneGpuHasNoFigure) {
