@@ -26,9 +26,9 @@ struct Dim3 {
 
 /// Which errors the executor looks for; all on by default (RACKPROOF_EMULATOR_CHECKS).
 struct Checks {
-  bool bounds = true;         ///< outside any allocation, use after free, misaligned
-  bool shared_init = true;    ///< reads of shared memory nobody wrote
-  bool shared_races = true;   ///< two accesses no barrier orders, one of them a write
+  bool bounds = true;        ///< outside any allocation, use after free, misaligned
+  bool shared_init = true;   ///< reads of shared memory nobody wrote
+  bool shared_races = true;  ///< two accesses no barrier orders, one of them a write
 };
 
 struct LaunchConfig {
@@ -42,15 +42,23 @@ struct LaunchConfig {
   int device = 0;
   std::uint64_t seed = 0;
   Checks checks;
-  double clock_hz = 0;       ///< rate of %clock64
+  double clock_hz = 0;         ///< rate of %clock64
   std::uint64_t start_ns = 0;  ///< %globaltimer when the grid starts
 };
 
 /// A kernel did something that a GPU would not survive, or that no kernel should do.
 struct Fault {
   enum class Kind : std::uint8_t {
-    illegal_address, use_after_free, misaligned_address, uninitialised_shared, shared_race,
-    illegal_instruction, trap, assertion, deadlock, stack_overflow,
+    illegal_address,
+    use_after_free,
+    misaligned_address,
+    uninitialised_shared,
+    shared_race,
+    illegal_instruction,
+    trap,
+    assertion,
+    deadlock,
+    stack_overflow,
   };
   Kind kind = Kind::illegal_address;
   /// One line: kernel, PTX line, CUDA file:line, CTA, thread and what was wrong.

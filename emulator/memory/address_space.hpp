@@ -18,8 +18,8 @@ struct Allocation {
   std::uint64_t size_bytes = 0;
   Kind kind = Kind::device;
   int device = 0;
-  std::uint64_t id = 0;      ///< order of allocation in this process, for messages
-  bool freed = false;        ///< kept as a tombstone until the address is used again
+  std::uint64_t id = 0;  ///< order of allocation in this process, for messages
+  bool freed = false;    ///< kept as a tombstone until the address is used again
 };
 
 /// Thread-safe registry of allocations. Look-ups return by value: entries may go at any time.
@@ -31,6 +31,8 @@ class AddressSpace {
   void retire(std::uintptr_t base);
   /// The live or freed allocation that contains `address`.
   [[nodiscard]] std::optional<Allocation> find(std::uintptr_t address) const;
+  /// The allocation, live or freed, whose bytes lie nearest to `address`: for messages.
+  [[nodiscard]] std::optional<Allocation> find_nearest(std::uintptr_t address) const;
   /// Changes with every insert and retire: lets the executor cache its last hit.
   [[nodiscard]] std::uint64_t generation() const noexcept;
 

@@ -1,0 +1,116 @@
+#pragma once
+/// cp.async of one warp: copies in flight and their commit groups (PTX ISA 9.0, section 9.7.9.25).
+
+#include "emulator/async/timing.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace rackproof::emulator::async {
+
+/// One cp.async of a warp. Each thread counts its own commit groups.
+struct Copy {
+  std::uint32_t lanes = 0;  ///< not yet retired
+  bool landed = false;
+  std::uint64_t group = 0;       ///< the group it belongs to, the same for all its lanes
+  std::uint32_t size_bytes = 0;  ///< 4, 8 or 16
+  Moment moment = Moment::at_wait();
+  std::array<std::uint64_t, 32> source{};
+  std::array<std::uint32_t, 32> destination{};
+  std::array<std::uint8_t, 32> source_bytes{};  ///< beyond them the destination is zeroed
+};
+
+/// The owner performs the transfers. It has two members: `land(copy, lanes)`, called once a lane
+/// when the data moves, and `retire(copy, lanes)`, called once a lane when a wait has ordered the
+/// copy.
+class CopyQueue {
+ public:
+  [[nodiscard]] bool empty() const { return copies_.empty(); }
+
+  /// `copy.group` is set here; a copy whose lanes are in different groups is split.
+  template <class Owner>
+  void issue(Copy copy, Owner& owner) {
+    std::uint32_t rest = copy.lanes;
+    while (rest != 0) {
+      const std::uint64_t group = group_[static_cast<std::size_t>(std::countr_zero(rest))];
+      std::uint32_t lanes = 0;
+      for (std::uint32_t lane = 0; lane < 32; ++lane) {
+        lanes |= static_cast<std::uint32_t>(group_[lane] == group) << lane;
+      }
+      lanes &= rest;
+      rest &= ~lanes;
+      copy.lanes = lanes;
+      copy.group = group;
+      copy.landed = copy.moment.immediate();
+      if (copy.landed) {
+        owner.land(std::as_const(copy), lanes);
+      }
+      copies_.push_back(copy);
+    }
+  }
+  /// cp.async.commit_group
+  void commit(std::uint32_t lanes) {
+    for (std::uint32_t lane = 0; lane < 32; ++lane) {
+      group_[lane] += lanes >> lane & 1U;
+    }
+  }
+  /// cp.async.wait_group: for `lanes`, all but the latest `pending` committed groups land.
+  template <class Owner>
+  void wait(std::uint32_t lanes, std::uint64_t pending, Owner& owner) {
+    retire_if(lanes, owner, [this, pending](const Copy& copy, std::uint32_t lane) {
+      return copy.group + pending < group_[lane];
+    });
+  }
+  /// cp.async.wait_all, and the end of a thread: everything lands, committed or not.
+  template <class Owner>
+  void wait_all(std::uint32_t lanes, Owner& owner) {
+    retire_if(lanes, owner, [](const Copy&, std::uint32_t) { return true; });
+  }
+  /// A scheduling step: whatever was drawn to land by now does.
+  template <class Owner>
+  void step(Owner& owner) {
+    for (Copy& copy : copies_) {
+      if (!copy.landed && copy.moment.step()) {
+        copy.landed = true;
+        owner.land(std::as_const(copy), copy.lanes);
+      }
+    }
+  }
+
+ private:
+  template <class Owner, class Due>
+  void retire_if(std::uint32_t lanes, Owner& owner, Due&& due) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
+      Copy& copy = copies_[i];
+      std::uint32_t ready = 0;
+      for (std::uint32_t rest = copy.lanes & lanes; rest != 0; rest &= rest - 1) {
+        const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+        ready |= static_cast<std::uint32_t>(due(copy, lane)) << lane;
+      }
+      if (ready != 0) {
+        if (!copy.landed) {
+          owner.land(std::as_const(copy), ready);
+        }
+        owner.retire(std::as_const(copy), ready);
+        copy.lanes &= ~ready;
+      }
+      if (copy.lanes != 0) {
+        if (kept != i) {
+          copies_[kept] = copy;
+        }
+        ++kept;
+      }
+    }
+    copies_.resize(kept);
+  }
+
+  std::vector<Copy> copies_;               ///< not yet retired, in order of issue
+  std::array<std::uint64_t, 32> group_{};  ///< the open group of each lane
+};
+
+}  // namespace rackproof::emulator::async

@@ -1,0 +1,186 @@
+#include "emulator/exec/cta.hpp"
+
+#include "emulator/exec/fault.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+// How long one warp runs before the next of its CTA has its turn.
+constexpr std::uint32_t kWarpSlice = 256;
+
+}  // namespace
+
+Cta::Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed)
+    : grid_(&grid),
+      linear_index_(linear_index),
+      threads_(static_cast<std::uint32_t>(grid.config.block.count())),
+      random_(seed ^ (linear_index * 0x9e3779b97f4a7c15ULL)) {
+  const LaunchConfig& config = grid.config;
+  id_.x = static_cast<std::uint32_t>(linear_index % config.grid.x);
+  id_.y = static_cast<std::uint32_t>(linear_index / config.grid.x % config.grid.y);
+  id_.z = static_cast<std::uint32_t>(linear_index / config.grid.x / config.grid.y);
+  shared_base_ = grid.kernel->shared_base;
+  shared_end_ = grid.kernel->static_shared_bytes + config.dynamic_shared_bytes;
+  shared_.resize(std::max<std::size_t>(shared_end_, 1));
+  const std::uint32_t warps = (threads_ + kWarpSize - 1) / kWarpSize;
+  if (config.checks.shared_init || config.checks.shared_races) {
+    checker_.emplace(shared_end_, warps, config.checks.shared_init, config.checks.shared_races);
+  }
+  for (std::uint32_t i = 0; i < warps; ++i) {
+    const std::uint32_t lanes = std::min(kWarpSize, threads_ - i * kWarpSize);
+    warps_.push_back(
+        std::make_unique<Warp>(*this, i, lanes == kWarpSize ? kFullMask : (1U << lanes) - 1));
+  }
+  warps_left_ = warps;
+  order_.resize(warps);
+  std::iota(order_.begin(), order_.end(), 0U);
+  for (std::uint32_t i = warps; i > 1; --i) {
+    std::swap(order_[i - 1], order_[random_.below(i)]);
+  }
+  ++grid.counters.ctas;
+  grid.counters.warps += warps;
+}
+
+std::uint64_t Cta::run(std::uint64_t budget) {
+  std::uint64_t executed = 0;
+  while (executed < budget && warps_left_ != 0) {
+    std::uint64_t round = 0;
+    bool all_yielded = true;
+    for (const std::uint32_t index : order_) {
+      Warp& warp = *warps_[index];
+      if (warp.finished() || !warp.runnable()) {
+        continue;
+      }
+      running_ = &warp;
+      const std::uint32_t done = warp.run(kWarpSlice);
+      grid_->instructions += done;
+      round += done;
+      all_yielded = all_yielded && warp.yielded();
+      if (warp.finished()) {
+        --warps_left_;
+        all_yielded = false;
+      }
+    }
+    executed += round;
+    idle_ = round != 0 && all_yielded;
+    if (round == 0 || idle_) {
+      break;
+    }
+  }
+  return executed;
+}
+
+void Cta::arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected) {
+  Barrier& barrier = barriers_[index];
+  const auto lane = static_cast<std::uint32_t>(std::countr_zero(lanes));
+  if (barrier.arrived.empty()) {
+    barrier.arrived.assign(warps_.size(), 0);
+    barrier.expected = expected;
+  } else if (barrier.expected != expected) {
+    throw FaultRaised(Fault::Kind::illegal_instruction, lane,
+                      "barrier " + std::to_string(index) + " is used with " +
+                          std::to_string(expected) + " threads while others wait with " +
+                          std::to_string(barrier.expected) + " (0: all)");
+  }
+  barrier.arrived[warp.index()] |= lanes;
+  if (checker_) {
+    checker_->arrive(warp.index(), barrier.joined_clock);
+  }
+}
+
+bool Cta::complete(const Barrier& barrier) const {
+  if (barrier.arrived.empty()) {
+    return false;
+  }
+  std::uint32_t threads = 0;
+  for (std::size_t i = 0; i < warps_.size(); ++i) {
+    const std::uint32_t arrived = barrier.arrived[i];
+    const std::uint32_t live = warps_[i]->live();
+    if (barrier.expected == 0) {
+      if ((live & ~arrived) != 0) {
+        return false;
+      }
+    } else if (arrived != 0) {
+      // Counts are in warps: one whose live threads are all here counts in full.
+      threads +=
+          (live & ~arrived) == 0 ? kWarpSize : static_cast<std::uint32_t>(std::popcount(arrived));
+    }
+  }
+  return barrier.expected == 0 || threads >= barrier.expected;
+}
+
+void Cta::release(std::uint32_t index) {
+  Barrier done = std::move(barriers_[index]);
+  barriers_[index] = Barrier{};
+  const bool is_count = done.reduction == BarrierReduction::popc;
+  const bool value = done.reduction == BarrierReduction::and_ ? done.all : done.any;
+  for (std::size_t i = 0; i < warps_.size(); ++i) {
+    if (done.arrived[i] == 0) {
+      continue;
+    }
+    if (checker_) {
+      checker_->depart(static_cast<std::uint32_t>(i), done.joined_clock);
+    }
+    warps_[i]->release_barrier(index, value, done.count, is_count);
+  }
+}
+
+void Cta::barrier_sync(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected,
+                       BarrierReduction reduction, std::uint32_t predicate, Ref result) {
+  arrive(warp, lanes, index, expected);
+  Barrier& barrier = barriers_[index];
+  barrier.reduction = reduction != BarrierReduction::none ? reduction : barrier.reduction;
+  barrier.count += static_cast<std::uint32_t>(std::popcount(predicate & lanes));
+  barrier.all = barrier.all && (lanes & ~predicate) == 0;
+  barrier.any = barrier.any || (lanes & predicate) != 0;
+  warp.wait_at_barrier(lanes, index, result);
+  if (complete(barrier)) {
+    release(index);
+  }
+}
+
+void Cta::barrier_arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index,
+                         std::uint32_t expected) {
+  arrive(warp, lanes, index, expected);
+  if (complete(barriers_[index])) {
+    release(index);
+  }
+}
+
+void Cta::lanes_exited(Warp&) {
+  for (std::uint32_t i = 0; i < barriers_.size(); ++i) {
+    if (complete(barriers_[i])) {
+      release(i);
+    }
+  }
+}
+
+std::string Cta::describe_waiting() const {
+  std::string text;
+  const auto& module = *grid_->module;
+  for (const auto& warp : warps_) {
+    for (const Group& group : warp->groups()) {
+      if (group.state == Group::State::ready) {
+        continue;
+      }
+      char lanes[16];
+      std::snprintf(lanes, sizeof lanes, "0x%08x", group.mask);
+      const bool barrier = group.state == Group::State::at_barrier;
+      const auto pc = barrier ? group.pc - 1 : group.pc;
+      text += text.empty() ? "" : "; ";
+      text += "warp " + std::to_string(warp->index()) + " lanes " + lanes + " at ";
+      text += barrier ? "barrier " + std::to_string(group.barrier) : "a warp-wide instruction";
+      text += ", " + describe_location(module, grid_->kernel->source[pc]->where);
+      if (text.size() > 600) {
+        return text + "; ...";
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace rackproof::emulator::exec

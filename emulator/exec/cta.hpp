@@ -1,0 +1,86 @@
+#pragma once
+/// One CTA in flight: its warps, shared memory and barriers.
+
+#include "emulator/async/timing.hpp"
+#include "emulator/exec/grid.hpp"
+#include "emulator/exec/grid_context.hpp"
+#include "emulator/exec/shared_checker.hpp"
+#include "emulator/exec/warp.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rackproof::emulator::exec {
+
+enum class BarrierReduction : std::uint8_t { none, popc, and_, or_ };
+
+class Cta {
+ public:
+  Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed);
+
+  /// Runs about `budget` warp instructions over all warps; returns how many. 0: nothing can run.
+  std::uint64_t run(std::uint64_t budget);
+  [[nodiscard]] bool finished() const { return warps_left_ == 0; }
+  /// All that ran in the last run() were polling or sleeping.
+  [[nodiscard]] bool idle() const { return idle_; }
+  /// "warp 0 lanes 0xffffffff at barrier 1 (PTX line 12), ...": for the deadlock report.
+  [[nodiscard]] std::string describe_waiting() const;
+
+  // What warps and handlers use.
+  [[nodiscard]] GridContext& grid() { return *grid_; }
+  [[nodiscard]] const Dim3& id() const { return id_; }
+  [[nodiscard]] std::uint64_t linear_index() const { return linear_index_; }
+  [[nodiscard]] std::uint32_t threads() const { return threads_; }
+  [[nodiscard]] std::byte* shared() { return shared_.data(); }
+  /// One past the last valid shared address; addresses start at shared_base().
+  [[nodiscard]] std::uint32_t shared_end() const { return shared_end_; }
+  [[nodiscard]] std::uint32_t shared_base() const { return shared_base_; }
+  [[nodiscard]] SharedChecker* checker() { return checker_ ? &*checker_ : nullptr; }
+  [[nodiscard]] async::Random& random() { return random_; }
+  [[nodiscard]] Warp* running() { return running_; }
+
+  /// bar.sync/red: true if `lanes` of `warp` complete the barrier; else they sleep. `expected` in
+  /// threads, 0: all of the CTA. `result`: where bar.red writes.
+  void barrier_sync(Warp& warp, std::uint32_t lanes, std::uint32_t barrier, std::uint32_t expected,
+                    BarrierReduction reduction, std::uint32_t predicate, Ref result);
+  void barrier_arrive(Warp& warp, std::uint32_t lanes, std::uint32_t barrier,
+                      std::uint32_t expected);
+  /// Lanes ended: barriers that waited for them may complete.
+  void lanes_exited(Warp& warp);
+
+ private:
+  struct Barrier {
+    std::vector<std::uint32_t> arrived;  ///< lanes by warp; empty: idle
+    std::uint32_t expected = 0;
+    BarrierReduction reduction = BarrierReduction::none;
+    std::uint32_t count = 0;
+    bool all = true;
+    bool any = false;
+    std::vector<std::uint32_t> joined_clock;
+  };
+  void arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected);
+  [[nodiscard]] bool complete(const Barrier& barrier) const;
+  void release(std::uint32_t index);
+
+  GridContext* grid_;
+  std::uint64_t linear_index_;
+  Dim3 id_;
+  std::uint32_t threads_;
+  std::uint32_t warps_left_ = 0;
+  std::uint32_t shared_base_ = 0;
+  std::uint32_t shared_end_ = 0;
+  bool idle_ = false;
+  async::Random random_;
+  AlignedBuffer shared_;
+  std::optional<SharedChecker> checker_;
+  std::vector<std::unique_ptr<Warp>> warps_;
+  std::vector<std::uint32_t> order_;
+  std::array<Barrier, 16> barriers_;
+  Warp* running_ = nullptr;
+};
+
+}  // namespace rackproof::emulator::exec

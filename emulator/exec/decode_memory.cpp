@@ -1,0 +1,271 @@
+// ld, st, atom, red, cp.async, fences and cache hints.
+#include "emulator/exec/decoder.hpp"
+
+#include <algorithm>
+#include <variant>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+using ptx::Type;
+
+// .weak is the default; the others take part in synchronisation.
+bool take_semantics(Modifiers& modifiers) {
+  const int semantics =
+      modifiers.take_any({"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "weak"});
+  modifiers.take_any({"cta", "cluster", "gpu", "sys"});
+  if (semantics >= 0 && semantics != 5) {
+    modifiers.take("mmio");
+  }
+  return semantics >= 0 && semantics <= 5;
+}
+
+void take_cache_hints(Modifiers& modifiers) {
+  modifiers.take_any({"ca", "cg", "cs", "lu", "cv", "wb", "wt"});
+  modifiers.take("nc");
+  modifiers.take("unified");
+  while (modifiers.take_prefix("L1::") || modifiers.take_prefix("L2::")) {
+  }
+}
+
+AddressKind take_space(Modifiers& modifiers) {
+  switch (modifiers.take_any({"global", "shared", "shared::cta", "shared::cluster", "local",
+                              "param", "param::entry", "param::func", "const"})) {
+    case 0:
+    case 8:
+      return AddressKind::global;
+    case 1:
+    case 2:
+    case 3:
+      return AddressKind::shared;
+    case 4:
+      return AddressKind::local;
+    case 5:
+    case 6:
+    case 7:
+      return AddressKind::parameter;
+    default:
+      return AddressKind::generic;
+  }
+}
+
+InstructionClass class_of(AddressKind space, bool is_store) {
+  switch (space) {
+    case AddressKind::generic:
+    case AddressKind::global:
+      return is_store ? InstructionClass::store_global : InstructionClass::load_global;
+    case AddressKind::shared:
+      return is_store ? InstructionClass::store_shared : InstructionClass::load_shared;
+    default:
+      return InstructionClass::load_store_other;
+  }
+}
+
+// The data registers: their refs, and whether rows of 8 bytes hold narrower elements.
+std::uint8_t data_rows(Decoder& decoder, const ptx::Operand& data, Type type, bool is_store,
+                       std::vector<Ref>& refs) {
+  const auto parts = decoder.elements(data);
+  const bool wide = ptx::size_bytes(type) < 8 &&
+                    std::any_of(parts.begin(), parts.end(), [&](const ptx::Operand* part) {
+                      return decoder.row_bytes(*part) == 8;
+                    });
+  const bool half = std::any_of(parts.begin(), parts.end(), [&](const ptx::Operand* part) {
+    return ptx::size_bytes(decoder.register_type(*part)) == 2;
+  });
+  for (const auto* part : parts) {
+    if (!is_store) {
+      refs.push_back(decoder.destination(*part));
+    } else if (std::holds_alternative<ptx::RegisterOperand>(part->value)) {
+      refs.push_back(decoder.source(*part, type));
+    } else {
+      refs.push_back(decoder.source(*part, wide ? Type::b64 : type));
+    }
+  }
+  const Type signed_types[] = {Type::s8, Type::s16, Type::s32};
+  const bool sign = !is_store && std::find(std::begin(signed_types), std::end(signed_types),
+                                           type) != std::end(signed_types);
+  return static_cast<std::uint8_t>((wide ? memory_mode::kWideRegisters : 0) |
+                                   (half ? memory_mode::kHalfRegisters : 0) |
+                                   (sign ? memory_mode::kSignExtend : 0));
+}
+
+void load_or_store(Decoder& decoder, bool is_store) {
+  Modifiers& modifiers = decoder.modifiers();
+  const bool synchronising = take_semantics(modifiers);
+  const AddressKind space = take_space(modifiers);
+  take_cache_hints(modifiers);
+  modifiers.take_any({"v2", "v4", "v8"});
+  const Type type = modifiers.take_type();
+  const auto& data = decoder.operand(is_store ? 1 : 0);
+  const auto& target = decoder.operand(is_store ? 0 : 1);
+  if (ptx::size_bytes(type) == 0 || ptx::size_bytes(type) > 8) {
+    decoder.refuse("128-bit registers are not supported");
+  }
+  std::vector<Ref> refs;
+  const std::uint8_t mode = data_rows(decoder, data, type, is_store, refs);
+  const std::uint32_t list = decoder.add_refs(refs);
+  const auto* address = std::get_if<ptx::AddressOperand>(&target.value);
+  const FrameVariable* variable = space == AddressKind::parameter && address != nullptr
+                                      ? decoder.frame_variable(address->symbol)
+                                      : nullptr;
+  Handler handler = is_store ? store : load;
+  if (variable != nullptr) {
+    handler = is_store ? store_frame : load_frame;
+  }
+  Op& op = decoder.emit(handler, class_of(space, is_store));
+  op.mode = mode;
+  op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
+  op.list = list;
+  op.list_size = static_cast<std::uint8_t>(refs.size());
+  op.flags = synchronising ? op_flags::kSynchronising : std::uint8_t{0};
+  if (variable != nullptr) {
+    op.a = variable->offset;
+    op.c = variable->stride;
+    op.immediate = address->offset;
+    op.space = static_cast<std::uint8_t>(AddressKind::frame);
+    if (address->offset < 0 ||
+        static_cast<std::uint64_t>(address->offset) + op.size * refs.size() > variable->stride) {
+      decoder.refuse("the access is outside the parameter");
+    }
+    return;
+  }
+  decoder.address(op, target, space);
+}
+void ld(Decoder& decoder) {
+  load_or_store(decoder, false);
+}
+void st(Decoder& decoder) {
+  load_or_store(decoder, true);
+}
+
+void atomic(Decoder& decoder, bool has_result) {
+  Modifiers& modifiers = decoder.modifiers();
+  take_semantics(modifiers);
+  const AddressKind space = take_space(modifiers);
+  const int kind =
+      modifiers.take_any({"add", "exch", "cas", "min", "max", "inc", "dec", "and", "or", "xor"});
+  modifiers.take("noftz");
+  take_cache_hints(modifiers);
+  const Type type = modifiers.take_type();
+  if (kind < 0) {
+    decoder.refuse("no operation");
+  }
+  const std::size_t first = has_result ? 1 : 0;
+  const auto op_kind = static_cast<AtomicOp>(kind);
+  const Ref b = decoder.source(first + 1, type);
+  const Ref c = op_kind == AtomicOp::cas ? decoder.source(first + 2, type) : kNoRef;
+  Op& op = decoder.emit(atomic_handler(op_kind, type), InstructionClass::atomic);
+  op.dst = has_result ? decoder.destination(0) : kNoRef;
+  op.b = b;
+  op.c = c;
+  op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
+  op.flags = op_flags::kSynchronising;
+  decoder.address(op, decoder.operand(first), space);
+}
+void atom(Decoder& decoder) {
+  atomic(decoder, true);
+}
+void red(Decoder& decoder) {
+  atomic(decoder, false);
+}
+
+std::int64_t literal(Decoder& decoder, std::size_t index) {
+  const auto* value = std::get_if<ptx::IntegerLiteral>(&decoder.operand(index).value);
+  if (value == nullptr) {
+    decoder.refuse("an immediate is expected");
+  }
+  return value->value;
+}
+
+void copy(Decoder& decoder) {
+  Modifiers& modifiers = decoder.modifiers();
+  if (!modifiers.take("async") || modifiers.take("bulk") || modifiers.take("mbarrier") ||
+      modifiers.take("reduce")) {
+    decoder.refuse("of the asynchronous copies only cp.async is supported");
+  }
+  constexpr auto kClass = InstructionClass::async_copy;
+  if (modifiers.take("commit_group")) {
+    decoder.emit(copy_async_commit, kClass);
+    return;
+  }
+  if (modifiers.take("wait_all")) {
+    decoder.emit(copy_async_wait, kClass).immediate = -1;
+    return;
+  }
+  if (modifiers.take("wait_group")) {
+    decoder.emit(copy_async_wait, kClass).immediate = literal(decoder, 0);
+    return;
+  }
+  const bool shared = modifiers.take_any({"shared", "shared::cta"}) >= 0;
+  if (!shared || !modifiers.take("global")) {
+    decoder.refuse("cp.async copies from global to shared memory");
+  }
+  take_cache_hints(modifiers);
+  const std::int64_t bytes = literal(decoder, 2);
+  Ref source_size = kNoRef;
+  Ref ignore = kNoRef;
+  if (decoder.operand_count() > 3) {
+    const auto& extra = decoder.operand(3);
+    if (decoder.register_type(extra) == Type::pred) {
+      ignore = decoder.source_predicate(extra);
+    } else if (decoder.row_bytes(extra) != 8) {
+      source_size = decoder.source(extra, Type::u32);  // a 64-bit register is a cache policy
+    }
+  }
+  Op target;
+  decoder.address(target, decoder.operand(0), AddressKind::shared);
+  Op& op = decoder.emit(copy_async, kClass);
+  op.size = static_cast<std::uint8_t>(bytes);
+  op.b = source_size;
+  op.c = ignore;
+  decoder.address(op, decoder.operand(1), AddressKind::global);
+  op.dst = target.a;
+  op.d = static_cast<std::uint32_t>(target.immediate);
+  op.mode = static_cast<std::uint8_t>(op.mode |
+                                      ((target.mode & memory_mode::kWideAddress) != 0 ? 0x40 : 0));
+}
+
+void take_everything(Decoder& decoder) {
+  while (decoder.modifiers().take_prefix("")) {
+  }
+}
+
+// Warps run one instruction at a time and all see one memory: fences have nothing to order.
+void fence(Decoder& decoder) {
+  take_everything(decoder);
+  decoder.emit(no_operation, InstructionClass::other);
+}
+
+// Hints that move no data.
+void hint(Decoder& decoder) {
+  take_everything(decoder);
+  decoder.emit(no_operation, InstructionClass::load_store_other);
+}
+
+void createpolicy(Decoder& decoder) {
+  take_everything(decoder);
+  const Ref zero = decoder.constant(0, 8);
+  Op& op = decoder.emit(lane_ops().bits(BitOp::move, Type::b64), InstructionClass::other);
+  op.dst = decoder.destination(0);
+  op.a = zero;
+}
+
+}  // namespace
+
+void add_memory(DecodeTable& table) {
+  table["ld"] = ld;
+  table["ldu"] = ld;
+  table["st"] = st;
+  table["atom"] = atom;
+  table["red"] = red;
+  table["cp"] = copy;
+  table["membar"] = fence;
+  table["fence"] = fence;
+  table["prefetch"] = hint;
+  table["prefetchu"] = hint;
+  table["applypriority"] = hint;
+  table["discard"] = hint;
+  table["createpolicy"] = createpolicy;
+}
+
+}  // namespace rackproof::emulator::exec

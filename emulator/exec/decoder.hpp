@@ -1,0 +1,135 @@
+#pragma once
+/// Turns the syntax tree of a kernel into Ops. Families of instructions register their decoders
+/// (decode_*.cpp); whatever they leave unread of an instruction is refused by name.
+
+#include "emulator/exec/counters.hpp"
+#include "emulator/exec/decoded_kernel.hpp"
+#include "emulator/exec/handlers.hpp"
+#include "emulator/exec/lane_ops.hpp"
+#include "emulator/exec/program_impl.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rackproof::emulator::exec {
+
+/// The modifiers of one instruction, taken one by one.
+class Modifiers {
+ public:
+  explicit Modifiers(const ptx::Instruction& instruction);
+
+  bool take(std::string_view modifier);
+  /// The first one that starts with `prefix`.
+  bool take_prefix(std::string_view prefix);
+  /// The next type, in order; Type::none if there is no further one.
+  ptx::Type take_type();
+  /// The first of `names` that is there: its index; -1 if none is.
+  int take_any(std::initializer_list<std::string_view> names);
+  /// .rn .rz .rm .rp .rna, or nullopt.
+  std::optional<Rounding> take_rounding();
+  /// .ftz .sat .satfinite .relu .NaN .xorsign .abs as op_flags.
+  std::uint8_t take_flags();
+  /// The first modifier that nobody took; empty if all were.
+  [[nodiscard]] std::string_view left_over() const;
+
+ private:
+  const ptx::Instruction* instruction_;
+  std::vector<bool> taken_;
+};
+
+class Decoder {
+ public:
+  Decoder(const Program::Impl& program, DecodedKernel& out, const SharedLayout& layout);
+
+  /// Decodes the kernel and everything it reaches.
+  void run(std::size_t kernel_function);
+
+  // For the decoders of instruction families; `instruction` is the current one.
+  [[nodiscard]] const ptx::Instruction& instruction() const { return *instruction_; }
+  [[nodiscard]] const ptx::Function& function() const { return *function_; }
+  [[nodiscard]] const Program::Impl& program() const { return *program_; }
+  [[nodiscard]] DecodedKernel& out() { return *out_; }
+  [[nodiscard]] Modifiers& modifiers() { return *modifiers_; }
+  [[nodiscard]] std::size_t operand_count() const { return instruction_->operands.size(); }
+  [[nodiscard]] const ptx::Operand& operand(std::size_t index) const;
+
+  /// Appends an op with the instruction's guard. nullptr: the type is not defined for it.
+  Op& emit(Handler handler, InstructionClass instruction_class);
+  /// The row an operand is read from; literals become constants of `type`'s width.
+  Ref source(const ptx::Operand& operand, ptx::Type type);
+  Ref source(std::size_t index, ptx::Type type) { return source(operand(index), type); }
+  Ref source_predicate(const ptx::Operand& operand);
+  /// The row of a register (kNoRef for "_").
+  Ref destination(const ptx::Operand& operand);
+  Ref destination(std::size_t index) { return destination(operand(index)); }
+  /// Bytes a lane of the register's row: 4, 8 or 16; 0 for a predicate.
+  [[nodiscard]] std::uint32_t row_bytes(const ptx::Operand& operand) const;
+  [[nodiscard]] ptx::Type register_type(const ptx::Operand& operand) const;
+  /// The registers of a vector operand, or the operand itself.
+  [[nodiscard]] std::vector<const ptx::Operand*> elements(const ptx::Operand& operand) const;
+  Ref constant(std::uint64_t bits, std::uint32_t width);
+  /// A scratch row of the frame.
+  Ref temporary(std::uint32_t width);
+  std::uint32_t add_refs(const std::vector<Ref>& refs);
+  /// [reg+imm], [symbol+imm] into op.a, op.immediate and the address width.
+  void address(Op& op, const ptx::Operand& operand, AddressKind space);
+  /// A .param variable of the current function, by name; nullptr for kernels' parameters.
+  [[nodiscard]] const FrameVariable* frame_variable(const std::string& name) const;
+  /// Byte offset of a kernel parameter; nullopt if there is none of that name.
+  [[nodiscard]] std::optional<std::uint32_t> kernel_parameter(const std::string& name) const;
+  /// The address of a variable or function, of its own state space unless `generic`.
+  std::uint64_t symbol_address(const std::string& name);
+  /// Index in DecodedKernel::functions, decoded later; -1 if it is only declared.
+  std::int32_t function_index(const std::string& name);
+  /// Also every function whose address the module takes.
+  void reach_all_functions();
+  void branch_to(std::size_t op_index, std::uint32_t target);
+  void branch_table(std::vector<std::uint32_t>& table);
+  Ref carry_flag();
+  [[nodiscard]] const ptx::CallInfo* call_info() const;
+  [[noreturn]] void refuse(const std::string& why) const;
+
+ private:
+  void decode_function(std::int32_t index, std::size_t module_index);
+  void lay_out_frame();
+  void decode_instruction(std::size_t index);
+  [[nodiscard]] std::int32_t reach(std::size_t module_index);
+  void mark_spins(std::size_t first_op);
+
+  const Program::Impl* program_;
+  DecodedKernel* out_;
+  const SharedLayout* layout_;
+  const ptx::Function* function_ = nullptr;
+  std::size_t module_index_ = 0;
+  std::size_t instruction_index_ = 0;
+  const ptx::Instruction* instruction_ = nullptr;
+  Modifiers* modifiers_ = nullptr;
+  std::uint32_t frame_bytes_ = 0;
+  std::uint32_t local_bytes_ = 0;
+  Ref carry_ = kNoRef;
+  std::vector<Ref> register_refs_;
+  std::map<std::string, FrameVariable, std::less<>> frame_variables_;
+  std::map<std::string, std::uint32_t, std::less<>> local_offsets_;
+  std::map<std::pair<std::uint64_t, std::uint32_t>, Ref> constants_;
+  std::uint32_t constants_end_ = 0;
+  std::vector<std::pair<std::int32_t, std::size_t>> pending_;    ///< (own index, module index)
+  std::vector<std::pair<std::size_t, std::uint32_t>> branches_;  ///< op -> PTX instruction
+  std::vector<std::size_t> tables_;
+  std::vector<std::uint32_t> first_op_;  ///< of each PTX instruction of the function
+};
+
+using DecodeFunction = void (*)(Decoder&);
+using DecodeTable = std::map<std::string_view, DecodeFunction>;
+void add_arithmetic(DecodeTable& table);
+void add_logic(DecodeTable& table);
+void add_conversions(DecodeTable& table);
+void add_memory(DecodeTable& table);
+void add_control(DecodeTable& table);
+void add_warp(DecodeTable& table);
+
+}  // namespace rackproof::emulator::exec

@@ -1,0 +1,82 @@
+#include "emulator/exec/grid_context.hpp"
+
+#include "emulator/exec/fault.hpp"
+
+#include <cstdio>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+std::string hex(std::uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string describe(const memory::Allocation& allocation) {
+  const char* kind = "device";
+  switch (allocation.kind) {
+    case memory::Kind::device:
+      kind = "device";
+      break;
+    case memory::Kind::pinned_host:
+      kind = "pinned host";
+      break;
+    case memory::Kind::managed:
+      kind = "managed";
+      break;
+    case memory::Kind::module_global:
+      kind = "module global";
+      break;
+    case memory::Kind::peer_import:
+      kind = "peer";
+      break;
+  }
+  return "allocation " + std::to_string(allocation.id) + " (" +
+         std::to_string(allocation.size_bytes) + " bytes at " + hex(allocation.base) + ", " + kind +
+         " memory of device " + std::to_string(allocation.device) + ")";
+}
+
+}  // namespace
+
+void GridContext::refresh() {
+  const auto now = addresses->generation();
+  if (now != cached_generation_) {
+    cached_generation_ = now;
+    cached_low_ = 1;
+    cached_high_ = 0;
+  }
+}
+
+void GridContext::look_up(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane,
+                          const char* what) {
+  if (!config.checks.bounds && address != 0) {
+    return;
+  }
+  const auto hit = addresses->find(static_cast<std::uintptr_t>(address));
+  const std::string access =
+      std::string(what) + " of " + std::to_string(bytes) + " bytes at " + hex(address);
+  if (hit && !hit->freed && address - hit->base + bytes <= hit->size_bytes) {
+    cached_low_ = hit->base;
+    cached_high_ = hit->base + hit->size_bytes;
+    return;
+  }
+  if (hit && hit->freed) {
+    throw FaultRaised(Fault::Kind::use_after_free, lane,
+                      access + ": " + describe(*hit) + " was freed");
+  }
+  std::string message = access + " is outside any allocation";
+  if (const auto nearest =
+          hit ? hit : addresses->find_nearest(static_cast<std::uintptr_t>(address))) {
+    const auto end = nearest->base + nearest->size_bytes;
+    message += address < nearest->base
+                   ? ", " + std::to_string(nearest->base - address) + " bytes before "
+               : address >= end ? ", " + std::to_string(address - end) + " bytes past the end of "
+                                : ", running past the end of ";
+    message += describe(*nearest);
+    message += nearest->freed ? ", freed" : "";
+  }
+  throw FaultRaised(Fault::Kind::illegal_address, lane, message);
+}
+
+}  // namespace rackproof::emulator::exec

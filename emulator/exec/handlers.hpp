@@ -1,0 +1,122 @@
+#pragma once
+/// Handlers that need more than registers: memory, warp, control and matrix instructions.
+/// Each comment says which Op fields it reads beside dst, a, b, c and guard.
+
+#include "emulator/exec/op.hpp"
+#include "emulator/exec/windows.hpp"
+#include "emulator/ptx/module.hpp"
+#include "emulator/tensor/mma.hpp"
+
+#include <cstdint>
+
+namespace rackproof::emulator::exec {
+
+/// Bits of Op::mode for memory instructions.
+namespace memory_mode {
+inline constexpr std::uint8_t kSignExtend = 1;
+inline constexpr std::uint8_t kWideRegisters = 2;   ///< data registers have 8 bytes a lane
+inline constexpr std::uint8_t kHalfRegisters = 4;   ///< data registers have 16 bits
+inline constexpr std::uint8_t kWideAddress = 0x80;  ///< the address register has 8 bytes a lane
+}  // namespace memory_mode
+
+// ops_memory.cpp. a + immediate: address; list: data registers; size, mode, space.
+void load(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void store(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// dst (size bytes) = the address of a .local variable: immediate past the running frame.
+void local_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// ld.param and st.param of a function's own .param variables: a is the variable's offset, c its
+/// stride, immediate the offset inside.
+void load_frame(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void store_frame(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// mov between a register and a vector of its parts: size: bytes of a part; list: parts.
+void pack_register(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// isspacep: dst predicate, space.
+void is_space(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// prefetch, discard, applypriority, createpolicy and fences: nothing to do in this memory model.
+void no_operation(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_atomic.cpp. a + immediate: address; b, c: operands; dst may be kNoRef.
+enum class AtomicOp : std::uint8_t { add, exch, cas, min, max, inc, dec, and_, or_, xor_ };
+[[nodiscard]] Handler atomic_handler(AtomicOp op, ptx::Type type);
+
+// ops_async.cpp. dst + d: shared address (mode bit 6: 64-bit), a + immediate: global address;
+// size: bytes; b: source size or kNoRef; c: ignore-src predicate or kNoRef.
+void copy_async(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void copy_async_commit(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// immediate: groups that may stay in flight; -1: wait_all.
+void copy_async_wait(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_warp.cpp
+/// shfl.sync: a value, b lane, c clamp, d members, list[0] the result predicate or kNoRef;
+/// mode 0 up, 1 down, 2 bfly, 3 idx.
+void shuffle(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// vote.sync: a predicate, b members; mode 0 all, 1 any, 2 uni, 3 ballot.
+void vote(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// match.sync: a value (size 4 or 8), b members; mode 0 any, 1 all; d: predicate or kNoRef.
+void match(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void active_mask(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// redux.sync: a value, b members; mode: ReduxOp.
+enum class ReduxOp : std::uint8_t {
+  add,
+  min_u32,
+  max_u32,
+  min_s32,
+  max_s32,
+  and_,
+  or_,
+  xor_,
+  min_f32,
+  max_f32
+};
+void redux(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// elect.sync: dst leader, d predicate, a members.
+void elect(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// bar.warp.sync: a members.
+void warp_barrier(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_barrier.cpp. a: barrier, b: threads or kNoRef; c: predicate; mode: BarrierReduction.
+void barrier_sync(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void barrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_control.cpp
+void branch(LaneContext& lanes, const Op& op, std::uint32_t mask);          ///< immediate: target
+void branch_indexed(LaneContext& lanes, const Op& op, std::uint32_t mask);  ///< a, immediate: table
+void call(LaneContext& lanes, const Op& op, std::uint32_t mask);  ///< immediate: call site
+void return_(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void exit_(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void trap(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void breakpoint(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void nanosleep(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_special.cpp
+/// dst = special register; nullptr if it has none of that name. `bytes` of the register: 4 or 8.
+[[nodiscard]] Handler special_register_handler(std::string_view name, std::uint32_t& bytes,
+                                               std::int64_t& immediate);
+
+// ops_matrix.cpp
+/// ldmatrix: a + immediate address, list: registers; mode bit 0: trans.
+void load_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void store_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void move_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+/// Op::immediate of mma.sync; list: D, A, B, C registers in this order.
+struct MmaSpec {
+  tensor::MmaShape shape;
+  tensor::Format format = tensor::Format::f16;
+  tensor::Accumulator accumulator = tensor::Accumulator::f32;
+
+  [[nodiscard]] std::int64_t pack() const {
+    return shape.m | shape.n << 8 | shape.k << 16 | static_cast<std::int64_t>(format) << 24 |
+           static_cast<std::int64_t>(accumulator) << 32;
+  }
+  [[nodiscard]] static MmaSpec unpack(std::int64_t packed) {
+    return {{static_cast<int>(packed & 0xff), static_cast<int>(packed >> 8 & 0xff),
+             static_cast<int>(packed >> 16 & 0xff)},
+            static_cast<tensor::Format>(packed >> 24 & 0xff),
+            static_cast<tensor::Accumulator>(packed >> 32 & 0xff)};
+  }
+};
+void matrix_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+}  // namespace rackproof::emulator::exec

@@ -1,0 +1,171 @@
+#pragma once
+/// Instructions that work on registers alone, lane by lane. They are compiled once per instruction
+/// set of the host (lanes_*.cpp) and chosen at start-up.
+
+#include "emulator/exec/op.hpp"
+#include "emulator/ptx/module.hpp"
+
+#include <cstdint>
+
+namespace rackproof::emulator::exec {
+
+enum class IntegerOp : std::uint8_t {
+  add,
+  sub,
+  add_sat,
+  sub_sat,
+  mul_lo,
+  mul_hi,
+  mul_wide,
+  mad_lo,
+  mad_hi,
+  mad_hi_sat,
+  mad_wide,
+  mul24_lo,
+  mul24_hi,
+  mad24_lo,
+  mad24_hi,
+  sad,
+  div,
+  rem,
+  abs,
+  neg,
+  min,
+  max,
+  min_relu,
+  max_relu,
+  add_cc,
+  addc,
+  addc_cc,
+  sub_cc,
+  subc,
+  subc_cc,
+  mad_lo_cc,
+  madc_lo,
+  madc_lo_cc,
+  mad_hi_cc,
+  madc_hi,
+  madc_hi_cc,
+};
+enum class BitOp : std::uint8_t {
+  move,
+  and_,
+  or_,
+  xor_,
+  not_,
+  cnot,
+  shl,
+  shr,
+  popc,
+  clz,
+  brev,
+  bfind,
+  bfind_shiftamt,
+  bfe,
+  bfi,
+  prmt,
+  lop3,
+  shf_l_clamp,
+  shf_l_wrap,
+  shf_r_clamp,
+  shf_r_wrap,
+  fns,
+  szext_clamp,
+  szext_wrap,
+  bmsk_clamp,
+  bmsk_wrap,
+  dp4a,
+  dp2a_lo,
+  dp2a_hi,
+  select,
+  slct_s32,
+  slct_f32,
+};
+enum class FloatOp : std::uint8_t {
+  add,
+  sub,
+  mul,
+  fma,
+  div,
+  rcp,
+  sqrt,
+  rsqrt,
+  ex2,
+  lg2,
+  sin,
+  cos,
+  tanh,
+  abs,
+  neg,
+  min,
+  max,
+  min3,
+  max3,
+  copysign,
+};
+/// Comparisons of setp and set; the "u" forms are also true for unordered operands.
+enum class Compare : std::uint8_t {
+  eq,
+  ne,
+  lt,
+  le,
+  gt,
+  ge,
+  lo,
+  ls,
+  hi,
+  hs,
+  equ,
+  neu,
+  ltu,
+  leu,
+  gtu,
+  geu,
+  num,
+  nan,
+};
+enum class TestProperty : std::uint8_t { finite, infinite, number, notanumber, normal, subnormal };
+enum class Rounding : std::uint8_t { nearest_even, zero, down, up, nearest_away };
+
+/// Op::mode of setp, set: how the comparison meets the third, predicate operand.
+enum class BoolOp : std::uint8_t { none, and_, or_, xor_ };
+
+/// Op::immediate of a general conversion.
+struct ConvertSpec {
+  ptx::Type to = ptx::Type::none;
+  ptx::Type from = ptx::Type::none;
+  Rounding rounding = Rounding::nearest_even;
+  bool to_integral = false;  ///< .rni, .rzi, .rmi, .rpi
+  bool widened = false;      ///< the destination register is wider than `to`; not packed
+
+  [[nodiscard]] std::int64_t pack() const {
+    return static_cast<std::int64_t>(to) | static_cast<std::int64_t>(from) << 8 |
+           static_cast<std::int64_t>(rounding) << 16 | (to_integral ? std::int64_t{1} << 24 : 0);
+  }
+  [[nodiscard]] static ConvertSpec unpack(std::int64_t packed) {
+    return {static_cast<ptx::Type>(packed & 0xff), static_cast<ptx::Type>(packed >> 8 & 0xff),
+            static_cast<Rounding>(packed >> 16 & 0xff), (packed >> 24 & 1) != 0, false};
+  }
+};
+
+/// Handlers of one instruction set. Each returns nullptr for a type that PTX does not define.
+struct LaneOps {
+  const char* name;
+  Handler (*integer)(IntegerOp op, ptx::Type type);
+  Handler (*bits)(BitOp op, ptx::Type type);
+  /// Op::mode holds the Rounding, which only add, sub, mul, fma, div, rcp, sqrt honour.
+  Handler (*floating)(FloatOp op, ptx::Type type, Rounding rounding);
+  /// f16, bf16 and their pairs; all round to nearest even, once.
+  Handler (*half)(FloatOp op, ptx::Type type);
+  Handler (*setp)(Compare compare, ptx::Type type);
+  /// set.*: writes all ones (or 1.0 for a float destination) instead of a predicate.
+  Handler (*set)(Compare compare, ptx::Type type);
+  Handler (*testp)(TestProperty property, ptx::Type type);
+  /// Op::immediate: ConvertSpec. Pairs (f16x2, bf16x2, e4m3x2, ...) take Op::a as the upper half.
+  Handler (*convert)(const ConvertSpec& spec, std::uint8_t flags);
+};
+
+/// The best table that this host can run.
+[[nodiscard]] const LaneOps& lane_ops();
+
+}  // namespace rackproof::emulator::exec

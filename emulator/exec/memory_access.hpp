@@ -1,0 +1,59 @@
+#pragma once
+/// Addresses of a warp's memory instruction: validated, counted, and turned into host pointers.
+
+#include "emulator/exec/op.hpp"
+#include "emulator/exec/warp.hpp"
+#include "emulator/exec/windows.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace rackproof::emulator::exec {
+
+enum class AccessType : std::uint8_t { read, write, atomic };
+
+/// One address a lane, in the address's own state space.
+struct Addresses {
+  alignas(64) std::array<std::uint64_t, kWarpSize> value;
+  bool contiguous = false;  ///< all 32 lanes, each `bytes` after the one before
+};
+
+/// Register (32- or 64-bit row, by op.mode bit 7) plus op.immediate.
+void compute_addresses(const Warp& warp, const Op& op, Addresses& addresses);
+
+/// Validates the accesses of `lanes` in `space` (generic is not allowed here), counts them, and
+/// replaces each address by a host pointer. Throws FaultRaised.
+void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::uint32_t bytes,
+             std::uint32_t lanes, Addresses& addresses);
+
+/// Lanes of `lanes` whose generic addresses lie in the same space as that of the lowest lane.
+/// Strips the window from their addresses.
+[[nodiscard]] AddressKind split_generic(Addresses& addresses, std::uint32_t lanes,
+                                        std::uint32_t& same);
+
+/// Reports a plain store to shared memory; one that changes nothing cannot race with a write.
+void note_shared_write(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes,
+                       bool same_value);
+
+/// A cp.async to `address` begins: what it overwrites must be ordered before it.
+void begin_shared_copy(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes);
+
+/// The owner of a warp's CopyQueue: moves the data of a cp.async, and tells the checker when a wait
+/// has ordered it.
+class CopyOwner {
+ public:
+  explicit CopyOwner(Warp& warp) : warp_(&warp) {}
+  void land(const async::Copy& copy, std::uint32_t lanes);
+  void retire(const async::Copy& copy, std::uint32_t lanes);
+
+ private:
+  Warp* warp_;
+};
+
+/// Wavefronts of one shared-memory request: replays for 32 banks of 4 bytes; 8-byte accesses take
+/// two half-warps, 16-byte accesses four quarters.
+[[nodiscard]] std::uint32_t count_wavefronts(const std::array<std::uint64_t, kWarpSize>& addresses,
+                                             std::uint32_t bytes, std::uint32_t lanes);
+
+}  // namespace rackproof::emulator::exec

@@ -1,0 +1,216 @@
+// atom and red: PTX ISA 9.0, sections 9.7.13.5 and 9.7.13.6. Lanes take effect lowest first; the
+// host's own atomics make them atomic for other grids and processes.
+#include "emulator/exec/cta.hpp"
+#include "emulator/exec/fault.hpp"
+#include "emulator/exec/handlers.hpp"
+#include "emulator/exec/lane_ops.hpp"
+#include "emulator/exec/memory_access.hpp"
+#include "emulator/exec/rows.hpp"
+
+#include <bit>
+#include <type_traits>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+template <AtomicOp kOp, class T>
+T combine(T old, T b, T c) {
+  using U = std::make_unsigned_t<T>;
+  switch (kOp) {
+    case AtomicOp::add:
+      return static_cast<T>(static_cast<U>(old) + static_cast<U>(b));
+    case AtomicOp::exch:
+      return b;
+    case AtomicOp::cas:
+      return old == b ? c : old;
+    case AtomicOp::min:
+      return old < b ? old : b;
+    case AtomicOp::max:
+      return old < b ? b : old;
+    case AtomicOp::inc:
+      return old >= b ? T{0} : static_cast<T>(old + 1);
+    case AtomicOp::dec:
+      return old == 0 || old > b ? b : static_cast<T>(old - 1);
+    case AtomicOp::and_:
+      return static_cast<T>(old & b);
+    case AtomicOp::or_:
+      return static_cast<T>(old | b);
+    default:
+      return static_cast<T>(old ^ b);
+  }
+}
+
+float flushed(float x) {
+  return (std::bit_cast<std::uint32_t>(x) & 0x7f800000U) == 0
+             ? std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x80000000U)
+             : x;
+}
+
+// Old value of *address, replaced by modify(old).
+template <class U, class Modify>
+U exchange(std::uint64_t address, Modify&& modify) {
+  auto* const pointer = reinterpret_cast<U*>(address);
+  U old = __atomic_load_n(pointer, __ATOMIC_SEQ_CST);
+  while (!__atomic_compare_exchange_n(pointer, &old, modify(old), false, __ATOMIC_SEQ_CST,
+                                      __ATOMIC_SEQ_CST)) {
+  }
+  return old;
+}
+
+template <class U, class Modify>
+void for_each_target(LaneContext& lanes, const Op& op, std::uint32_t mask, Modify&& modify) {
+  auto& warp = static_cast<Warp&>(lanes);
+  using Word = std::conditional_t<(sizeof(U) <= 4), std::uint32_t, std::uint64_t>;
+  Addresses addresses;
+  compute_addresses(warp, op, addresses);
+  auto* const dst = op.dst == kNoRef ? nullptr : register_row<Word>(lanes, op.dst);
+  const auto apply = [&](AddressKind kind, std::uint32_t active, Addresses& part) {
+    if (kind == AddressKind::local || kind == AddressKind::parameter) {
+      throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(active),
+                        "atomics work on global and shared memory only");
+    }
+    resolve(warp, op, kind, AccessType::atomic, sizeof(U), active, part);
+    for_each_lane(active, [&](std::uint32_t lane) {
+      const U old = exchange<U>(part.value[lane], [&](U value) {
+        return modify(value, lane, kind == AddressKind::global);
+      });
+      if (dst != nullptr) {
+        dst[lane] = old;
+      }
+    });
+  };
+  const auto space = static_cast<AddressKind>(op.space);
+  if (space != AddressKind::generic) {
+    apply(space, mask, addresses);
+    return;
+  }
+  while (mask != 0) {
+    std::uint32_t same = 0;
+    Addresses part = addresses;
+    const AddressKind kind = split_generic(part, mask, same);
+    apply(kind, same, part);
+    mask &= ~same;
+  }
+}
+
+template <AtomicOp kOp, class T>
+void integer(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  using U = std::make_unsigned_t<T>;
+  using Word = std::conditional_t<(sizeof(T) <= 4), std::uint32_t, std::uint64_t>;
+  const auto* b = register_row<Word>(lanes, op.b);
+  const auto* c = op.c == kNoRef ? b : register_row<Word>(lanes, op.c);
+  for_each_target<U>(lanes, op, mask, [b, c](U old, std::uint32_t lane, bool) {
+    return static_cast<U>(
+        combine<kOp, T>(static_cast<T>(old), static_cast<T>(b[lane]), static_cast<T>(c[lane])));
+  });
+}
+
+// atom.add.f32 flushes subnormals in global memory, but not in shared memory.
+void add_f32(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const auto* b = register_row<std::uint32_t>(lanes, op.b);
+  for_each_target<std::uint32_t>(
+      lanes, op, mask, [b](std::uint32_t old, std::uint32_t lane, bool global) {
+        const auto x = std::bit_cast<float>(old);
+        const auto y = std::bit_cast<float>(b[lane]);
+        const float sum = global ? flushed(flushed(x) + flushed(y)) : x + y;
+        return sum != sum ? 0x7fffffffU : std::bit_cast<std::uint32_t>(sum);
+      });
+}
+void add_f64(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const auto* b = register_row<std::uint64_t>(lanes, op.b);
+  for_each_target<std::uint64_t>(lanes, op, mask, [b](std::uint64_t old, std::uint32_t lane, bool) {
+    return std::bit_cast<std::uint64_t>(std::bit_cast<double>(old) +
+                                        std::bit_cast<double>(b[lane]));
+  });
+}
+
+// f16 and bf16 borrow the arithmetic of the lane handlers.
+template <class U, FloatOp kOp, ptx::Type kType>
+void half(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  static const Handler arithmetic = lane_ops().half(kOp, kType);
+  const auto* b = register_row<std::uint32_t>(lanes, op.b);
+  for_each_target<U>(lanes, op, mask, [b](U old, std::uint32_t lane, bool) {
+    alignas(64) std::uint32_t rows[3][kWarpSize] = {};
+    rows[0][0] = old;
+    rows[1][0] = b[lane];
+    LaneContext scratch;
+    scratch.base[0] = reinterpret_cast<std::byte*>(rows);
+    Op inner;
+    inner.a = 0;
+    inner.b = sizeof rows[0];
+    inner.dst = 2 * sizeof rows[0];
+    arithmetic(scratch, inner, 1);
+    return static_cast<U>(rows[2][0]);
+  });
+}
+
+template <FloatOp kOp>
+Handler half_handler(ptx::Type type) {
+  switch (type) {
+    case ptx::Type::f16:
+      return half<std::uint16_t, kOp, ptx::Type::f16>;
+    case ptx::Type::bf16:
+      return half<std::uint16_t, kOp, ptx::Type::bf16>;
+    case ptx::Type::f16x2:
+      return half<std::uint32_t, kOp, ptx::Type::f16x2>;
+    case ptx::Type::bf16x2:
+      return half<std::uint32_t, kOp, ptx::Type::bf16x2>;
+    default:
+      return nullptr;
+  }
+}
+
+template <AtomicOp kOp>
+Handler typed(ptx::Type type) {
+  switch (type) {
+    case ptx::Type::b32:
+    case ptx::Type::u32:
+      return integer<kOp, std::uint32_t>;
+    case ptx::Type::s32:
+      return integer<kOp, std::int32_t>;
+    case ptx::Type::b64:
+    case ptx::Type::u64:
+      return integer<kOp, std::uint64_t>;
+    case ptx::Type::s64:
+      return integer<kOp, std::int64_t>;
+    case ptx::Type::b16:
+      return kOp == AtomicOp::cas ? integer<AtomicOp::cas, std::uint16_t> : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+Handler atomic_handler(AtomicOp op, ptx::Type type) {
+  switch (op) {
+    case AtomicOp::add:
+      return type == ptx::Type::f32                        ? add_f32
+             : type == ptx::Type::f64                      ? add_f64
+             : half_handler<FloatOp::add>(type) != nullptr ? half_handler<FloatOp::add>(type)
+                                                           : typed<AtomicOp::add>(type);
+    case AtomicOp::min:
+      return half_handler<FloatOp::min>(type) != nullptr ? half_handler<FloatOp::min>(type)
+                                                         : typed<AtomicOp::min>(type);
+    case AtomicOp::max:
+      return half_handler<FloatOp::max>(type) != nullptr ? half_handler<FloatOp::max>(type)
+                                                         : typed<AtomicOp::max>(type);
+    case AtomicOp::exch:
+      return typed<AtomicOp::exch>(type);
+    case AtomicOp::cas:
+      return typed<AtomicOp::cas>(type);
+    case AtomicOp::inc:
+      return type == ptx::Type::u32 ? typed<AtomicOp::inc>(type) : nullptr;
+    case AtomicOp::dec:
+      return type == ptx::Type::u32 ? typed<AtomicOp::dec>(type) : nullptr;
+    case AtomicOp::and_:
+      return typed<AtomicOp::and_>(type);
+    case AtomicOp::or_:
+      return typed<AtomicOp::or_>(type);
+    case AtomicOp::xor_:
+      return typed<AtomicOp::xor_>(type);
+  }
+  return nullptr;
+}
+
+}  // namespace rackproof::emulator::exec

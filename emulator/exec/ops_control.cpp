@@ -1,0 +1,97 @@
+// Branches, calls and ends: PTX ISA 9.0, sections 9.7.12 and 9.7.19.
+#include "emulator/exec/cta.hpp"
+#include "emulator/exec/fault.hpp"
+#include "emulator/exec/handlers.hpp"
+#include "emulator/exec/runtime_calls.hpp"
+
+#include <bit>
+#include <string>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+std::uint32_t first_lane(std::uint32_t lanes) {
+  return static_cast<std::uint32_t>(std::countr_zero(lanes));
+}
+
+}  // namespace
+
+void branch(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  static_cast<Warp&>(lanes).branch(static_cast<std::uint32_t>(op.immediate), mask,
+                                   (op.flags & op_flags::kSpinBranch) != 0);
+}
+
+void branch_indexed(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  const auto& table = warp.kernel().branch_tables[static_cast<std::size_t>(op.immediate)];
+  const auto* index =
+      reinterpret_cast<const std::uint32_t*>(lanes.base[op.a & kConstantBit] + (op.a & ~3U));
+  const std::uint32_t chosen = index[first_lane(mask)];
+  if (chosen >= table.size()) {
+    throw FaultRaised(Fault::Kind::illegal_instruction, first_lane(mask),
+                      "brx.idx index " + std::to_string(chosen) + " is beyond its " +
+                          std::to_string(table.size()) + " targets");
+  }
+  std::uint32_t same = 0;
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    same |= static_cast<std::uint32_t>(index[lane] == chosen) << lane;
+  }
+  same &= mask;
+  const std::uint32_t others = mask & ~same;
+  const std::uint32_t pc = warp.pc();
+  if (others != 0) {
+    warp.split(others, pc - 1);
+  }
+  warp.branch(table[chosen], same, false);
+}
+
+void call(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  const CallSite& site = warp.kernel().calls[static_cast<std::size_t>(op.immediate)];
+  if (!site.builtin.empty()) {
+    call_builtin(warp, site, mask);
+    return;
+  }
+  std::int32_t function = site.function;
+  std::uint32_t callers = mask;
+  if (function < 0) {
+    const auto* pointer =
+        reinterpret_cast<const std::uint64_t*>(lanes.base[op.a & kConstantBit] + (op.a & ~3U));
+    const std::uint64_t target = pointer[first_lane(mask)];
+    const auto& known = warp.kernel().function_of_module_index;
+    const auto found = known.find(static_cast<std::uint32_t>((target - kCodeWindow) / 16));
+    if (target < kCodeWindow || target % 16 != 0 || found == known.end()) {
+      throw FaultRaised(Fault::Kind::illegal_instruction, first_lane(mask),
+                        "indirect call to " + std::to_string(target) + ", which is no function");
+    }
+    function = found->second;
+    callers = 0;
+    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      callers |= static_cast<std::uint32_t>(pointer[lane] == target) << lane;
+    }
+    callers &= mask;
+  }
+  if (callers != mask) {
+    // The rest calls other functions: it returns to this instruction.
+    warp.split(mask & ~callers, warp.pc() - 1);
+  }
+  warp.call(site, warp.kernel().functions[static_cast<std::size_t>(function)], callers);
+}
+
+void return_(LaneContext& lanes, const Op&, std::uint32_t mask) {
+  static_cast<Warp&>(lanes).return_lanes(mask);
+}
+void exit_(LaneContext& lanes, const Op&, std::uint32_t mask) {
+  static_cast<Warp&>(lanes).exit_lanes(mask);
+}
+void trap(LaneContext&, const Op&, std::uint32_t mask) {
+  throw FaultRaised(Fault::Kind::trap, first_lane(mask), "trap executed");
+}
+void breakpoint(LaneContext&, const Op&, std::uint32_t mask) {
+  throw FaultRaised(Fault::Kind::trap, first_lane(mask), "brkpt executed without a debugger");
+}
+void nanosleep(LaneContext& lanes, const Op&, std::uint32_t) {
+  static_cast<Warp&>(lanes).yield();
+}
+
+}  // namespace rackproof::emulator::exec

@@ -1,0 +1,333 @@
+// ld, st and the address instructions: PTX ISA 9.0, section 9.7.9.
+#include "emulator/exec/cta.hpp"
+#include "emulator/exec/fault.hpp"
+#include "emulator/exec/handlers.hpp"
+#include "emulator/exec/memory_access.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+constexpr std::uint32_t kMaxVectorBytes = 32;
+
+// 16 bytes that the host moves at once, so that no other thread sees half of them.
+struct alignas(16) Quad {
+  typedef std::uint64_t Vector __attribute__((vector_size(16), may_alias));
+  Vector value;
+};
+
+struct Block {
+  alignas(64) std::byte bytes[kWarpSize][kMaxVectorBytes];
+};
+
+template <class T>
+T* row(LaneContext& lanes, Ref ref) {
+  return reinterpret_cast<T*>(lanes.base[ref & kConstantBit] + (ref & ~3U));
+}
+
+template <class T>
+void move_scalar(void* to, const void* from) {
+  // Relaxed atomics: other threads of the process may use the same memory.
+  const T value = __atomic_load_n(static_cast<const T*>(from), __ATOMIC_RELAXED);
+  __atomic_store_n(static_cast<T*>(to), value, __ATOMIC_RELAXED);
+}
+
+// Moves one lane's data, untorn up to 16 bytes; both sides are aligned to their size.
+void move_bytes(void* to, const void* from, std::uint32_t bytes) {
+  switch (bytes) {
+    case 1:
+      move_scalar<std::uint8_t>(to, from);
+      break;
+    case 2:
+      move_scalar<std::uint16_t>(to, from);
+      break;
+    case 4:
+      move_scalar<std::uint32_t>(to, from);
+      break;
+    case 8:
+      move_scalar<std::uint64_t>(to, from);
+      break;
+    case 16:
+      *static_cast<Quad::Vector*>(to) = *static_cast<const Quad::Vector*>(from);
+      break;
+    default:
+      for (std::uint32_t offset = 0; offset < bytes; offset += 16) {
+        static_cast<Quad::Vector*>(to)[offset / 16] =
+            static_cast<const Quad::Vector*>(from)[offset / 16];
+      }
+      break;
+  }
+}
+
+template <class Element, class Register>
+void unpack_element(LaneContext& lanes, const Block& block, std::uint32_t offset, Ref ref,
+                    std::uint32_t mask) {
+  Register* const dst = row<Register>(lanes, ref);
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    Element value;
+    std::memcpy(&value, &block.bytes[lane][offset], sizeof value);
+    dst[lane] = (mask >> lane & 1U) != 0 ? static_cast<Register>(value) : dst[lane];
+  }
+}
+
+// Extends a loaded element to its register: zeros, or the sign for s8, s16 and s32.
+void unpack(LaneContext& lanes, const Op& op, const Block& block, std::uint32_t offset, Ref ref,
+            std::uint32_t mask) {
+  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
+  const bool sign = (op.mode & memory_mode::kSignExtend) != 0;
+  switch (op.size) {
+    case 1:
+      if (sign) {
+        wide ? unpack_element<std::int8_t, std::uint64_t>(lanes, block, offset, ref, mask)
+             : unpack_element<std::int8_t, std::uint32_t>(lanes, block, offset, ref, mask);
+      } else {
+        wide ? unpack_element<std::uint8_t, std::uint64_t>(lanes, block, offset, ref, mask)
+             : unpack_element<std::uint8_t, std::uint32_t>(lanes, block, offset, ref, mask);
+      }
+      break;
+    case 2:
+      if (sign) {
+        wide ? unpack_element<std::int16_t, std::uint64_t>(lanes, block, offset, ref, mask)
+             : unpack_element<std::int16_t, std::uint32_t>(lanes, block, offset, ref, mask);
+      } else {
+        wide ? unpack_element<std::uint16_t, std::uint64_t>(lanes, block, offset, ref, mask)
+             : unpack_element<std::uint16_t, std::uint32_t>(lanes, block, offset, ref, mask);
+      }
+      break;
+    case 4:
+      if (wide) {
+        sign ? unpack_element<std::int32_t, std::uint64_t>(lanes, block, offset, ref, mask)
+             : unpack_element<std::uint32_t, std::uint64_t>(lanes, block, offset, ref, mask);
+      } else {
+        unpack_element<std::uint32_t, std::uint32_t>(lanes, block, offset, ref, mask);
+      }
+      break;
+    default:
+      unpack_element<std::uint64_t, std::uint64_t>(lanes, block, offset, ref, mask);
+      break;
+  }
+  if ((op.mode & memory_mode::kHalfRegisters) != 0 && sign) {
+    // A 16-bit register keeps its upper half zero.
+    auto* const dst = row<std::uint32_t>(lanes, ref);
+    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      dst[lane] &= (mask >> lane & 1U) != 0 ? 0xffffU : 0xffffffffU;
+    }
+  }
+}
+
+void load_resolved(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& addresses) {
+  const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
+  const Ref* const refs = &warp.kernel().refs[op.list];
+  if (addresses.contiguous && bytes == 4 && op.size == 4 &&
+      (op.mode & memory_mode::kWideRegisters) == 0 && refs[0] != kNoRef) {
+    std::memcpy(row<std::uint32_t>(warp, refs[0]),
+                reinterpret_cast<const void*>(addresses.value[0]), 128);
+    return;
+  }
+  Block block;
+  if (mask == kFullMask && bytes == 16) {
+    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      *reinterpret_cast<Quad::Vector*>(block.bytes[lane]) =
+          *reinterpret_cast<const Quad::Vector*>(addresses.value[lane]);
+    }
+  } else {
+    for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+      move_bytes(block.bytes[lane], reinterpret_cast<const void*>(addresses.value[lane]), bytes);
+    }
+  }
+  for (std::uint32_t i = 0; i < op.list_size; ++i) {
+    if (refs[i] != kNoRef) {
+      unpack(warp, op, block, i * op.size, refs[i], mask);
+    }
+  }
+}
+
+template <class Element, class Register>
+void pack_element(LaneContext& lanes, Block& block, std::uint32_t offset, Ref ref) {
+  const Register* const source = row<Register>(lanes, ref);
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    const auto value = static_cast<Element>(source[lane]);
+    std::memcpy(&block.bytes[lane][offset], &value, sizeof value);
+  }
+}
+
+void pack(LaneContext& lanes, const Op& op, Block& block) {
+  const auto& warp = static_cast<Warp&>(lanes);
+  const Ref* const refs = &warp.kernel().refs[op.list];
+  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
+  for (std::uint32_t i = 0; i < op.list_size; ++i) {
+    const std::uint32_t offset = i * op.size;
+    switch (op.size) {
+      case 1:
+        wide ? pack_element<std::uint8_t, std::uint64_t>(lanes, block, offset, refs[i])
+             : pack_element<std::uint8_t, std::uint32_t>(lanes, block, offset, refs[i]);
+        break;
+      case 2:
+        wide ? pack_element<std::uint16_t, std::uint64_t>(lanes, block, offset, refs[i])
+             : pack_element<std::uint16_t, std::uint32_t>(lanes, block, offset, refs[i]);
+        break;
+      case 4:
+        wide ? pack_element<std::uint32_t, std::uint64_t>(lanes, block, offset, refs[i])
+             : pack_element<std::uint32_t, std::uint32_t>(lanes, block, offset, refs[i]);
+        break;
+      default:
+        pack_element<std::uint64_t, std::uint64_t>(lanes, block, offset, refs[i]);
+        break;
+    }
+  }
+}
+
+void store_resolved(Warp& warp, const Op& op, AddressKind space, std::uint32_t mask,
+                    const Addresses& addresses) {
+  const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
+  const Ref* const refs = &warp.kernel().refs[op.list];
+  if (addresses.contiguous && bytes == 4 && op.size == 4 &&
+      (op.mode & memory_mode::kWideRegisters) == 0) {
+    std::memcpy(reinterpret_cast<void*>(addresses.value[0]), row<std::uint32_t>(warp, refs[0]),
+                128);
+    return;
+  }
+  Block block;
+  pack(warp, op, block);
+  const bool check = space == AddressKind::shared && warp.cta().checker() != nullptr &&
+                     (op.flags & op_flags::kSynchronising) == 0;
+  const auto shared = reinterpret_cast<std::uintptr_t>(warp.cta().shared());
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    auto* const to = reinterpret_cast<void*>(addresses.value[lane]);
+    if (check) {
+      const bool same = std::memcmp(to, block.bytes[lane], bytes) == 0;
+      note_shared_write(warp, lane, static_cast<std::uint32_t>(addresses.value[lane] - shared),
+                        bytes, same);
+    }
+    move_bytes(to, block.bytes[lane], bytes);
+  }
+}
+
+template <class Action>
+void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mask, Action action) {
+  Addresses addresses;
+  compute_addresses(warp, op, addresses);
+  const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
+  const auto space = static_cast<AddressKind>(op.space);
+  if (space != AddressKind::generic) {
+    resolve(warp, op, space, type, bytes, mask, addresses);
+    action(space, mask, addresses);
+    return;
+  }
+  while (mask != 0) {
+    std::uint32_t same = 0;
+    Addresses part = addresses;
+    const AddressKind kind = split_generic(part, mask, same);
+    resolve(warp, op, kind, type, bytes, same, part);
+    action(kind, same, part);
+    mask &= ~same;
+  }
+}
+
+}  // namespace
+
+void load(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  for_each_space(warp, op, AccessType::read, mask,
+                 [&](AddressKind, std::uint32_t active, const Addresses& addresses) {
+                   load_resolved(warp, op, active, addresses);
+                 });
+}
+
+void store(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  for_each_space(warp, op, AccessType::write, mask,
+                 [&](AddressKind space, std::uint32_t active, const Addresses& addresses) {
+                   store_resolved(warp, op, space, active, addresses);
+                 });
+}
+
+void local_address(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  const std::uint64_t address =
+      static_cast<std::uint64_t>(op.immediate) + warp.current().local_base;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    if (op.size == 8) {
+      row<std::uint64_t>(lanes, op.dst)[lane] = address;
+    } else {
+      row<std::uint32_t>(lanes, op.dst)[lane] = static_cast<std::uint32_t>(address);
+    }
+  }
+}
+
+void load_frame(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const auto& warp = static_cast<Warp&>(lanes);
+  const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
+  Block block;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    std::memcpy(block.bytes[lane], lanes.base[0] + op.a + std::size_t{lane} * op.c + op.immediate,
+                bytes);
+  }
+  for (std::uint32_t i = 0; i < op.list_size; ++i) {
+    if (const Ref ref = warp.kernel().refs[op.list + i]; ref != kNoRef) {
+      unpack(lanes, op, block, i * op.size, ref, mask);
+    }
+  }
+}
+
+void store_frame(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
+  Block block;
+  pack(lanes, op, block);
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    std::memcpy(lanes.base[0] + op.a + std::size_t{lane} * op.c + op.immediate, block.bytes[lane],
+                bytes);
+  }
+}
+
+void pack_register(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  Block block;
+  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
+  Op parts = op;
+  parts.mode = 0;
+  pack(lanes, parts, block);
+  Op whole = op;
+  whole.mode = 0;
+  whole.size = wide ? 8 : static_cast<std::uint8_t>(op.size * op.list_size);
+  unpack(lanes, whole, block, 0, op.dst, mask);
+}
+
+void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const auto& warp = static_cast<Warp&>(lanes);
+  Block block;
+  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
+  if (wide) {
+    pack_element<std::uint64_t, std::uint64_t>(lanes, block, 0, op.a);
+  } else {
+    pack_element<std::uint32_t, std::uint32_t>(lanes, block, 0, op.a);
+  }
+  Op parts = op;
+  parts.mode = 0;
+  for (std::uint32_t i = 0; i < op.list_size; ++i) {
+    if (const Ref ref = warp.kernel().refs[op.list + i]; ref != kNoRef) {
+      unpack(lanes, parts, block, i * op.size, ref, mask);
+    }
+  }
+}
+
+void is_space(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  std::uint32_t result = 0;
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    const std::uint64_t address = row<std::uint64_t>(lanes, op.a)[lane];
+    const AddressKind kind = classify(address);
+    result |= static_cast<std::uint32_t>(kind == static_cast<AddressKind>(op.space)) << lane;
+  }
+  std::uint32_t& word = *row<std::uint32_t>(lanes, op.dst);
+  word = (word & ~mask) | (result & mask);
+}
+
+void no_operation(LaneContext&, const Op&, std::uint32_t) {}
+
+}  // namespace rackproof::emulator::exec

@@ -1,0 +1,417 @@
+#include "emulator/exec/warp.hpp"
+
+#include "emulator/exec/cta.hpp"
+#include "emulator/exec/fault.hpp"
+#include "emulator/exec/memory_access.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+// A group that runs this long while others are ready is put aside.
+constexpr std::uint32_t kGroupSlice = 256;
+constexpr std::uint32_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t kMaxCallDepth = 1024;
+
+std::uint32_t depth_of(const Group& group) {
+  return group.caller ? group.caller->depth : 0;
+}
+
+}  // namespace
+
+bool same_frames(const CallFrame* x, const CallFrame* y) {
+  while (x != y) {
+    if (x == nullptr || y == nullptr || x->return_pc != y->return_pc ||
+        x->frame_base != y->frame_base || x->depth != y->depth) {
+      return false;
+    }
+    x = x->parent.get();
+    y = y->parent.get();
+  }
+  return true;
+}
+
+Warp::Warp(Cta& cta, std::uint32_t index, std::uint32_t lanes_present)
+    : cta_(&cta),
+      kernel_(cta.grid().kernel),
+      counters_(&cta.grid().counters),
+      index_(index),
+      present_(lanes_present),
+      live_(lanes_present) {
+  registers_.resize(kernel_->functions[0].frame_bytes);
+  local_bytes_ = kernel_->local_bytes;
+  local_.resize(std::size_t{local_bytes_} * kWarpSize);
+  base[1] = kernel_->constants.data();
+  Group start;
+  start.mask = lanes_present;
+  start.pc = kernel_->functions[0].entry;
+  groups_.push_back(std::move(start));
+}
+
+std::byte* Warp::local_memory(std::uint32_t lane) const {
+  return local_.data() + std::size_t{lane} * local_bytes_;
+}
+
+bool Warp::runnable() const {
+  return std::any_of(groups_.begin(), groups_.end(),
+                     [](const Group& group) { return group.state == Group::State::ready; });
+}
+
+void Warp::load_current() {
+  Group& group = groups_[current_];
+  mask_ = group.mask;
+  pc_ = group.pc;
+  base[0] = registers_.data() + group.frame_base;
+  group.last_run = ++tick_;
+}
+
+// Joins into `index` every group that stands at the same instruction of the same call.
+void Warp::merge(std::size_t index) {
+  for (std::size_t other = 0; other < groups_.size();) {
+    const bool joins = other != index && groups_[other].state != Group::State::at_barrier &&
+                       groups_[other].pc == groups_[index].pc &&
+                       groups_[other].frame_base == groups_[index].frame_base &&
+                       same_frames(groups_[other].caller.get(), groups_[index].caller.get());
+    if (!joins) {
+      ++other;
+      continue;
+    }
+    groups_[index].mask |= groups_[other].mask;
+    groups_[index].state = Group::State::ready;
+    groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(other));
+    index -= other < index ? 1 : 0;
+  }
+  current_ = index;
+}
+
+bool Warp::select() {
+  constexpr auto kNone = std::numeric_limits<std::size_t>::max();
+  std::size_t chosen = kNone;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const Group& group = groups_[i];
+    if (group.state != Group::State::ready) {
+      continue;
+    }
+    if (chosen == kNone) {
+      chosen = i;
+      continue;
+    }
+    const Group& best = groups_[chosen];
+    const bool better = rotate_                             ? group.last_run < best.last_run
+                        : depth_of(group) != depth_of(best) ? depth_of(group) > depth_of(best)
+                                                            : group.pc < best.pc;
+    chosen = better ? i : chosen;
+  }
+  if (chosen == kNone) {
+    return false;
+  }
+  current_ = chosen;
+  if (groups_.size() > 1) {
+    merge(chosen);
+  }
+  load_current();
+  limit_ = kNoLimit;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    if (i != current_ && groups_[i].state != Group::State::at_barrier && groups_[i].pc > pc_) {
+      limit_ = std::min(limit_, groups_[i].pc);
+    }
+  }
+  return true;
+}
+
+std::uint32_t Warp::run(std::uint32_t budget) {
+  yielded_ = false;
+  if (!copies_.empty()) {
+    CopyOwner owner(*this);
+    copies_.step(owner);
+  }
+  std::uint32_t executed = 0;
+  executed_ = 0;
+  while (executed < budget && !yielded_ && live_ != 0 && select()) {
+    const bool alone = groups_.size() == 1;
+    const std::uint32_t slice =
+        alone ? budget - executed : std::min(budget - executed, kGroupSlice);
+    const std::uint32_t done = execute(slice);
+    executed += done;
+    rotate_ = !alone && done == slice && !rotate_;
+  }
+  executed_ = 0;
+  return executed;
+}
+
+std::uint32_t Warp::execute(std::uint32_t budget) {
+  const Op* const code = kernel_->code.data();
+  std::uint32_t executed = 0;
+  current_gone_ = false;
+  while (executed < budget) {
+    const Op& op = code[pc_];
+    std::uint32_t active = mask_;
+    if (op.guard != kNoRef) {
+      const auto word = *reinterpret_cast<const std::uint32_t*>(base[0] + (op.guard & ~3U));
+      active &= (op.guard & kNegateBit) != 0 ? ~word : word;
+    }
+    ++pc_;
+    if (!op.expansion) {
+      const auto threads = static_cast<std::uint64_t>(std::popcount(active));
+      ++counters_->warp_instructions[op.instruction_class];
+      counters_->thread_instructions[op.instruction_class] += threads;
+      flops_ += threads * op.flops;
+    }
+    ++executed;
+    ++executed_;
+    if (active != 0) {
+      op.handler(*this, op, active);
+    }
+    if (pc_ >= limit_) {
+      break;
+    }
+  }
+  if (!current_gone_) {
+    groups_[current_].mask = mask_;
+    groups_[current_].pc = pc_;
+  }
+  counters_->fp32_flops += static_cast<double>(flops_);
+  flops_ = 0;
+  return executed;
+}
+
+void Warp::drop_current() {
+  groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(current_));
+  current_gone_ = true;
+  limit_ = 0;
+}
+
+Group& Warp::split(std::uint32_t lanes, std::uint32_t pc) {
+  Group other = groups_[current_];
+  other.mask = lanes;
+  other.pc = pc;
+  other.state = Group::State::ready;
+  mask_ &= ~lanes;
+  limit_ = 0;
+  if (mask_ == 0) {
+    groups_[current_] = std::move(other);
+    current_gone_ = true;  // its pc and mask are already in place
+    return groups_[current_];
+  }
+  groups_.push_back(std::move(other));
+  return groups_.back();
+}
+
+void Warp::branch(std::uint32_t target, std::uint32_t taken, bool spin) {
+  const bool backward = target < pc_;
+  if (taken == mask_) {
+    pc_ = target;
+    // A group below the others no longer runs towards the nearest of them.
+    if (groups_.size() > 1) {
+      limit_ = 0;
+    }
+  } else {
+    split(taken, target);
+  }
+  if (spin && backward) {
+    yield();
+  }
+}
+
+void Warp::exit_lanes(std::uint32_t lanes) {
+  if (!copies_.empty()) {
+    CopyOwner owner(*this);
+    copies_.wait_all(lanes, owner);
+  }
+  live_ &= ~lanes;
+  mask_ &= ~lanes;
+  if (mask_ == 0) {
+    drop_current();
+  }
+  // Those that waited for the lanes may have all they need now.
+  for (Group& group : groups_) {
+    if (group.state == Group::State::at_warp_sync) {
+      group.state = Group::State::ready;
+      limit_ = 0;
+    }
+  }
+  cta_->lanes_exited(*this);
+}
+
+void Warp::call(const CallSite& site, const FunctionCode& callee, std::uint32_t lanes) {
+  if (lanes != mask_) {
+    // The others go on behind the call; these get a group of their own at the call.
+    split(lanes, pc_ - 1);
+    return;
+  }
+  Group& group = groups_[current_];
+  const auto caller_index = group.caller ? group.caller->callee : 0;
+  const FunctionCode& caller = kernel_->functions[caller_index];
+  auto frame = std::make_shared<CallFrame>();
+  frame->parent = group.caller;
+  frame->return_pc = pc_;
+  frame->frame_base = group.frame_base;
+  frame->local_base = group.local_base;
+  frame->callee = static_cast<std::uint32_t>(&callee - kernel_->functions.data());
+  frame->site = &site;
+  frame->depth = depth_of(group) + 1;
+  if (frame->depth > kMaxCallDepth) {
+    throw FaultRaised(
+        Fault::Kind::stack_overflow, static_cast<std::uint32_t>(std::countr_zero(lanes)),
+        "more than " + std::to_string(kMaxCallDepth) + " calls deep in " + callee.name);
+  }
+  const std::uint32_t new_base = group.frame_base + caller.frame_bytes;
+  const std::uint32_t new_local = group.local_base + caller.local_bytes;
+  grow(new_base + callee.frame_bytes, new_local + callee.local_bytes);
+  std::byte* const from = registers_.data() + group.frame_base;
+  std::byte* const to = registers_.data() + new_base;
+  for (std::size_t i = 0; i < site.arguments.size() && i < callee.parameters.size(); ++i) {
+    copy_argument(from, to, site.arguments[i], callee.parameters[i], lanes, false);
+  }
+  group.caller = std::move(frame);
+  group.frame_base = new_base;
+  group.local_base = new_local;
+  base[0] = to;
+  pc_ = callee.entry;
+  limit_ = 0;
+}
+
+void Warp::return_lanes(std::uint32_t lanes) {
+  if (groups_[current_].caller == nullptr) {
+    exit_lanes(lanes);
+    return;
+  }
+  if (lanes != mask_) {
+    split(lanes, pc_ - 1);
+    return;
+  }
+  Group& group = groups_[current_];
+  const auto frame = group.caller;
+  const FunctionCode& callee = kernel_->functions[frame->callee];
+  std::byte* const from = registers_.data() + group.frame_base;
+  std::byte* const to = registers_.data() + frame->frame_base;
+  for (std::size_t i = 0; i < frame->site->returns.size() && i < callee.returns.size(); ++i) {
+    copy_argument(to, from, frame->site->returns[i], callee.returns[i], lanes, true);
+  }
+  group.caller = frame->parent;
+  group.frame_base = frame->frame_base;
+  group.local_base = frame->local_base;
+  base[0] = to;
+  pc_ = frame->return_pc;
+  limit_ = 0;
+}
+
+void Warp::grow(std::uint32_t register_bytes, std::uint32_t local_bytes) {
+  registers_.resize(register_bytes);
+  if (local_bytes > local_bytes_) {
+    const std::uint32_t wanted = std::max(local_bytes, 2 * local_bytes_);
+    AlignedBuffer bigger(std::size_t{wanted} * kWarpSize);
+    for (std::uint32_t lane = 0; lane < kWarpSize && local_bytes_ != 0; ++lane) {
+      std::copy_n(local_memory(lane), local_bytes_, bigger.data() + std::size_t{lane} * wanted);
+    }
+    local_ = std::move(bigger);
+    local_bytes_ = wanted;
+  }
+}
+
+void Warp::copy_argument(std::byte* caller, std::byte* callee, const CallSite::Argument& argument,
+                         const FrameVariable& formal, std::uint32_t lanes, bool is_return) const {
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    std::byte* inner = callee + formal.offset + std::size_t{lane} * formal.stride;
+    if (argument.is_register) {
+      if (argument.reference == kNoRef) {
+        continue;
+      }
+      std::byte* const row = (argument.reference & kConstantBit) != 0 ? base[1] : caller;
+      std::byte* outer = row + (argument.reference & ~3U) + std::size_t{lane} * argument.width;
+      std::copy_n(is_return ? inner : outer, std::min(argument.width, formal.stride),
+                  is_return ? outer : inner);
+    } else {
+      std::byte* outer =
+          caller + argument.variable.offset + std::size_t{lane} * argument.variable.stride;
+      std::copy_n(is_return ? inner : outer,
+                  std::min(argument.variable.size_bytes, formal.size_bytes),
+                  is_return ? outer : inner);
+    }
+  }
+}
+
+std::uint32_t Warp::gather(const std::uint32_t* members, std::uint32_t active) {
+  std::uint32_t ready = 0;
+  for (std::uint32_t rest = active; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    ready |= static_cast<std::uint32_t>((members[lane] & live_ & ~active) == 0) << lane;
+  }
+  if (const std::uint32_t waiting = active & ~ready; waiting != 0) {
+    const auto first = static_cast<std::uint32_t>(std::countr_zero(waiting));
+    Group& group = split(waiting, pc_ - 1);
+    group.state = Group::State::at_warp_sync;
+    group.sync_members = members[first];
+    group.meets_anywhere = false;
+  }
+  return ready;
+}
+
+std::uint32_t Warp::gather_anywhere(const std::uint32_t* members, std::uint32_t active) {
+  const auto first = static_cast<std::uint32_t>(std::countr_zero(active));
+  const std::uint32_t wanted = members[first] & live_;
+  std::uint32_t present = active;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const Group& group = groups_[i];
+    if (i != current_ && group.state == Group::State::at_warp_sync && group.meets_anywhere &&
+        group.sync_members == members[first]) {
+      present |= group.mask;
+    }
+  }
+  if ((wanted & ~present) == 0 && (wanted & active) == (active & live_)) {
+    for (std::size_t i = 0; i < groups_.size(); ++i) {
+      Group& group = groups_[i];
+      if (i != current_ && group.state == Group::State::at_warp_sync && group.meets_anywhere &&
+          group.sync_members == members[first]) {
+        group.state = Group::State::ready;
+        ++group.pc;
+        limit_ = 0;
+      }
+    }
+    return active;
+  }
+  const std::uint32_t ready = gather(members, active);
+  if (ready != active) {
+    for (Group& group : groups_) {
+      if (group.state == Group::State::at_warp_sync && (group.mask & active & ~ready) != 0) {
+        group.meets_anywhere = true;
+      }
+    }
+  }
+  return ready;
+}
+
+void Warp::wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result) {
+  Group& group = split(lanes, pc_);
+  group.state = Group::State::at_barrier;
+  group.barrier = barrier;
+  group.barrier_result = result;
+}
+
+void Warp::release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count) {
+  for (Group& group : groups_) {
+    if (group.state != Group::State::at_barrier || group.barrier != barrier) {
+      continue;
+    }
+    group.state = Group::State::ready;
+    limit_ = 0;
+    if (group.barrier_result == kNoRef) {
+      continue;
+    }
+    std::byte* row = registers_.data() + group.frame_base + (group.barrier_result & ~3U);
+    auto* words = reinterpret_cast<std::uint32_t*>(row);
+    if (is_count) {
+      for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+        words[lane] = (group.mask >> lane & 1U) != 0 ? count : words[lane];
+      }
+    } else {
+      *words = value ? *words | group.mask : *words & ~group.mask;
+    }
+  }
+}
+
+}  // namespace rackproof::emulator::exec

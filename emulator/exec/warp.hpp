@@ -1,0 +1,131 @@
+#pragma once
+/// A warp: registers of 32 lanes and the groups of lanes that share a program counter.
+///
+/// Groups run lowest program counter first and merge where they meet; a group that runs long while
+/// others are ready is put aside, so that one that spins cannot starve what it waits for (PTX ISA:
+/// independent thread scheduling).
+
+#include "emulator/async/copy_queue.hpp"
+#include "emulator/exec/aligned_buffer.hpp"
+#include "emulator/exec/counters.hpp"
+#include "emulator/exec/decoded_kernel.hpp"
+#include "emulator/exec/op.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace rackproof::emulator::exec {
+
+class Cta;
+
+/// Where a called function returns to; shared by the groups that split inside it.
+struct CallFrame {
+  std::shared_ptr<const CallFrame> parent;
+  std::uint32_t return_pc = 0;
+  std::uint32_t frame_base = 0;
+  std::uint32_t local_base = 0;
+  std::uint32_t callee = 0;
+  const CallSite* site = nullptr;
+  std::uint32_t depth = 0;
+};
+[[nodiscard]] bool same_frames(const CallFrame* x, const CallFrame* y);
+
+struct Group {
+  enum class State : std::uint8_t { ready, at_warp_sync, at_barrier };
+  std::uint32_t mask = 0;
+  std::uint32_t pc = 0;
+  std::uint32_t frame_base = 0;
+  std::uint32_t local_base = 0;
+  std::shared_ptr<const CallFrame> caller;
+  State state = State::ready;
+  std::uint32_t barrier = 0;       ///< at_barrier: which one
+  Ref barrier_result = kNoRef;     ///< at_barrier: where bar.red writes
+  std::uint32_t sync_members = 0;  ///< at_warp_sync: lanes it waits for
+  bool meets_anywhere = false;     ///< at_warp_sync: in bar.warp.sync
+  std::uint64_t last_run = 0;
+};
+
+class Warp : public LaneContext {
+ public:
+  Warp(Cta& cta, std::uint32_t index, std::uint32_t lanes_present);
+
+  /// Runs at most `budget` instructions; returns how many. 0: every group waits.
+  std::uint32_t run(std::uint32_t budget);
+  [[nodiscard]] bool finished() const { return live_ == 0; }
+  [[nodiscard]] bool runnable() const;
+  /// The last run() ended in nanosleep or a polling loop.
+  [[nodiscard]] bool yielded() const { return yielded_; }
+
+  // What handlers use.
+  [[nodiscard]] Cta& cta() { return *cta_; }
+  [[nodiscard]] std::uint32_t index() const { return index_; }
+  [[nodiscard]] std::uint32_t live() const { return live_; }
+  [[nodiscard]] std::uint32_t present() const { return present_; }
+  [[nodiscard]] std::uint32_t mask() const { return mask_; }
+  [[nodiscard]] std::uint32_t pc() const { return pc_; }  ///< of the next instruction
+  [[nodiscard]] const DecodedKernel& kernel() const { return *kernel_; }
+  [[nodiscard]] Group& current() { return groups_[current_]; }
+  [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
+  [[nodiscard]] async::CopyQueue& copies() { return copies_; }
+  [[nodiscard]] std::byte* local_memory(std::uint32_t lane) const;
+  [[nodiscard]] std::uint32_t local_bytes() const { return local_bytes_; }
+
+  /// Instructions of the present run() that the grid has not counted yet.
+  [[nodiscard]] std::uint32_t executed() const { return executed_; }
+
+  void branch(std::uint32_t target, std::uint32_t taken, bool spin);
+  void exit_lanes(std::uint32_t lanes);
+  void call(const CallSite& site, const FunctionCode& callee, std::uint32_t lanes);
+  void return_lanes(std::uint32_t lanes);
+  /// Moves `lanes` of the current group to a new one at `pc`; the rest goes on. Reselects.
+  Group& split(std::uint32_t lanes, std::uint32_t pc);
+  /// True if every live lane of each active lane's `members` row is among `active`. Otherwise those
+  /// that must wait are put aside (at the current instruction) and the result is the mask of lanes
+  /// that may execute now, possibly 0.
+  [[nodiscard]] std::uint32_t gather(const std::uint32_t* members, std::uint32_t active);
+  /// bar.warp.sync: also met by lanes that wait at another bar.warp.sync for the same members.
+  [[nodiscard]] std::uint32_t gather_anywhere(const std::uint32_t* members, std::uint32_t active);
+  /// Puts `lanes` of the current group to sleep until release(barrier).
+  void wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result);
+  void release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count);
+  void yield() {
+    yielded_ = true;
+    limit_ = 0;
+  }
+
+ private:
+  bool select();
+  void merge(std::size_t index);
+  void load_current();
+  std::uint32_t execute(std::uint32_t budget);
+  void drop_current();
+  void grow(std::uint32_t register_bytes, std::uint32_t local_bytes);
+  void copy_argument(std::byte* caller, std::byte* callee, const CallSite::Argument& argument,
+                     const FrameVariable& formal, std::uint32_t lanes, bool is_return) const;
+
+  Cta* cta_;
+  const DecodedKernel* kernel_;
+  GridCounters* counters_;
+  std::uint32_t index_;
+  std::uint32_t present_;
+  std::uint32_t live_;
+  std::uint32_t mask_ = 0;
+  std::uint32_t pc_ = 0;
+  std::uint32_t limit_ = 0;  ///< leave execute() when pc_ reaches it
+  std::size_t current_ = 0;
+  bool current_gone_ = false;
+  bool yielded_ = false;
+  bool rotate_ = false;
+  std::uint64_t tick_ = 0;
+  std::uint64_t flops_ = 0;
+  std::uint32_t executed_ = 0;
+  std::vector<Group> groups_;
+  AlignedBuffer registers_;
+  AlignedBuffer local_;
+  std::uint32_t local_bytes_ = 0;
+  async::CopyQueue copies_;
+};
+
+}  // namespace rackproof::emulator::exec
