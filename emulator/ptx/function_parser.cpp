@@ -244,8 +244,8 @@ void FunctionParser::parse_registers() {
     word = lexer_.expect_dotted("the type of a register");
   }
   const std::optional<Type> type = type_from_string(word);
-  if (!type || (!is_storable(*type) && *type != Type::pred) || size_bytes(*type) == 1 ||
-      *type == Type::texref || *type == Type::samplerref || *type == Type::surfref) {
+  if (!type || (!is_storable(*type) && *type != Type::pred) || *type == Type::texref ||
+      *type == Type::samplerref || *type == Type::surfref) {
     lexer_.fail_at(type_token, "a register cannot have the type " + describe(type_token));
   }
   do {

@@ -11,8 +11,8 @@ constexpr std::array kSets = std::to_array<std::pair<std::string_view, std::stri
     {"int", "u16|u32|u64|s16|s32|s64"},
     {"int_wide", "u32|u64|s32|s64"},
     {"scalar", "b16|b32|b64|u16|u32|u64|s16|s32|s64|f32|f64"},
-    {"memory", "b8|b16|b32|b64|b128|u8|u16|u32|u64|s8|s16|s32|s64|f32|f64"},
     {"memory_32", "b8|b16|b32|u8|u16|u32|s8|s16|s32|f32"},
+    {"memory", "b8|b16|b32|b64|b128|u8|u16|u32|u64|s8|s16|s32|s64|f32|f64"},
     {"memory_16", "b8|b16|u8|u16|s8|s16"},
     {"memory_64", "b64|u64|s64|f64"},
     {"rnd", "rn|rz|rm|rp"},
@@ -47,7 +47,6 @@ constexpr std::array kSets = std::to_array<std::pair<std::string_view, std::stri
      "collector::b1::fill|collector::b1::use|collector::b1::lastuse|collector::b1::discard|"
      "collector::b2::fill|collector::b2::use|collector::b2::lastuse|collector::b2::discard|"
      "collector::b3::fill|collector::b3::use|collector::b3::lastuse|collector::b3::discard"},
-    {"scale_size", "scale_vec::1X|scale_vec::2X|scale_vec::4X|block16|block32"},
     {"repeat", "x1|x2|x4|x8|x16|x32|x64|x128"},
 });
 

@@ -42,7 +42,6 @@ constexpr std::array kRules = std::to_array<InstructionRule>({
     {"redux", "sync min|max abs? NaN? f32", "d s s", "100f"},
     {"elect", "sync", "P s", "90"},
     {"griddepcontrol", "launch_dependents|wait", "", "90"},
-    {"membar", "proxy async", "", "90"},
 });
 
 }  // namespace
