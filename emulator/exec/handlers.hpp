@@ -2,6 +2,7 @@
 /// Handlers that need more than registers: memory, warp, control and matrix instructions.
 /// Each comment says which Op fields it reads beside dst, a, b, c and guard.
 
+#include "emulator/exec/lane_ops.hpp"
 #include "emulator/exec/op.hpp"
 #include "emulator/exec/windows.hpp"
 #include "emulator/ptx/module.hpp"
@@ -16,7 +17,7 @@ namespace memory_mode {
 inline constexpr std::uint8_t kSignExtend = 1;
 inline constexpr std::uint8_t kWideRegisters = 2;   ///< data registers have 8 bytes a lane
 inline constexpr std::uint8_t kHalfRegisters = 4;   ///< data registers have 16 bits
-inline constexpr std::uint8_t kWideAddress = 0x80;  ///< the address register has 8 bytes a lane
+inline constexpr std::uint8_t kWideAddress = kWideAddressMode;
 }  // namespace memory_mode
 
 // ops_memory.cpp. a + immediate: address; list: data registers; size, mode, space.

@@ -148,6 +148,19 @@ struct ConvertSpec {
   }
 };
 
+/// One address a lane, in the address's own state space, and what they have in common. Lanes that
+/// are not active repeat the address of the first active one.
+struct Addresses {
+  alignas(64) std::uint64_t value[kWarpSize];
+  std::uint64_t low;   ///< the lowest and
+  std::uint64_t high;  ///< the highest address
+  std::uint64_t bits;  ///< all addresses or-ed: their alignment
+  bool contiguous;     ///< all 32 lanes, each `bytes` after the one before
+  bool uniform;
+};
+/// Op::mode of memory instructions: the address register has 8 bytes a lane.
+inline constexpr std::uint8_t kWideAddressMode = 0x80;
+
 /// Handlers of one instruction set. Each returns nullptr for a type that PTX does not define.
 struct LaneOps {
   const char* name;
@@ -163,6 +176,15 @@ struct LaneOps {
   Handler (*testp)(TestProperty property, ptx::Type type);
   /// Op::immediate: ConvertSpec. Pairs (f16x2, bf16x2, e4m3x2, ...) take Op::a as the upper half.
   Handler (*convert)(const ConvertSpec& spec, std::uint8_t flags);
+  /// Row Op::a plus Op::immediate for `mask`, which is not 0; then summarise().
+  void (*addresses)(const LaneContext& lanes, const Op& op, std::uint32_t mask, std::uint32_t bytes,
+                    Addresses& addresses);
+  void (*summarise)(std::uint32_t mask, std::uint32_t bytes, Addresses& addresses);
+  /// `count` (1, 2 or 4) words a lane in memory order, to and from register rows.
+  void (*words_to_rows)(const std::uint32_t* block, std::uint32_t* const* rows, std::uint32_t count,
+                        std::uint32_t mask);
+  void (*rows_to_words)(std::uint32_t* block, const std::uint32_t* const* rows,
+                        std::uint32_t count);
 };
 
 /// The best table that this host can run.

@@ -122,6 +122,11 @@ Handler setp_handler(Compare compare, ptx::Type type);
 Handler set_handler(Compare compare, ptx::Type type);
 Handler testp_handler(TestProperty property, ptx::Type type);
 Handler convert_handler(const ConvertSpec& spec, std::uint8_t flags);
+void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, uint32_t bytes,
+                       Addresses& addresses);
+void summarise_addresses(uint32_t mask, uint32_t bytes, Addresses& addresses);
+void words_to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t count, uint32_t mask);
+void rows_to_words(uint32_t* block, const uint32_t* const* rows, uint32_t count);
 extern const LaneOps kTable;
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

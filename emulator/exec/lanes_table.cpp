@@ -5,14 +5,20 @@
 
 namespace rackproof::emulator::exec::RACKPROOF_LANES {
 
-const LaneOps kTable = {RACKPROOF_STRINGIFY(RACKPROOF_LANES),
-                        integer_handler,
-                        bit_handler,
-                        float_handler,
-                        half_handler,
-                        setp_handler,
-                        set_handler,
-                        testp_handler,
-                        convert_handler};
+const LaneOps kTable = {
+    .name = RACKPROOF_STRINGIFY(RACKPROOF_LANES),
+    .integer = integer_handler,
+    .bits = bit_handler,
+    .floating = float_handler,
+    .half = half_handler,
+    .setp = setp_handler,
+    .set = set_handler,
+    .testp = testp_handler,
+    .convert = convert_handler,
+    .addresses = compute_addresses,
+    .summarise = summarise_addresses,
+    .words_to_rows = words_to_rows,
+    .rows_to_words = rows_to_words,
+};
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

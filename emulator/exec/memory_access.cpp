@@ -2,6 +2,7 @@
 
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
+#include "emulator/exec/rows.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -29,10 +30,6 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-std::uint32_t first_lane(std::uint32_t lanes) {
-  return static_cast<std::uint32_t>(std::countr_zero(lanes));
-}
-
 [[noreturn]] void misaligned(const char* space, AccessType type, std::uint32_t bytes,
                              std::uint64_t address, std::uint32_t lane) {
   throw FaultRaised(Fault::Kind::misaligned_address, lane,
@@ -42,33 +39,14 @@ std::uint32_t first_lane(std::uint32_t lanes) {
 
 void check_alignment(const char* space, AccessType type, std::uint32_t bytes, std::uint32_t lanes,
                      const Addresses& addresses) {
-  std::uint64_t low_bits = 0;
-  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    low_bits |= (lanes >> lane & 1U) != 0 ? addresses.value[lane] : 0;
-  }
-  if ((low_bits & (bytes - 1)) == 0) {
+  if ((addresses.bits & (bytes - 1)) == 0) [[likely]] {
     return;
   }
-  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    if (const auto lane = first_lane(rest); (addresses.value[lane] & (bytes - 1)) != 0) {
+  for_each_lane(lanes, [&](std::uint32_t lane) {
+    if ((addresses.value[lane] & (bytes - 1)) != 0) {
       misaligned(space, type, bytes, addresses.value[lane], lane);
     }
-  }
-}
-
-struct Span {
-  std::uint64_t low;
-  std::uint64_t high;  ///< the highest address, not its end
-};
-Span span_of(const Addresses& addresses, std::uint32_t lanes) {
-  Span span{~std::uint64_t{0}, 0};
-  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    const bool active = (lanes >> lane & 1U) != 0;
-    const std::uint64_t address = addresses.value[lane];
-    span.low = active && address < span.low ? address : span.low;
-    span.high = active && address > span.high ? address : span.high;
-  }
-  return span;
+  });
 }
 
 void count_global(GridContext& grid, const Addresses& addresses, AccessType type,
@@ -94,7 +72,7 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
   std::uint64_t previous = ~std::uint64_t{0};
   bool sorted = true;
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t sector = addresses.value[first_lane(rest)] >> 5;
+    const std::uint64_t sector = addresses.value[lowest_lane(rest)] >> 5;
     if (count != 0 && sector == previous) {
       continue;
     }
@@ -118,22 +96,13 @@ void resolve_global(Warp& warp, AccessType type, std::uint32_t bytes, std::uint3
                     Addresses& addresses) {
   GridContext& grid = warp.cta().grid();
   check_alignment("global", type, bytes, lanes, addresses);
-  const Span span = span_of(addresses, lanes);
   static constexpr const char* kNames[] = {"global read", "global write", "global atomic access"};
   const char* const name = kNames[static_cast<std::size_t>(type)];
-  if (!grid.covers(span.low, span.high - span.low + bytes)) {
+  if (!grid.covers(addresses.low, addresses.high - addresses.low + bytes)) {
     for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-      const auto lane = first_lane(rest);
+      const auto lane = lowest_lane(rest);
       grid.check_global(addresses.value[lane], bytes, lane, name);
     }
-  }
-  addresses.contiguous = false;
-  if (lanes == kFullMask) {
-    std::uint64_t difference = 0;
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      difference |= addresses.value[lane] ^ (addresses.value[0] + std::uint64_t{lane} * bytes);
-    }
-    addresses.contiguous = difference == 0;
   }
   count_global(grid, addresses, type, bytes, lanes);
 }
@@ -172,10 +141,9 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
                     std::uint32_t lanes, Addresses& addresses) {
   Cta& cta = warp.cta();
   check_alignment("shared", type, bytes, lanes, addresses);
-  const Span span = span_of(addresses, lanes);
-  if (span.low < cta.shared_base() || span.high + bytes > cta.shared_end()) {
+  if (addresses.low < cta.shared_base() || addresses.high + bytes > cta.shared_end()) {
     for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-      const auto lane = first_lane(rest);
+      const auto lane = lowest_lane(rest);
       const std::uint64_t address = addresses.value[lane];
       if (address < cta.shared_base() || address + bytes > cta.shared_end()) {
         throw FaultRaised(Fault::Kind::illegal_address, lane,
@@ -188,14 +156,17 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
   }
   GridCounters& counters = cta.grid().counters;
   ++counters.shared_requests;
-  counters.shared_wavefronts += count_wavefronts(addresses.value, bytes, lanes);
+  counters.shared_wavefronts += count_wavefronts(addresses, bytes, lanes);
   SharedChecker* const checker = cta.checker();
   const bool synchronising =
       type == AccessType::atomic || (op.flags & op_flags::kSynchronising) != 0;
   // Plain writes are checked by note_shared_write(), which knows whether they change anything.
   if (checker != nullptr && (type == AccessType::read || synchronising)) {
+    // Lanes that read one word are noted as one read by several lanes.
+    const bool broadcast = addresses.uniform && type == AccessType::read && !synchronising;
     for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-      const auto lane = first_lane(rest);
+      const auto lane = lowest_lane(rest);
+      rest = broadcast && rest != lanes ? rest & (0U - rest) : rest;
       const Accessor who{warp.index(), lane, warp.pc() - 1};
       const auto address = static_cast<std::uint32_t>(addresses.value[lane]);
       if (synchronising) {
@@ -218,7 +189,7 @@ void resolve_local(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32
                    Addresses& addresses) {
   check_alignment("local", type, bytes, lanes, addresses);
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = first_lane(rest);
+    const auto lane = lowest_lane(rest);
     std::uint64_t& address = addresses.value[lane];
     if (address + bytes > warp.local_bytes() || address + bytes < address) {
       throw FaultRaised(Fault::Kind::illegal_address, lane,
@@ -238,7 +209,7 @@ void resolve_parameter(Warp& warp, AccessType type, std::uint32_t bytes, std::ui
   }
   check_alignment("parameter", type, bytes, lanes, addresses);
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = first_lane(rest);
+    const auto lane = lowest_lane(rest);
     std::uint64_t& address = addresses.value[lane];
     if (type != AccessType::read || address + bytes > parameters.size()) {
       throw FaultRaised(Fault::Kind::illegal_address, lane,
@@ -252,25 +223,8 @@ void resolve_parameter(Warp& warp, AccessType type, std::uint32_t bytes, std::ui
 
 }  // namespace
 
-void compute_addresses(const Warp& warp, const Op& op, Addresses& addresses) {
-  const std::byte* row = warp.base[op.a & kConstantBit] + (op.a & ~3U);
-  const auto offset = static_cast<std::uint64_t>(op.immediate);
-  if ((op.mode & 0x80U) != 0) {
-    const auto* words = reinterpret_cast<const std::uint64_t*>(row);
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      addresses.value[lane] = words[lane] + offset;
-    }
-  } else {
-    const auto* words = reinterpret_cast<const std::uint32_t*>(row);
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      addresses.value[lane] = static_cast<std::uint32_t>(words[lane] + offset);
-    }
-  }
-}
-
 void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::uint32_t bytes,
              std::uint32_t lanes, Addresses& addresses) {
-  addresses.contiguous = false;
   switch (space) {
     case AddressKind::shared:
       resolve_shared(warp, op, type, bytes, lanes, addresses);
@@ -287,19 +241,26 @@ void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::
   }
 }
 
-AddressKind split_generic(Addresses& addresses, std::uint32_t lanes, std::uint32_t& same) {
-  const std::uint64_t window = addresses.value[first_lane(lanes)] >> kWindowShift;
-  same = 0;
-  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    same |= static_cast<std::uint32_t>(addresses.value[lane] >> kWindowShift == window) << lane;
-  }
-  same &= lanes;
+AddressKind split_generic(Addresses& addresses, std::uint32_t lanes, std::uint32_t bytes,
+                          std::uint32_t& same) {
+  const std::uint64_t window = addresses.value[lowest_lane(lanes)] >> kWindowShift;
   const AddressKind kind = classify(window << kWindowShift);
+  same = lanes;
+  if (addresses.low >> kWindowShift != addresses.high >> kWindowShift) {
+    same = 0;
+    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      same |= static_cast<std::uint32_t>(addresses.value[lane] >> kWindowShift == window) << lane;
+    }
+    same &= lanes;
+  } else if (kind == AddressKind::global) {
+    return kind;
+  }
   if (kind != AddressKind::global) {
-    for (std::uint32_t rest = same; rest != 0; rest &= rest - 1) {
-      addresses.value[first_lane(rest)] &= kWindowOffsetMask;
+    for (std::uint64_t& address : addresses.value) {
+      address &= kWindowOffsetMask;
     }
   }
+  lane_ops().summarise(same, bytes, addresses);
   return kind;
 }
 
@@ -331,7 +292,7 @@ void begin_shared_copy(Warp& warp, std::uint32_t lane, std::uint32_t address, st
 void CopyOwner::retire(const async::Copy& copy, std::uint32_t lanes) {
   SharedChecker* const checker = warp_->cta().checker();
   for (std::uint32_t rest = checker == nullptr ? 0 : lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = first_lane(rest);
+    const auto lane = lowest_lane(rest);
     checker->end_copy({warp_->index(), lane, warp_->pc() - 1}, copy.destination[lane],
                       copy.size_bytes);
   }
@@ -340,7 +301,7 @@ void CopyOwner::retire(const async::Copy& copy, std::uint32_t lanes) {
 void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {
   Cta& cta = warp_->cta();
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = first_lane(rest);
+    const auto lane = lowest_lane(rest);
     std::byte* const to = cta.shared() + copy.destination[lane];
     const std::uint32_t bytes = copy.source_bytes[lane];
     if (bytes != 0) {
@@ -350,16 +311,23 @@ void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {
   }
 }
 
-std::uint32_t count_wavefronts(const std::array<std::uint64_t, kWarpSize>& addresses,
-                               std::uint32_t bytes, std::uint32_t lanes) {
-  const std::uint32_t phases = bytes <= 4 ? 1 : bytes / 4;
-  const std::uint32_t lanes_per_phase = kWarpSize / phases;
+std::uint32_t count_wavefronts(const Addresses& addresses, std::uint32_t bytes,
+                               std::uint32_t lanes) {
   const std::uint32_t words_per_lane = bytes <= 4 ? 1 : bytes / 4;
+  const std::uint32_t phases = words_per_lane;
+  if (addresses.contiguous && bytes >= 4) {
+    return phases;
+  }
+  const std::uint32_t lanes_per_phase = kWarpSize / phases;
+  const std::uint32_t phase_mask = lanes_per_phase == 32 ? kFullMask : (1U << lanes_per_phase) - 1;
   std::uint32_t total = 0;
   for (std::uint32_t phase = 0; phase < phases; ++phase) {
-    std::uint32_t active = lanes >> (phase * lanes_per_phase);
-    active &= lanes_per_phase == 32 ? kFullMask : (1U << lanes_per_phase) - 1;
+    const std::uint32_t active = lanes >> (phase * lanes_per_phase) & phase_mask;
     if (active == 0) {
+      continue;
+    }
+    if (addresses.uniform) {
+      ++total;
       continue;
     }
     std::array<std::uint32_t, 32> first_word;
@@ -367,30 +335,32 @@ std::uint32_t count_wavefronts(const std::array<std::uint64_t, kWarpSize>& addre
     std::uint32_t worst = 1;
     std::array<std::uint32_t, 32> extra_words;  // those that found their bank taken
     std::uint32_t extras = 0;
-    for (; active != 0; active &= active - 1) {
-      const std::uint32_t lane = phase * lanes_per_phase + first_lane(active);
-      for (std::uint32_t i = 0; i < words_per_lane; ++i) {
-        const auto word = static_cast<std::uint32_t>(addresses[lane] >> 2) + i;
-        const std::uint32_t bank = word & 31;
-        if ((seen >> bank & 1U) == 0) {
-          seen |= 1U << bank;
-          first_word[bank] = word;
-        } else if (first_word[bank] != word) {
-          std::uint32_t distinct = 2;
-          bool known = false;
-          for (std::uint32_t k = 0; k < extras; ++k) {
-            if ((extra_words[k] & 31) == bank) {
-              ++distinct;
-              known = known || extra_words[k] == word;
-            }
-          }
-          if (!known && extras < extra_words.size()) {
-            extra_words[extras++] = word;
-            worst = std::max(worst, distinct);
-          }
-        }
+    const auto touch = [&](std::uint32_t word) {
+      const std::uint32_t bank = word & 31;
+      if ((seen >> bank & 1U) == 0) {
+        seen |= 1U << bank;
+        first_word[bank] = word;
+        return;
       }
-    }
+      if (first_word[bank] == word) {
+        return;
+      }
+      std::uint32_t distinct = 2;
+      for (std::uint32_t k = 0; k < extras; ++k) {
+        if (extra_words[k] == word) {
+          return;
+        }
+        distinct += static_cast<std::uint32_t>((extra_words[k] & 31) == bank);
+      }
+      extra_words[extras++] = word;
+      worst = std::max(worst, distinct);
+    };
+    for_each_lane(active << (phase * lanes_per_phase), [&](std::uint32_t lane) {
+      const auto word = static_cast<std::uint32_t>(addresses.value[lane] >> 2);
+      for (std::uint32_t i = 0; i < words_per_lane; ++i) {
+        touch(word + i);
+      }
+    });
     total += worst;
   }
   return total;

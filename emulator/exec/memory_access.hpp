@@ -1,11 +1,11 @@
 #pragma once
 /// Addresses of a warp's memory instruction: validated, counted, and turned into host pointers.
 
+#include "emulator/exec/lane_ops.hpp"
 #include "emulator/exec/op.hpp"
 #include "emulator/exec/warp.hpp"
 #include "emulator/exec/windows.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -13,24 +13,15 @@ namespace rackproof::emulator::exec {
 
 enum class AccessType : std::uint8_t { read, write, atomic };
 
-/// One address a lane, in the address's own state space.
-struct Addresses {
-  alignas(64) std::array<std::uint64_t, kWarpSize> value;
-  bool contiguous = false;  ///< all 32 lanes, each `bytes` after the one before
-};
-
-/// Register (32- or 64-bit row, by op.mode bit 7) plus op.immediate.
-void compute_addresses(const Warp& warp, const Op& op, Addresses& addresses);
-
 /// Validates the accesses of `lanes` in `space` (generic is not allowed here), counts them, and
 /// replaces each address by a host pointer. Throws FaultRaised.
 void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::uint32_t bytes,
              std::uint32_t lanes, Addresses& addresses);
 
 /// Lanes of `lanes` whose generic addresses lie in the same space as that of the lowest lane.
-/// Strips the window from their addresses.
+/// Strips the window from the addresses, and leaves them summarised for those lanes.
 [[nodiscard]] AddressKind split_generic(Addresses& addresses, std::uint32_t lanes,
-                                        std::uint32_t& same);
+                                        std::uint32_t bytes, std::uint32_t& same);
 
 /// Reports a plain store to shared memory; one that changes nothing cannot race with a write.
 void note_shared_write(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes,
@@ -53,7 +44,7 @@ class CopyOwner {
 
 /// Wavefronts of one shared-memory request: replays for 32 banks of 4 bytes; 8-byte accesses take
 /// two half-warps, 16-byte accesses four quarters.
-[[nodiscard]] std::uint32_t count_wavefronts(const std::array<std::uint64_t, kWarpSize>& addresses,
-                                             std::uint32_t bytes, std::uint32_t lanes);
+[[nodiscard]] std::uint32_t count_wavefronts(const Addresses& addresses, std::uint32_t bytes,
+                                             std::uint32_t lanes);
 
 }  // namespace rackproof::emulator::exec

@@ -39,18 +39,25 @@ void copy_async(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     reading |= static_cast<std::uint32_t>(bytes != 0) << lane;
   });
   Addresses source;
-  compute_addresses(warp, op, source);
+  const LaneOps& table = lane_ops();
+  table.addresses(lanes, op, mask, op.size, source);
   Addresses target;
   Op destination = op;
   destination.a = op.dst;
   destination.immediate = static_cast<std::int32_t>(op.d);
   destination.mode = static_cast<std::uint8_t>((op.mode & 0x40U) << 1);
-  compute_addresses(warp, destination, target);
+  table.addresses(lanes, destination, mask, op.size, target);
   if (reading != 0) {
+    if (reading != mask) {
+      table.summarise(reading, op.size, source);
+    }
     resolve(warp, op, AddressKind::global, AccessType::read, op.size, reading, source);
   }
-  for (std::uint64_t& address : target.value) {
-    address &= classify(address) == AddressKind::shared ? kWindowOffsetMask : ~std::uint64_t{0};
+  if (classify(target.high) == AddressKind::shared) {
+    for (std::uint64_t& address : target.value) {
+      address &= kWindowOffsetMask;
+    }
+    table.summarise(mask, op.size, target);
   }
   const Addresses offsets = target;
   resolve(warp, op, AddressKind::shared, AccessType::write, op.size, mask, target);

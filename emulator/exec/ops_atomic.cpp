@@ -62,7 +62,7 @@ void for_each_target(LaneContext& lanes, const Op& op, std::uint32_t mask, Modif
   auto& warp = static_cast<Warp&>(lanes);
   using Word = std::conditional_t<(sizeof(U) <= 4), std::uint32_t, std::uint64_t>;
   Addresses addresses;
-  compute_addresses(warp, op, addresses);
+  lane_ops().addresses(lanes, op, mask, sizeof(U), addresses);
   auto* const dst = op.dst == kNoRef ? nullptr : register_row<Word>(lanes, op.dst);
   const auto apply = [&](AddressKind kind, std::uint32_t active, Addresses& part) {
     if (kind == AddressKind::local || kind == AddressKind::parameter) {
@@ -87,7 +87,7 @@ void for_each_target(LaneContext& lanes, const Op& op, std::uint32_t mask, Modif
   while (mask != 0) {
     std::uint32_t same = 0;
     Addresses part = addresses;
-    const AddressKind kind = split_generic(part, mask, same);
+    const AddressKind kind = split_generic(part, mask, sizeof(U), same);
     apply(kind, same, part);
     mask &= ~same;
   }

@@ -47,11 +47,11 @@ std::uint32_t fragment_word(const Rows& rows, std::uint32_t lane, bool transpose
 
 // Shared addresses of the rows; generic addresses must point to shared memory.
 void row_addresses(Warp& warp, const Op& op, AccessType type, Addresses& addresses) {
-  compute_addresses(warp, op, addresses);
   const std::uint32_t used = op.list_size >= 4 ? kFullMask : (1U << (8 * op.list_size)) - 1;
+  lane_ops().addresses(warp, op, used, 16, addresses);
   if (static_cast<AddressKind>(op.space) == AddressKind::generic) {
     std::uint32_t same = 0;
-    if (split_generic(addresses, used, same) != AddressKind::shared || same != used) {
+    if (split_generic(addresses, used, 16, same) != AddressKind::shared || same != used) {
       throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(used & ~same),
                         "matrix rows must lie in shared memory");
     }

@@ -3,6 +3,7 @@
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
+#include "emulator/exec/rows.hpp"
 
 #include <bit>
 #include <cstring>
@@ -21,11 +22,6 @@ struct alignas(16) Quad {
 struct Block {
   alignas(64) std::byte bytes[kWarpSize][kMaxVectorBytes];
 };
-
-template <class T>
-T* row(LaneContext& lanes, Ref ref) {
-  return reinterpret_cast<T*>(lanes.base[ref & kConstantBit] + (ref & ~3U));
-}
 
 template <class T>
 void move_scalar(void* to, const void* from) {
@@ -64,7 +60,7 @@ void move_bytes(void* to, const void* from, std::uint32_t bytes) {
 template <class Element, class Register>
 void unpack_element(LaneContext& lanes, const Block& block, std::uint32_t offset, Ref ref,
                     std::uint32_t mask) {
-  Register* const dst = row<Register>(lanes, ref);
+  Register* const dst = register_row<Register>(lanes, ref);
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     Element value;
     std::memcpy(&value, &block.bytes[lane][offset], sizeof value);
@@ -110,11 +106,41 @@ void unpack(LaneContext& lanes, const Op& op, const Block& block, std::uint32_t 
   }
   if ((op.mode & memory_mode::kHalfRegisters) != 0 && sign) {
     // A 16-bit register keeps its upper half zero.
-    auto* const dst = row<std::uint32_t>(lanes, ref);
+    auto* const dst = register_row<std::uint32_t>(lanes, ref);
     for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
       dst[lane] &= (mask >> lane & 1U) != 0 ? 0xffffU : 0xffffffffU;
     }
   }
+}
+
+// Vectors of 4-byte words. Lanes that are not active repeat a valid address: no branches.
+void load_words(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& addresses) {
+  alignas(64) std::uint32_t words[kWarpSize * 4];
+  std::uint32_t* rows[4] = {};
+  for (std::uint32_t i = 0; i < op.list_size; ++i) {
+    const Ref ref = warp.kernel().refs[op.list + i];
+    rows[i] = ref == kNoRef ? nullptr : register_row<std::uint32_t>(warp, ref);
+  }
+  switch (op.list_size) {
+    case 1:
+      for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+        words[lane] = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(addresses.value[lane]), __ATOMIC_RELAXED);
+      }
+      break;
+    case 2:
+      for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+        const std::uint64_t both = __atomic_load_n(reinterpret_cast<const std::uint64_t*>(addresses.value[lane]), __ATOMIC_RELAXED);
+        std::memcpy(&words[2 * lane], &both, sizeof both);
+      }
+      break;
+    default:
+      for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+        *reinterpret_cast<Quad::Vector*>(&words[4 * lane]) =
+            *reinterpret_cast<const Quad::Vector*>(addresses.value[lane]);
+      }
+      break;
+  }
+  lane_ops().words_to_rows(words, rows, op.list_size, mask);
 }
 
 void load_resolved(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& addresses) {
@@ -122,17 +148,16 @@ void load_resolved(Warp& warp, const Op& op, std::uint32_t mask, const Addresses
   const Ref* const refs = &warp.kernel().refs[op.list];
   if (addresses.contiguous && bytes == 4 && op.size == 4 &&
       (op.mode & memory_mode::kWideRegisters) == 0 && refs[0] != kNoRef) {
-    std::memcpy(row<std::uint32_t>(warp, refs[0]),
+    std::memcpy(register_row<std::uint32_t>(warp, refs[0]),
                 reinterpret_cast<const void*>(addresses.value[0]), 128);
     return;
   }
+  if (op.size == 4 && bytes <= 16 && (op.mode & memory_mode::kWideRegisters) == 0) {
+    load_words(warp, op, mask, addresses);
+    return;
+  }
   Block block;
-  if (mask == kFullMask && bytes == 16) {
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      *reinterpret_cast<Quad::Vector*>(block.bytes[lane]) =
-          *reinterpret_cast<const Quad::Vector*>(addresses.value[lane]);
-    }
-  } else {
+  {
     for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
       const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
       move_bytes(block.bytes[lane], reinterpret_cast<const void*>(addresses.value[lane]), bytes);
@@ -147,7 +172,7 @@ void load_resolved(Warp& warp, const Op& op, std::uint32_t mask, const Addresses
 
 template <class Element, class Register>
 void pack_element(LaneContext& lanes, Block& block, std::uint32_t offset, Ref ref) {
-  const Register* const source = row<Register>(lanes, ref);
+  const Register* const source = register_row<Register>(lanes, ref);
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     const auto value = static_cast<Element>(source[lane]);
     std::memcpy(&block.bytes[lane][offset], &value, sizeof value);
@@ -184,34 +209,45 @@ void store_resolved(Warp& warp, const Op& op, AddressKind space, std::uint32_t m
                     const Addresses& addresses) {
   const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
   const Ref* const refs = &warp.kernel().refs[op.list];
-  if (addresses.contiguous && bytes == 4 && op.size == 4 &&
+  const bool check = space == AddressKind::shared && warp.cta().checker() != nullptr &&
+                     (op.flags & op_flags::kSynchronising) == 0;
+  if (!check && addresses.contiguous && bytes == 4 && op.size == 4 &&
       (op.mode & memory_mode::kWideRegisters) == 0) {
-    std::memcpy(reinterpret_cast<void*>(addresses.value[0]), row<std::uint32_t>(warp, refs[0]),
+    std::memcpy(reinterpret_cast<void*>(addresses.value[0]), register_row<std::uint32_t>(warp, refs[0]),
                 128);
     return;
   }
   Block block;
-  pack(warp, op, block);
-  const bool check = space == AddressKind::shared && warp.cta().checker() != nullptr &&
-                     (op.flags & op_flags::kSynchronising) == 0;
+  const bool words = op.size == 4 && bytes <= 16 && (op.mode & memory_mode::kWideRegisters) == 0;
+  const std::uint32_t stride = words ? bytes : kMaxVectorBytes;
+  if (words) {
+    const std::uint32_t* rows[4] = {};
+    for (std::uint32_t i = 0; i < op.list_size; ++i) {
+      rows[i] = register_row<std::uint32_t>(warp, refs[i]);
+    }
+    lane_ops().rows_to_words(reinterpret_cast<std::uint32_t*>(&block), rows, op.list_size);
+  } else {
+    pack(warp, op, block);
+  }
+  const std::byte* const data = &block.bytes[0][0];
   const auto shared = reinterpret_cast<std::uintptr_t>(warp.cta().shared());
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
     auto* const to = reinterpret_cast<void*>(addresses.value[lane]);
     if (check) {
-      const bool same = std::memcmp(to, block.bytes[lane], bytes) == 0;
+      const bool same = std::memcmp(to, data + lane * stride, bytes) == 0;
       note_shared_write(warp, lane, static_cast<std::uint32_t>(addresses.value[lane] - shared),
                         bytes, same);
     }
-    move_bytes(to, block.bytes[lane], bytes);
+    move_bytes(to, data + lane * stride, bytes);
   }
 }
 
 template <class Action>
 void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mask, Action action) {
   Addresses addresses;
-  compute_addresses(warp, op, addresses);
   const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
+  lane_ops().addresses(warp, op, mask, bytes, addresses);
   const auto space = static_cast<AddressKind>(op.space);
   if (space != AddressKind::generic) {
     resolve(warp, op, space, type, bytes, mask, addresses);
@@ -221,7 +257,7 @@ void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mas
   while (mask != 0) {
     std::uint32_t same = 0;
     Addresses part = addresses;
-    const AddressKind kind = split_generic(part, mask, same);
+    const AddressKind kind = split_generic(part, mask, bytes, same);
     resolve(warp, op, kind, type, bytes, same, part);
     action(kind, same, part);
     mask &= ~same;
@@ -253,9 +289,9 @@ void local_address(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
     if (op.size == 8) {
-      row<std::uint64_t>(lanes, op.dst)[lane] = address;
+      register_row<std::uint64_t>(lanes, op.dst)[lane] = address;
     } else {
-      row<std::uint32_t>(lanes, op.dst)[lane] = static_cast<std::uint32_t>(address);
+      register_row<std::uint32_t>(lanes, op.dst)[lane] = static_cast<std::uint32_t>(address);
     }
   }
 }
@@ -320,11 +356,11 @@ void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 void is_space(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   std::uint32_t result = 0;
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    const std::uint64_t address = row<std::uint64_t>(lanes, op.a)[lane];
+    const std::uint64_t address = register_row<std::uint64_t>(lanes, op.a)[lane];
     const AddressKind kind = classify(address);
     result |= static_cast<std::uint32_t>(kind == static_cast<AddressKind>(op.space)) << lane;
   }
-  std::uint32_t& word = *row<std::uint32_t>(lanes, op.dst);
+  std::uint32_t& word = *register_row<std::uint32_t>(lanes, op.dst);
   word = (word & ~mask) | (result & mask);
 }
 
