@@ -79,6 +79,7 @@ class Core {
 /// What CUDA keeps per host thread.
 struct ThreadState {
   int device = 0;
+  bool has_context = false;  ///< the runtime has worked on a device, or the driver was given one
   cudaError_t last_error = cudaSuccess;
   std::map<int, Stream*> per_thread_streams;
 };

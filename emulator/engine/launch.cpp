@@ -223,6 +223,36 @@ cudaError_t function_attributes(Kernel& kernel, Device& device, cudaFuncAttribut
   return cudaSuccess;
 }
 
+cudaError_t set_function_attribute(Kernel& kernel, Device& device, cudaFuncAttribute attribute,
+                                   int value) {
+  switch (attribute) {
+    case cudaFuncAttributeMaxDynamicSharedMemorySize: {
+      cudaFuncAttributes current{};
+      const cudaError_t error = function_attributes(kernel, device, current);
+      if (error != cudaSuccess) {
+        return error;
+      }
+      const auto limit = Core::instance().rack().gpu.shared_bytes_per_block_optin;
+      if (value < 0 || current.sharedSizeBytes + static_cast<std::size_t>(value) > limit) {
+        return cudaErrorInvalidValue;
+      }
+      kernel.max_dynamic_shared_bytes = value;
+      return cudaSuccess;
+    }
+    case cudaFuncAttributePreferredSharedMemoryCarveout:
+      if (value < -1 || value > 100) {
+        return cudaErrorInvalidValue;
+      }
+      kernel.shared_carveout = value;
+      return cudaSuccess;
+    case cudaFuncAttributeNonPortableClusterSizeAllowed:
+      kernel.allows_non_portable_cluster = value != 0;
+      return cudaSuccess;
+    default:
+      return cudaErrorNotSupported;
+  }
+}
+
 cudaError_t blocks_per_sm(Kernel& kernel, Device& device, std::uint64_t threads,
                           std::uint64_t dynamic_shared_bytes, std::uint32_t& blocks) {
   const device::GpuModel& gpu = Core::instance().rack().gpu;

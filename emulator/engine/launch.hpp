@@ -35,6 +35,10 @@ cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request)
 /// Registers, shared memory and limits of a kernel on a device.
 cudaError_t function_attributes(Kernel& kernel, Device& device, cudaFuncAttributes& attributes);
 
+/// cudaFuncSetAttribute; CUfunction_attribute has the same numbers.
+cudaError_t set_function_attribute(Kernel& kernel, Device& device, cudaFuncAttribute attribute,
+                                   int value);
+
 /// CTAs of this shape that fit on one SM at once.
 cudaError_t blocks_per_sm(Kernel& kernel, Device& device, std::uint64_t threads,
                           std::uint64_t dynamic_shared_bytes, std::uint32_t& blocks);

@@ -10,6 +10,8 @@
 
 namespace rackproof::emulator::engine {
 
+const exec::KernelInfo& ResolvedKernel::info() const { return program->kernel(index); }
+
 cudaError_t Module::say(cudaError_t error, const std::string& problem) {
   std::fprintf(stderr, "rackproof emulator: %s\n", problem.c_str());
   return error;

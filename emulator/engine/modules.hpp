@@ -33,7 +33,7 @@ struct ResolvedKernel {
   const exec::Program* program = nullptr;
   std::size_t index = 0;
   std::uint32_t ptx_architecture = 0;
-  [[nodiscard]] const exec::KernelInfo& info() const { return program->kernel(index); }
+  [[nodiscard]] const exec::KernelInfo& info() const;
 };
 
 /// One fatbin or PTX text; parsed at its first use (CUDA's lazy loading), decoded once a device.

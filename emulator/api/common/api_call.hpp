@@ -48,6 +48,7 @@ template <typename Body>
 cudaError_t api_call(const char* name, Body&& body) noexcept {
   return query_call(name, [&](engine::Core& core) {
     const engine::Device& device = engine::current_device();
+    engine::thread_state().has_context = true;
     if (const cudaError_t error = sticky_error(device); error != cudaSuccess) {
       return error;
     }

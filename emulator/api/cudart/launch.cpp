@@ -90,36 +90,6 @@ cudaError_t launch_kernel(const char* name, const void* function, dim3 grid, dim
 
 namespace {
 
-cudaError_t set_attribute(Kernel& kernel, cudaFuncAttribute attribute, int value) {
-  switch (attribute) {
-    case cudaFuncAttributeMaxDynamicSharedMemorySize: {
-      cudaFuncAttributes current{};
-      const cudaError_t error =
-          engine::function_attributes(kernel, engine::current_device(), current);
-      if (error != cudaSuccess) {
-        return error;
-      }
-      const auto limit = Core::instance().rack().gpu.shared_bytes_per_block_optin;
-      if (value < 0 || current.sharedSizeBytes + static_cast<std::size_t>(value) > limit) {
-        return cudaErrorInvalidValue;
-      }
-      kernel.max_dynamic_shared_bytes = value;
-      return cudaSuccess;
-    }
-    case cudaFuncAttributePreferredSharedMemoryCarveout:
-      if (value < -1 || value > 100) {
-        return cudaErrorInvalidValue;
-      }
-      kernel.shared_carveout = value;
-      return cudaSuccess;
-    case cudaFuncAttributeNonPortableClusterSizeAllowed:
-      kernel.allows_non_portable_cluster = value != 0;
-      return cudaSuccess;
-    default:
-      return cudaErrorNotSupported;
-  }
-}
-
 cudaError_t occupancy(const char* name, int* blocks, const void* function, int threads,
                       std::size_t dynamic_shared_bytes) {
   return with_kernel(name, function, [&](Kernel& kernel) {
@@ -180,7 +150,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* fu
 }
 cudaError_t cudaFuncSetAttribute(const void* function, cudaFuncAttribute attribute, int value) {
   return api::with_kernel("cudaFuncSetAttribute", function, [&](engine::Kernel& kernel) {
-    return api::set_attribute(kernel, attribute, value);
+    return engine::set_function_attribute(kernel, engine::current_device(), attribute, value);
   });
 }
 cudaError_t cudaKernelSetAttributeForDevice(cudaKernel_t kernel, cudaFuncAttribute attribute,

@@ -1,0 +1,45 @@
+#pragma once
+/// Virtual memory management (cuMem*): physical allocations, address ranges, and mappings that
+/// other processes share by file descriptor or by fabric handle.
+
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+namespace rackproof::emulator::engine {
+
+/// Allocation granularity of device memory.
+inline constexpr std::uint64_t kVmmGranularityBytes = 2ULL << 20U;
+
+/// Content of a CUmemFabricHandle: names memory of any process of this host, since the trays of an
+/// emulated rack are processes of one machine.
+struct FabricName {
+  std::uint64_t magic = 0;
+  std::int32_t process = 0;
+  std::int32_t file = -1;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t process_start = 0;
+};
+static_assert(sizeof(FabricName) <= sizeof(CUmemFabricHandle));
+
+/// All answer CUDA's error codes. Thread-safe.
+cudaError_t vmm_create(std::uint64_t bytes, int device, CUmemGenericAllocationHandle* handle);
+cudaError_t vmm_release(CUmemGenericAllocationHandle handle);
+cudaError_t vmm_reserve(std::uint64_t bytes, std::uint64_t alignment, CUdeviceptr* address);
+cudaError_t vmm_free(CUdeviceptr address, std::uint64_t bytes);
+cudaError_t vmm_map(CUdeviceptr address, std::uint64_t bytes, std::uint64_t offset,
+                    CUmemGenericAllocationHandle handle);
+cudaError_t vmm_unmap(CUdeviceptr address, std::uint64_t bytes);
+/// Any access granted makes the range accessible; none (`can_access` false) takes it away.
+cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, bool can_access);
+cudaError_t vmm_export_file(CUmemGenericAllocationHandle handle, int* file);
+cudaError_t vmm_import_file(int file, int device, CUmemGenericAllocationHandle* handle);
+cudaError_t vmm_export_fabric(CUmemGenericAllocationHandle handle, FabricName& name);
+cudaError_t vmm_import_fabric(const FabricName& name, int device,
+                              CUmemGenericAllocationHandle* handle);
+/// The handle behind a mapped address, with one more reference.
+cudaError_t vmm_retain(const void* address, CUmemGenericAllocationHandle* handle);
+cudaError_t vmm_device(CUmemGenericAllocationHandle handle, int* device);
+
+}  // namespace rackproof::emulator::engine
