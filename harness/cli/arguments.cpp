@@ -70,7 +70,8 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   add_target(*run_app, run.target);
   run_app->add_option("--out", run.out,
                       "folder of the results (default results/local/<UTC time>-<suite>)");
-  run_app->add_option("--seed", run.seed, "seed of the random inputs (default 1)");
+  run_app->add_option("--seed", run.seed, "seed of the random inputs (default 1)")
+      ->check(CLI::NonNegativeNumber);
   run_app
       ->add_option("--timeout", run.timeout_s,
                    "longest time in seconds that one step may take (default 300)")

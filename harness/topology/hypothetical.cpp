@@ -21,6 +21,8 @@ Topology hypothetical(const RackFacts& facts, int nodes) {
       rank.gpu.rank = static_cast<int>(ranks.size());
       rank.gpu.device = device;
       rank.gpu.name = facts.gpu_name;
+      rank.gpu.uuid = "planned-" + std::to_string(rank.gpu.rank);
+      rank.gpu.pci_bus_id = "planned-" + std::to_string(device);
       rank.gpu.cc = facts.cc;
       rank.gpu.multiprocessors = facts.multiprocessors;
       rank.gpu.memory_bytes = facts.memory_bytes;
