@@ -1,5 +1,9 @@
 #include "emulator/ptx/instruction_form.hpp"
 
+#include "emulator/ptx/types.hpp"
+
+#include <algorithm>
+#include <array>
 #include <deque>
 #include <string>
 
@@ -39,6 +43,22 @@ void add_shapes(std::string_view pattern, std::vector<std::string_view>& alterna
   }
 }
 
+ModifierKind kind_of(std::string_view modifier) {
+  constexpr std::array<std::string_view, 6> kSubByteTypes = {"e2m1", "e2m3", "e3m2",
+                                                             "u4",   "s4",   "b1"};
+  if (type_from_string(modifier) ||
+      std::find(kSubByteTypes.begin(), kSubByteTypes.end(), modifier) != kSubByteTypes.end()) {
+    return ModifierKind::type;
+  }
+  if (modifier == "row" || modifier == "col") {
+    return ModifierKind::layout;
+  }
+  if (modifier == "global" || modifier.starts_with("shared")) {
+    return ModifierKind::space;
+  }
+  return ModifierKind::free;
+}
+
 ModifierSlot parse_slot(std::string_view text) {
   ModifierSlot slot;
   slot.optional = text.ends_with('?');
@@ -55,6 +75,7 @@ ModifierSlot parse_slot(std::string_view text) {
       slot.alternatives.push_back(alternative);
     }
   });
+  slot.kind = kind_of(slot.alternatives.front());
   return slot;
 }
 

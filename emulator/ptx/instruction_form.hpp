@@ -11,8 +11,14 @@
 
 namespace rackproof::emulator::ptx {
 
+/// Modifiers of one kind (types, layouts, state spaces) keep the order of the rule; others are
+/// free.
+enum class ModifierKind : std::uint8_t { free, type, layout, space };
+inline constexpr std::size_t kModifierKinds = 4;
+
 struct ModifierSlot {
   std::vector<std::string_view> alternatives;
+  ModifierKind kind = ModifierKind::free;
   bool optional = false;
 };
 struct InstructionForm {

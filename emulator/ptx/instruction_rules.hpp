@@ -5,7 +5,8 @@
 /// modifiers: slots separated by spaces; a slot is alternatives separated by '|', with a final '?'
 ///   if it may be missing. `$name` stands for a set of instruction_sets.cpp; '*' within a shape
 ///   stands for every N from 8 to 256 in steps of 8, '#' for those of integer types (steps of 16
-///   above 32). ptxas takes modifiers in any order, except that equal kinds (types) keep theirs.
+///   above 32). ptxas takes modifiers in any order, except that types, layouts and spaces keep
+///   theirs.
 /// operands: one letter each, with '?' if it may be missing:
 ///   d register   o register or `_`   _ `_` alone   D register, `_` or d|p   P pair d|p
 ///   v register or {...}   h cache policy: there if and only if .L2::cache_hint is

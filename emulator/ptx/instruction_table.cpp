@@ -4,6 +4,7 @@
 #include "emulator/ptx/lexer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -40,17 +41,21 @@ std::vector<std::string_view> split_modifiers(std::string_view text) {
 bool matches(const InstructionForm& form, std::span<const std::string_view> modifiers,
              std::vector<std::string_view>& names) {
   std::vector<bool> taken(form.modifiers.size());
+  std::array<std::size_t, kModifierKinds> first_free{};  // slot, by kind
   names.clear();
   for (const std::string_view modifier : modifiers) {
     bool found = false;
     for (std::size_t i = 0; i < form.modifiers.size() && !found; ++i) {
-      if (taken[i]) {
+      const ModifierKind kind = form.modifiers[i].kind;
+      std::size_t& next = first_free[static_cast<std::size_t>(kind)];
+      if (taken[i] || (kind != ModifierKind::free && i < next)) {
         continue;
       }
       const auto& alternatives = form.modifiers[i].alternatives;
       const auto same = std::find(alternatives.begin(), alternatives.end(), modifier);
       if (same != alternatives.end()) {
         taken[i] = true;
+        next = i + 1;
         found = true;
         names.push_back(*same);
       }
