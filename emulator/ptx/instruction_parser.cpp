@@ -55,7 +55,7 @@ void FunctionParser::parse_instruction() {
   }
   if (mnemonic.opcode == "bra" || mnemonic.opcode == "brx") {
     parse_branch(instruction);
-  } else if (!lexer_.at(';')) {
+  } else if (!lexer_.at(';') && !lexer_.at('}')) {
     instruction.operands.reserve(4);
     do {
       instruction.operands.push_back(parse_operand());
