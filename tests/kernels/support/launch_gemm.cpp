@@ -1,0 +1,41 @@
+/// launch_gemm <kernel name> <m> <n> <k>: runs one GEMM kernel once, for tests that count its work.
+
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/gemm_workload.hpp"
+#include "runtime/stream.hpp"
+
+#include <cstdlib>
+#include <iostream>
+
+namespace rackproof::kernels::gemm {
+namespace {
+
+int launch(std::string_view name, const GemmShape& shape) {
+  for (const ElementType type : {ElementType::bf16, ElementType::fp16, ElementType::fp32}) {
+    const auto kernels =
+        type == ElementType::fp32 ? sm80_simt_kernels() : sm80_tensor_kernels(type);
+    for (const GemmKernel& kernel : kernels) {
+      if (kernel.name == name) {
+        const runtime::Stream stream;
+        const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel);
+        workload->launch(stream.get());
+        return workload->verify(stream.get()).passed ? EXIT_SUCCESS : EXIT_FAILURE;
+      }
+    }
+  }
+  std::cerr << "no kernel '" << name << "'\n";
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+}  // namespace rackproof::kernels::gemm
+
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    std::cerr << "usage: launch_gemm <kernel name> <m> <n> <k>\n";
+    return EXIT_FAILURE;
+  }
+  const auto extent = [&](int i) { return std::strtoll(argv[i], nullptr, 10); };
+  return rackproof::kernels::gemm::launch(argv[1],
+                                          {.m = extent(2), .n = extent(3), .k = extent(4)});
+}
