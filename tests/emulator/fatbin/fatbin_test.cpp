@@ -8,7 +8,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <regex>
 #include <span>
 #include <sstream>
 #include <string>
@@ -27,28 +26,34 @@ std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
+/// The number that stands right before `phrase` in `line`; 0 if the phrase is not there.
+std::uint32_t number_before(const std::string& line, const std::string& phrase) {
+  const std::size_t end = line.find(phrase);
+  if (end == std::string::npos) {
+    return 0;
+  }
+  const std::size_t begin = line.find_last_not_of("0123456789", end - 1) + 1;
+  return static_cast<std::uint32_t>(std::stoul(line.substr(begin, end - begin)));
+}
+
 /// Kernel and target to the figures of `ptxas -v`.
 std::map<std::pair<std::string, std::string>, KernelResources> ptxas_report() {
   std::map<std::pair<std::string, std::string>, KernelResources> report;
-  const std::regex entry(R"(Compiling entry function '(\w+)' for '(sm_\w+)')");
-  const std::regex registers(R"(Used (\d+) registers)");
-  const std::regex stack(R"((\d+) bytes cumulative stack size)");
-  const std::regex shared(R"((\d+) bytes smem)");
   KernelResources* current = nullptr;
   std::istringstream lines(file_text("ptxas.log"));
   for (std::string line; std::getline(lines, line);) {
-    std::smatch match;
-    const auto number = [&] { return static_cast<std::uint32_t>(std::stoul(match[1])); };
-    if (std::regex_search(line, match, entry)) {
-      current = &report[{match[1], match[2]}];
-    } else if (current != nullptr && std::regex_search(line, match, registers)) {
-      current->registers_per_thread = number();
-      if (std::regex_search(line, match, stack)) {
-        current->local_bytes_per_thread = number();
+    if (line.find("Compiling entry function '") != std::string::npos) {
+      // ... entry function 'kernel' for 'sm_80'
+      std::vector<std::string> quoted;
+      std::istringstream parts(line);
+      for (std::string part; std::getline(parts, part, '\'');) {
+        quoted.push_back(part);
       }
-      if (std::regex_search(line, match, shared)) {
-        current->static_shared_bytes = number();
-      }
+      current = &report[{quoted.at(1), quoted.at(3)}];
+    } else if (current != nullptr && line.find(" registers, used") != std::string::npos) {
+      current->registers_per_thread = number_before(line, " registers, used");
+      current->local_bytes_per_thread = number_before(line, " bytes cumulative stack size");
+      current->static_shared_bytes = number_before(line, " bytes smem");
     }
   }
   return report;

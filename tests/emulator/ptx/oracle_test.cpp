@@ -11,8 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
-#include <set>
+#include <sstream>
 #include <unistd.h>
 
 namespace rackproof::emulator::ptx::oracle {
@@ -35,10 +34,17 @@ std::map<std::size_t, std::string> ptxas_complaints(const std::string& target,
   clean = pclose(pipe) == 0;
   std::filesystem::remove(path);
 
+  // "ptxas file, line 12; error   : text"
   std::map<std::size_t, std::string> complaints;
-  const std::regex complaint(R"(line (\d+); (?:error|fatal)\s*: ([^\n]*))");
-  for (std::sregex_iterator it(output.begin(), output.end(), complaint), end; it != end; ++it) {
-    complaints.emplace(std::stoul((*it)[1]), (*it)[2]);
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::string_view kPlace = ", line ";
+    const std::size_t place = line.find(kPlace);
+    const bool serious =
+        line.find("; error") != std::string::npos || line.find("; fatal") != std::string::npos;
+    if (place != std::string::npos && serious) {
+      complaints.emplace(std::stoul(line.substr(place + kPlace.size())), line);
+    }
   }
   return complaints;
 }
