@@ -74,7 +74,7 @@ RACKPROOF_INLINE void step_sum(const Tile& tile, const AddendFormat& format, std
   const std::int32_t* significands_b = tile.b->significand.data();
 
   const std::int32_t hidden = 1 << format.fraction_bits;
-  const Vector magnitude = addend & ((1 << format.sign_bit) - 1);
+  const Vector magnitude = addend & static_cast<std::int32_t>((1U << format.sign_bit) - 1);
   const Vector biased = magnitude >> format.fraction_bits;
   const Vector one = Vector{} + 1;
   const Vector addend_exponent =
