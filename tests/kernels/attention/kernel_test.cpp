@@ -214,6 +214,21 @@ TEST(AttentionWorkload, AsManyBlocksAreResidentAsThePlanCounts) {
   }
 }
 
+/// check_counts.py counts the work of these on the emulator.
+void run_whole_tiles(Mask mask) {
+  for (const std::int64_t head_dim : {64, 128}) {
+    expect_right({.mask = mask, .q_heads = 2, .q_len = 256, .kv_len = 256, .head_dim = head_dim});
+  }
+}
+
+TEST(AttentionCounts, FullMask) {
+  run_whole_tiles(Mask::full);
+}
+
+TEST(AttentionCounts, CausalMask) {
+  run_whole_tiles(Mask::causal);
+}
+
 /// The path for outputs too large for the host: the oracle kernel agrees with the host reference,
 /// passes what is right and finds what is wrong.
 TEST(AttentionOracle, ChecksEveryElementOnTheDevice) {
