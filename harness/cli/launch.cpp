@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kStatusVariable = "RACKPROOF_LAUNCH_STATUS";
 constexpr const char* kResultsVariable = "RACKPROOF_LAUNCH_RESULTS";
+constexpr const char* kTerminalVariable = "RACKPROOF_LAUNCH_TERMINAL";
 constexpr const char* kStarted = "started";
 
 std::string read_variable(const char* name) {
@@ -164,7 +165,7 @@ std::optional<Contract> contract_of_this_process() {
   if (status.empty()) {
     return std::nullopt;
   }
-  return Contract{status, read_variable(kResultsVariable)};
+  return Contract{status, read_variable(kResultsVariable), read_variable(kTerminalVariable) == "1"};
 }
 
 std::vector<std::string> mpirun_command(const std::string& program,
@@ -200,6 +201,7 @@ LaunchResult launch(const std::vector<std::string>& command,
   // NOLINTBEGIN(concurrency-mt-unsafe): before any thread
   setenv(kStatusVariable, status.path().c_str(), 1);
   setenv(kResultsVariable, results_path.c_str(), 1);
+  setenv(kTerminalVariable, isatty(STDOUT_FILENO) == 1 ? "1" : "0", 1);
   // NOLINTEND(concurrency-mt-unsafe)
   const pid_t child = fork();
   if (child < 0) {

@@ -24,6 +24,7 @@ struct LauncherRank {
 struct Contract {
   std::filesystem::path status_file;   ///< rank 0 writes "started", then the exit code
   std::filesystem::path results_path;  ///< final path of the results
+  bool is_terminal = false;            ///< whether somebody watches the output
 };
 /// The contract under which this rank was started; nothing under a foreign launcher.
 [[nodiscard]] std::optional<Contract> contract_of_this_process();

@@ -70,15 +70,18 @@ class RankRun {
     if (plan_.benchmarks.empty()) {
       throw_nothing_matches();
     }
-    if (is_root()) {
-      open_journal();
-    }
+    // From here on a rank may fail alone, and the others would wait for it.
     try {
+      if (is_root()) {
+        open_journal();
+      }
       measure_all();
+      return finish();
     } catch (const collectives::TimeoutError& error) {
-      end_after_timeout(error);
+      end_job(error, record::Outcome::timed_out);
+    } catch (const std::exception& error) {
+      end_job(error, record::Outcome::failed);
     }
-    return finish();
   }
 
   /// Thrown when no benchmark is left; main() has no better word for it than this code.
@@ -149,8 +152,12 @@ class RankRun {
     journal_.emplace(std::move(record),
                      ResultsDirectory(contract_ ? contract_->results_path
                                                 : choose_results_path(command_.out, plan_.suite)));
-    progress_.emplace(std::cout, plan_.benchmarks.size(),
-                      report::progress_options_for(STDOUT_FILENO));
+    report::ProgressPrinter::Options options = report::progress_options_for(STDOUT_FILENO);
+    if (contract_) {
+      // mpirun gives ranks a terminal of its own, whatever it writes to itself.
+      options.live = contract_->is_terminal;
+    }
+    progress_.emplace(std::cout, plan_.benchmarks.size(), options);
   }
 
   void measure_all() {
@@ -228,28 +235,38 @@ class RankRun {
   }
 
   /// Rank 0 writes what there is; then the whole job is ended, since ranks may hang for good.
-  [[noreturn]] void end_after_timeout(const collectives::TimeoutError& error) {
+  [[noreturn]] void end_job(const std::exception& error, record::Outcome outcome) {
     communicators_.abort();
-    constexpr int kCode = to_int(ExitCode::incomplete);
-    if (!is_root()) {
+    const int code = to_int(exit_code_of(error));
+    if (is_root()) {
+      std::cerr << "rackproof: error: " << error.what() << std::endl;
+      keep_partial_results(error.what(), outcome);
+      if (contract_) {
+        report_exit_code(*contract_, code);
+      }
+    } else if (outcome == record::Outcome::timed_out) {
+      // Rank 0 has run into the same deadline, unless it is the one that hangs.
       std::this_thread::sleep_for(kGraceForRoot);
-      bootstrap_.abort(kCode);
+    } else {
+      std::cerr << "rackproof: error: rank " << bootstrap_.rank() << ": " << error.what()
+                << std::endl;
+    }
+    bootstrap_.abort(code);
+    std::_Exit(code);  // gcc 12 takes a virtual [[noreturn]] for one that returns
+  }
+
+  void keep_partial_results(const std::string& reason, record::Outcome outcome) {
+    if (!journal_) {
+      return;
     }
     progress_->end();
-    std::cerr << "rackproof: error: " << error.what() << '\n';
-    journal_->note(error.what());
     try {
-      journal_->finish(record::Outcome::timed_out);
-      std::cout << "partial results: " << journal_->directory().final_path().string() << '\n';
+      journal_->note(reason);
+      journal_->finish(outcome);
+      std::cout << "partial results: " << journal_->directory().final_path().string() << std::endl;
     } catch (const std::exception& failure) {
-      std::cerr << "rackproof: error: " << failure.what() << '\n';
+      std::cerr << "rackproof: error: " << failure.what() << std::endl;
     }
-    std::cout.flush();
-    if (contract_) {
-      report_exit_code(*contract_, kCode);
-    }
-    bootstrap_.abort(kCode);
-    std::_Exit(kCode);  // gcc 12 takes a virtual [[noreturn]] for one that returns
   }
 
   /// Rank 0 decides; all ranks end with its code.

@@ -52,22 +52,21 @@ bool plans_anything(const RunCommand& command, const Machine& machine, const pla
 
 /// What the ranks' end means, once they have all ended.
 ExitCode conclude(const LaunchResult& result, const ResultsDirectory& results) {
-  const bool has_partial = results.has_partial();
-  if (result.exit_code && !has_partial) {
-    return static_cast<ExitCode>(*result.exit_code);
-  }
   if (!result.has_started) {
     throw config::NotReady("mpirun could not start the ranks (its exit code " +
                            std::to_string(result.mpirun_status) + "); its message is above");
   }
-  const std::string reason = "a rank ended before the run did (mpirun's exit code " +
-                             std::to_string(result.mpirun_status) + ")";
-  fmt::print(stderr, "rackproof: error: {}\n", reason);
-  if (has_partial) {
-    complete_partial(results, reason);
-    fmt::print("partial results: {}\n", results.final_path().string());
+  if (!result.exit_code) {
+    const std::string reason = "a rank ended before the run did (mpirun's exit code " +
+                               std::to_string(result.mpirun_status) + ")";
+    fmt::print(stderr, "rackproof: error: {}\n", reason);
+    if (results.has_partial()) {
+      complete_partial(results, reason);
+      fmt::print("partial results: {}\n", results.final_path().string());
+    }
+    return ExitCode::incomplete;
   }
-  return ExitCode::incomplete;
+  return static_cast<ExitCode>(*result.exit_code);
 }
 
 ExitCode start_ranks(const RunCommand& command, const Arguments& arguments, const Machine& machine,

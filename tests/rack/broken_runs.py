@@ -1,0 +1,120 @@
+"""Runs that break midway: exit code 4, and everything measured until then is kept."""
+
+import json
+import os
+import pathlib
+import signal
+import time
+import unittest
+
+import rackproof
+from rackproof import INCOMPLETE
+
+# Message sizes up to 4 GiB: nothing finishes this before it is broken.
+SUITE = {
+    "schema_version": "1.0",
+    "name": "long",
+    "summary": "a quick start and no end in sight",
+    "statistics": {"warmup": 0, "min_samples": 2, "max_samples": 2, "cold_l2": False},
+    "operations": [{"operation": "memory", "params": {"pattern": "copy", "bytes": 4096}}],
+    "collectives": [
+        {
+            "collective": "all_reduce",
+            "placements": ["in_place"],
+            "min_bytes": 1024,
+            "max_bytes": 1 << 32,
+        }
+    ],
+}
+
+
+class BrokenRuns(rackproof.RackTest):
+    def start_long_run(self, *arguments):
+        suite = self.write("long.json", json.dumps(SUITE))
+        process = self.start("run", "--suite", suite, "--out", "out", *arguments)
+        self.addCleanup(self.kill_all)
+        self.wait_until_measured(process)
+        return process
+
+    def wait_until_measured(self, process):
+        """Returns once the partial record holds two results."""
+        partial = self.folder / ".out.partial" / "record.json"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            if partial.exists():
+                benchmarks = json.loads(partial.read_text())["benchmarks"]
+                if sum(b["status"] == "ok" for b in benchmarks) >= 2:
+                    return
+            time.sleep(0.05)
+        self.fail(str(self.finish(process, timeout=1)))
+
+    def ranks(self):
+        """Process ids of this test's ranks, by rank."""
+        found = {}
+        for entry in pathlib.Path("/proc").glob("[0-9]*/environ"):
+            try:
+                variables = dict(
+                    item.split("=", 1)
+                    for item in entry.read_text(errors="replace").split("\0")
+                    if "=" in item
+                )
+                name = pathlib.Path(os.readlink(entry.parent / "exe")).name
+            except OSError:
+                continue
+            mine = variables.get("RACKPROOF_LAUNCH_RESULTS", "").startswith(str(self.folder))
+            if mine and name == "rackproof" and "OMPI_COMM_WORLD_RANK" in variables:
+                found[int(variables["OMPI_COMM_WORLD_RANK"])] = int(entry.parent.name)
+        return found
+
+    def kill_all(self):
+        for pid in self.ranks().values():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def check_partial_results(self, ended, outcome):
+        self.assertEqual(ended.code, INCOMPLETE, str(ended))
+        self.assertIn("partial results: ", ended.output)
+        record = self.record()
+        self.assertEqual(record["run"]["outcome"], outcome)
+        self.assertTrue(record["notes"])
+        by_status = {}
+        for benchmark in record["benchmarks"]:
+            by_status.setdefault(benchmark["status"], []).append(benchmark)
+        self.assertGreaterEqual(len(by_status["ok"]), 2)
+        self.assertGreaterEqual(len(by_status["not_run"]), 1)
+        self.assertEqual(len(record["benchmarks"]), 24)
+        for benchmark in by_status["not_run"]:
+            self.assertTrue(benchmark["status_reason"])
+        self.assertTrue((self.folder / "out" / "report.html").exists())
+        self.assertFalse((self.folder / ".out.partial").exists())
+        self.assertEqual(self.ranks(), {}, "ranks are left behind")
+
+    def test_killed_rank(self):
+        process = self.start_long_run()
+        os.kill(self.ranks()[2], signal.SIGKILL)
+        ended = self.finish(process)
+        self.check_partial_results(ended, "failed")
+        self.assertIn("a rank ended before the run did", ended.errors)
+
+    def test_killed_root(self):
+        process = self.start_long_run()
+        os.kill(self.ranks()[0], signal.SIGKILL)
+        self.check_partial_results(self.finish(process), "failed")
+
+    def test_hanging_rank(self):
+        process = self.start_long_run("--timeout", "8")
+        os.kill(self.ranks()[3], signal.SIGSTOP)
+        ended = self.finish(process)
+        self.check_partial_results(ended, "timed_out")
+        self.assertIn("rank 3", ended.errors)
+
+    def test_interrupted(self):
+        process = self.start_long_run()
+        os.kill(process.pid, signal.SIGINT)
+        self.check_partial_results(self.finish(process), "failed")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
