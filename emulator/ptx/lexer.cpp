@@ -1,46 +1,13 @@
 #include "emulator/ptx/lexer.hpp"
 
+#include "emulator/ptx/character_class.hpp"
 #include "emulator/ptx/parser.hpp"
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
-#include <cstdlib>
+#include <limits>
 
 namespace rackproof::emulator::ptx {
-namespace {
-
-enum CharacterClass : std::uint8_t { kOther = 0, kSpace = 1, kName = 2, kDigit = 4, kHex = 8 };
-
-constexpr std::array<std::uint8_t, 256> character_classes() {
-  std::array<std::uint8_t, 256> classes{};
-  for (const char c : {' ', '\t', '\r', '\n', '\f', '\v'}) {
-    classes[static_cast<unsigned char>(c)] = kSpace;
-  }
-  for (unsigned char c = '0'; c <= '9'; ++c) {
-    classes[c] = kName | kDigit | kHex;
-  }
-  for (unsigned char c = 'a'; c <= 'z'; ++c) {
-    classes[c] = kName;
-    classes[c - 'a' + 'A'] = kName;
-  }
-  for (unsigned char c = 'a'; c <= 'f'; ++c) {
-    classes[c] = kName | kHex;
-    classes[c - 'a' + 'A'] = kName | kHex;
-  }
-  classes[static_cast<unsigned char>('_')] = kName;
-  classes[static_cast<unsigned char>('$')] = kName;
-  return classes;
-}
-constexpr std::array<std::uint8_t, 256> kClasses = character_classes();
-
-bool is(char c, std::uint8_t which) {
-  return (kClasses[static_cast<unsigned char>(c)] & which) != 0;
-}
-
-}  // namespace
-
 std::string quoted(std::string_view text) {
   std::string result(1, '\'');
   result += text;
@@ -112,9 +79,18 @@ std::uint64_t Lexer::expect_integer(std::string_view what) {
   return take().bits;
 }
 
+std::uint32_t Lexer::expect_u32(std::string_view what) {
+  const Token token = current_;
+  const std::uint64_t value = expect_integer(what);
+  if (value > std::numeric_limits<std::uint32_t>::max()) {
+    fail_at(token, std::string(what) + " is out of range");
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
 bool Lexer::at_label() noexcept {
   std::size_t ahead = 0;
-  while (is(character(ahead), kSpace)) {
+  while (has_class(character(ahead), kSpace)) {
     ++ahead;
   }
   return character(ahead) == ':' && character(ahead + 1) != ':';
@@ -123,7 +99,7 @@ bool Lexer::at_label() noexcept {
 std::string_view Lexer::take_mnemonic() {
   const char* begin = current_.text.data();
   for (;;) {
-    if (is(character(), kName) || (character() == '.' && is(character(1), kName))) {
+    if (has_class(character(), kName) || (character() == '.' && has_class(character(1), kName))) {
       ++position_;
     } else if (character() == ':' && character(1) == ':') {
       position_ += 2;
@@ -173,7 +149,7 @@ void Lexer::skip_space() {
     if (c == '\n') {
       ++line_;
       ++position_;
-    } else if (is(c, kSpace)) {
+    } else if (has_class(c, kSpace)) {
       ++position_;
     } else if (c == '/' && character(1) == '/') {
       while (position_ < text_.size() && text_[position_] != '\n') {
@@ -204,11 +180,11 @@ void Lexer::scan() {
     return;
   }
   const char c = text_[position_];
-  if (is(c, kDigit)) {
+  if (has_class(c, kDigit)) {
     scan_number();
-  } else if (is(c, kName) || (c == '%' && is(character(1), kName))) {
+  } else if (has_class(c, kName) || (c == '%' && has_class(character(1), kName))) {
     scan_name();
-  } else if (c == '.' && is(character(1), kName)) {
+  } else if (c == '.' && has_class(character(1), kName)) {
     scan_name();
   } else if (c == '"') {
     scan_string();
@@ -239,7 +215,7 @@ void Lexer::scan_name() {
   const std::size_t begin = position_ + (dotted ? 1 : 0);
   position_ = begin + 1;
   for (;;) {
-    if (is(character(), kName)) {
+    if (has_class(character(), kName)) {
       ++position_;
     } else if (dotted && character() == ':' && character(1) == ':') {
       position_ += 2;
@@ -263,80 +239,6 @@ void Lexer::scan_string() {
   current_.kind = TokenKind::string;
   current_.text = text_.substr(begin, position_ - begin);
   ++position_;
-}
-
-void Lexer::scan_number() {
-  const std::size_t begin = position_;
-  const char second = character(1);
-  const bool leading_zero = text_[begin] == '0';
-  // 0fXXXXXXXX and 0dXXXXXXXXXXXXXXXX: the bits of a floating-point number (PTX ISA 4.5.2).
-  if (leading_zero && (second == 'f' || second == 'F' || second == 'd' || second == 'D')) {
-    const bool is_f32 = second == 'f' || second == 'F';
-    const std::size_t digits = is_f32 ? 8 : 16;
-    position_ += 2;
-    while (is(character(), kHex)) {
-      ++position_;
-    }
-    current_.text = text_.substr(begin, position_ - begin);
-    if (current_.text.size() != digits + 2 || is(character(), kName)) {
-      fail_at(current_, "a number 0" + std::string(1, second) + " takes exactly " +
-                            std::to_string(digits) + " hexadecimal digits");
-    }
-    std::from_chars(text_.data() + begin + 2, text_.data() + position_, current_.bits, 16);
-    current_.kind = TokenKind::real;
-    current_.is_f32 = is_f32;
-    return;
-  }
-
-  const bool hexadecimal = leading_zero && (second == 'x' || second == 'X');
-  const bool binary = leading_zero && (second == 'b' || second == 'B');
-  const std::size_t digits_begin = begin + (hexadecimal || binary ? 2 : 0);
-  position_ = digits_begin;
-  while (is(character(), hexadecimal ? kHex : kDigit)) {
-    ++position_;
-  }
-  const bool exponent = character() == 'e' || character() == 'E';
-  if (!hexadecimal && !binary && (character() == '.' || exponent)) {
-    if (character() == '.') {
-      ++position_;
-    }
-    while (is(character(), kDigit)) {
-      ++position_;
-    }
-    if (character() == 'e' || character() == 'E') {
-      position_ += character(1) == '+' || character(1) == '-' ? 2U : 1U;
-      while (is(character(), kDigit)) {
-        ++position_;
-      }
-    }
-    current_.text = text_.substr(begin, position_ - begin);
-    double value = 0;
-    const auto [end, error] =
-        std::from_chars(text_.data() + begin, text_.data() + position_, value);
-    if (error != std::errc() || end != text_.data() + position_ || is(character(), kName)) {
-      fail_at(current_, "malformed or unrepresentable floating-point number");
-    }
-    current_.kind = TokenKind::real;
-    current_.bits = std::bit_cast<std::uint64_t>(value);
-    return;
-  }
-
-  const bool octal = !hexadecimal && !binary && leading_zero && position_ - digits_begin > 1;
-  const int base = hexadecimal ? 16 : binary ? 2 : octal ? 8 : 10;
-  const auto [end, error] =
-      std::from_chars(text_.data() + digits_begin, text_.data() + position_, current_.bits, base);
-  const bool complete = error == std::errc() && end == text_.data() + position_;
-  if (character() == 'U' || character() == 'u') {
-    current_.is_unsigned = true;
-    ++position_;
-  }
-  const bool clean = !is(character(), kName);
-  current_.kind = TokenKind::integer;
-  current_.text = text_.substr(begin, position_ - begin);
-  if (!complete || !clean) {
-    fail_at(current_, "malformed integer, or one beyond 64 bits");
-  }
-  current_.is_unsigned = current_.is_unsigned || (current_.bits >> 63) != 0;
 }
 
 }  // namespace rackproof::emulator::ptx

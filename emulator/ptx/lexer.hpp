@@ -50,6 +50,7 @@ class Lexer {
   std::string_view expect_identifier(std::string_view what);
   std::string_view expect_dotted(std::string_view what);
   std::uint64_t expect_integer(std::string_view what);
+  std::uint32_t expect_u32(std::string_view what);
 
   /// Is the current token an identifier before a single colon?
   [[nodiscard]] bool at_label() noexcept;

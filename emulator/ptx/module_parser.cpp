@@ -3,7 +3,6 @@
 #include "emulator/ptx/function_parser.hpp"
 #include "emulator/ptx/parser.hpp"
 
-#include <limits>
 #include <utility>
 
 namespace rackproof::emulator::ptx {
@@ -11,15 +10,6 @@ namespace {
 
 constexpr std::uint32_t kNewestMajor = 9;
 constexpr std::uint32_t kNewestMinor = 0;
-
-std::uint32_t bounded(Lexer& lexer, std::string_view what) {
-  const Token token = lexer.peek();
-  const std::uint64_t value = lexer.expect_integer(what);
-  if (value > std::numeric_limits<std::uint32_t>::max()) {
-    lexer.fail_at(token, std::string(what) + " is out of range");
-  }
-  return static_cast<std::uint32_t>(value);
-}
 
 bool is_known_target(std::string_view target) {
   if (!target.starts_with("sm_")) {
@@ -69,7 +59,7 @@ void ModuleParser::parse_header() {
   mnemonics_.set_target(module_.target);
   if (lexer_.accept_dotted("address_size")) {
     const Token token = lexer_.peek();
-    module_.address_bits = bounded(lexer_, "32 or 64");
+    module_.address_bits = lexer_.expect_u32("32 or 64");
     if (module_.address_bits != 64) {
       lexer_.fail_at(token, "only .address_size 64 exists on the targets of PTX 9.0");
     }
@@ -170,7 +160,7 @@ void ModuleParser::parse_statement() {
 
 void ModuleParser::parse_file() {
   const Token token = lexer_.peek();
-  const std::uint32_t index = bounded(lexer_, "the index of a file");
+  const std::uint32_t index = lexer_.expect_u32("the index of a file");
   constexpr std::uint32_t kMaximumFiles = 1U << 20;
   if (index > kMaximumFiles) {
     lexer_.fail_at(token, "the index of a file is out of range");
@@ -252,125 +242,6 @@ void ModuleParser::declare_variable(DeclaredVariable declared) {
     }
   }
   lexer_.fail_at(declared.name, quoted(declared.name.text) + " is declared already");
-}
-
-void ModuleParser::parse_parameters(std::vector<Variable>& parameters) {
-  lexer_.expect('(');
-  if (lexer_.accept(')')) {
-    return;
-  }
-  do {
-    parameters.push_back(variables_.parse_parameter(true, where_).variable);
-  } while (lexer_.accept(','));
-  lexer_.expect(')');
-}
-
-void ModuleParser::parse_function(bool is_kernel, Linkage linkage) {
-  Function function;
-  function.is_kernel = is_kernel;
-  function.linkage = linkage;
-  function.where = where_;
-  while (lexer_.at_dotted("attribute")) {  // .attribute(.unified(a, b))
-    lexer_.take();
-    FunctionParser::skip_parentheses(lexer_);
-  }
-  if (lexer_.at('(')) {
-    if (is_kernel) {
-      lexer_.fail("a kernel returns nothing");
-    }
-    parse_parameters(function.returns);
-  }
-  const Token name = lexer_.peek();
-  function.name = lexer_.expect_identifier("the name of a function");
-  if (lexer_.at('(')) {
-    parse_parameters(function.parameters);
-  }
-  parse_function_directives(function);
-  if (lexer_.accept(';')) {
-    function.is_declaration = true;
-    declare_function(std::move(function), name);
-    return;
-  }
-  if (!lexer_.at('{')) {
-    lexer_.fail("expected the body of " + quoted(function.name) + ", found " +
-                describe(lexer_.peek()));
-  }
-  // Declared before its body, which may call it.
-  Function declaration = function;
-  declaration.is_declaration = true;
-  declare_function(std::move(declaration), name);
-  FunctionParser(lexer_, module_, symbols_, mnemonics_, function).parse_body();
-  module_.functions[symbols_.at(name.text).index] = std::move(function);
-}
-
-void ModuleParser::declare_function(Function function, const Token& name) {
-  const auto [entry, is_new] = symbols_.try_emplace(
-      name.text, ModuleSymbol{ModuleSymbol::Kind::function, module_.functions.size()});
-  if (is_new) {
-    module_.functions.push_back(std::move(function));
-    return;
-  }
-  const bool is_function = entry->second.kind == ModuleSymbol::Kind::function;
-  if (!is_function || !module_.functions[entry->second.index].is_declaration) {
-    lexer_.fail_at(name, quoted(name.text) + " is defined already");
-  }
-  if (module_.functions[entry->second.index].parameters.size() != function.parameters.size() ||
-      module_.functions[entry->second.index].returns.size() != function.returns.size()) {
-    lexer_.fail_at(name, quoted(name.text) + " was declared with other parameters");
-  }
-}
-
-void ModuleParser::parse_extents(std::array<std::uint32_t, 3>& extents) {
-  extents = {1, 1, 1};
-  for (std::size_t i = 0; i < extents.size(); ++i) {
-    extents[i] = bounded(lexer_, "a number of threads or CTAs");
-    if (!lexer_.accept(',')) {
-      return;
-    }
-  }
-  lexer_.fail("at most three extents");
-}
-
-void ModuleParser::parse_function_directives(Function& function) {
-  while (lexer_.peek().kind == TokenKind::dotted) {
-    const Token token = lexer_.peek();
-    if (!parse_function_directive(function)) {
-      lexer_.fail_at(token, "unknown directive " + describe(token) + " of a function");
-    }
-  }
-}
-
-bool ModuleParser::parse_function_directive(Function& function) {
-  Directives& directives = function.directives;
-  const std::string_view word = lexer_.take().text;
-  if (word == "maxntid") {
-    parse_extents(directives.max_threads);
-  } else if (word == "reqntid") {
-    parse_extents(directives.required_threads);
-  } else if (word == "reqnctapercluster") {
-    parse_extents(directives.required_cluster);
-  } else if (word == "minnctapersm") {
-    directives.min_blocks_per_sm = bounded(lexer_, "a number of CTAs");
-  } else if (word == "maxnctapersm") {
-    (void)bounded(lexer_, "a number of CTAs");
-  } else if (word == "maxnreg") {
-    directives.max_registers = bounded(lexer_, "a number of registers");
-  } else if (word == "maxclusterrank") {
-    directives.max_cluster_rank = bounded(lexer_, "a number of CTAs");
-  } else if (word == "explicitcluster") {
-    directives.explicit_cluster = true;
-  } else if (word == "blocksareclusters") {
-    directives.blocks_are_clusters = true;
-  } else if (word == "noreturn") {
-    directives.noreturn = true;
-  } else if (word == "abi_preserve" || word == "abi_preserve_control") {
-    (void)bounded(lexer_, "a number of registers");
-  } else if (word == "pragma") {
-    FunctionParser::parse_pragma(lexer_);
-  } else {
-    return false;
-  }
-  return true;
 }
 
 }  // namespace rackproof::emulator::ptx
