@@ -81,11 +81,11 @@ engine::PollResult CollectiveRun::poll(engine::TimePs start_time_ps) {
   }
   bool has_advanced = false;
   for (int steps = 0; round_ < rounds_ && steps < 2 * kRoundsPerPoll; ++steps) {
-    const Step step = is_written_ ? read_round() : write_round();
-    if (step == Step::failed) {
+    if (!is_written_) {
+      write_round();
+    } else if (const Step step = read_round(); step == Step::failed) {
       return engine::PollResult::done(start_time_ps);
-    }
-    if (step == Step::waits) {
+    } else if (step == Step::waits) {
       break;
     }
     has_advanced = true;
@@ -100,22 +100,14 @@ engine::PollResult CollectiveRun::poll(engine::TimePs start_time_ps) {
   return engine::PollResult::pending();
 }
 
-CollectiveRun::Step CollectiveRun::write_round() {
+void CollectiveRun::write_round() {
   const Segment& segment = *comm_->segment;
   const std::uint64_t round = comm_->rounds + round_;
-  // The slot holds the round before the last until everybody has read it.
-  for (int rank = 0; rank < call_.ranks; ++rank) {
-    if (segment.mailbox(rank).rounds_read.load(std::memory_order_acquire) + kSlotsPerRank <=
-        round) {
-      return Step::waits;
-    }
-  }
   Mailbox& own = segment.mailbox(call_.rank);
   own.descriptors[round % kSlotsPerRank] = describe();
   exchange_->write(call_, round_, segment.slot(call_.rank, round));
   own.rounds_written.store(round + 1, std::memory_order_release);
   is_written_ = true;
-  return Step::advanced;
 }
 
 CollectiveRun::Step CollectiveRun::read_round() {
@@ -139,7 +131,6 @@ CollectiveRun::Step CollectiveRun::read_round() {
     latest_start_ps_ = std::max(latest_start_ps_, theirs.start_time_ps);
   }
   exchange_->read(call_, round_, Slots(segment, round));
-  segment.mailbox(call_.rank).rounds_read.store(round + 1, std::memory_order_release);
   ++round_;
   is_written_ = false;
   return Step::advanced;

@@ -23,7 +23,7 @@ class CollectiveRun {
  private:
   enum class Step { waits, advanced, failed };
 
-  Step write_round();
+  void write_round();
   Step read_round();
   [[nodiscard]] CallDescriptor describe() const;
   engine::PollResult finish();

@@ -16,7 +16,9 @@ namespace rackproof::emulator::api_nccl {
 /// Bytes that one rank hands to the others in one round. Large enough that copying dominates the
 /// poll interval, small enough that 72 ranks share 36 MiB.
 inline constexpr std::size_t kSlotBytes = 256 * 1024;
-/// Two slots a rank: one is filled while the others still read the one before.
+/// Two slots a rank: one is filled while the others still read the one before. That is enough: a
+/// rank writes round r when it has read r - 1, hence when all have written r - 1, hence when all
+/// have read r - 2.
 inline constexpr std::uint64_t kSlotsPerRank = 2;
 
 /// The segment cannot be opened, or not by this rank.
@@ -66,7 +68,6 @@ struct alignas(128) Mailbox {
   std::atomic<std::uint32_t> attached{0};
   GpuPlace gpu;  ///< valid once attached
   std::atomic<std::uint64_t> rounds_written{0};
-  std::atomic<std::uint64_t> rounds_read{0};
   std::array<CallDescriptor, kSlotsPerRank> descriptors{};
   SplitBox split;
 };

@@ -51,7 +51,7 @@ int reduced(ncclRedOp_t op, bool is_signed, int ranks, std::size_t i) {
 
 constexpr ncclRedOp_t kOps[] = {ncclSum, ncclProd, ncclMax, ncclMin, ncclAvg};
 
-class Collectives : public Devices {
+class NcclCollectives : public Devices {
  protected:
   std::vector<std::byte> inputs(const ElementType& type, ncclRedOp_t op, int rank,
                                 std::size_t count) {
@@ -65,7 +65,7 @@ class Collectives : public Devices {
   }
 };
 
-TEST_F(Collectives, AllReduceOfEveryTypeAndReduction) {
+TEST_F(NcclCollectives, AllReduceOfEveryTypeAndReduction) {
   for (const ElementType& type : all_types()) {
     for (const ncclRedOp_t op : kOps) {
       for (const std::size_t count : {std::size_t{3}, std::size_t{5000}}) {
@@ -90,7 +90,7 @@ TEST_F(Collectives, AllReduceOfEveryTypeAndReduction) {
   }
 }
 
-TEST_F(Collectives, AllReduceOfEverySizeAndPlacement) {
+TEST_F(NcclCollectives, AllReduceOfEverySizeAndPlacement) {
   const ElementType type = element_type<float>(ncclFloat32, "float32");
   for (const bool in_place : {false, true}) {
     for (const std::size_t count : kCounts) {
@@ -113,7 +113,7 @@ TEST_F(Collectives, AllReduceOfEverySizeAndPlacement) {
 }
 
 // Elements need only their own alignment, and nothing around the result may change.
-TEST_F(Collectives, AllReduceWithinALargerBuffer) {
+TEST_F(NcclCollectives, AllReduceWithinALargerBuffer) {
   const ElementType type = element_type<std::uint8_t>(ncclUint8, "uint8", false);
   constexpr std::size_t kCount = 70'001;
   constexpr std::size_t kOffset = 13;
@@ -137,7 +137,7 @@ TEST_F(Collectives, AllReduceWithinALargerBuffer) {
   }
 }
 
-TEST_F(Collectives, ReduceLeavesTheResultAtTheRootAlone) {
+TEST_F(NcclCollectives, ReduceLeavesTheResultAtTheRootAlone) {
   const ElementType type = element_type<std::int32_t>(ncclInt32, "int32");
   for (const std::size_t count : {std::size_t{7}, std::size_t{100'001}}) {
     for (int root = 0; root < kDevices; ++root) {
@@ -155,7 +155,7 @@ TEST_F(Collectives, ReduceLeavesTheResultAtTheRootAlone) {
   }
 }
 
-TEST_F(Collectives, ReduceScatterGivesEachRankItsBlock) {
+TEST_F(NcclCollectives, ReduceScatterGivesEachRankItsBlock) {
   const ElementType type = element_type<__nv_bfloat16>(ncclBfloat16, "bfloat16");
   for (const bool in_place : {false, true}) {
     for (const std::size_t count : {std::size_t{1}, std::size_t{33}, std::size_t{70'001}}) {
@@ -179,7 +179,7 @@ TEST_F(Collectives, ReduceScatterGivesEachRankItsBlock) {
   }
 }
 
-TEST_F(Collectives, AllGatherPutsEachRanksBlockInItsPlace) {
+TEST_F(NcclCollectives, AllGatherPutsEachRanksBlockInItsPlace) {
   const ElementType type = element_type<std::int64_t>(ncclInt64, "int64");
   const auto value = [](std::size_t rank, std::size_t i) {
     return static_cast<int>(rank * 1000 + i % 997);
@@ -207,7 +207,7 @@ TEST_F(Collectives, AllGatherPutsEachRanksBlockInItsPlace) {
   }
 }
 
-TEST_F(Collectives, BroadcastSendsTheRootsBuffer) {
+TEST_F(NcclCollectives, BroadcastSendsTheRootsBuffer) {
   const ElementType type = element_type<float>(ncclFloat32, "float32");
   constexpr std::size_t kCount = 100'003;
   for (int root = 0; root < kDevices; ++root) {
@@ -226,7 +226,7 @@ TEST_F(Collectives, BroadcastSendsTheRootsBuffer) {
 }
 
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 28, 0)
-TEST_F(Collectives, AllToAllTransposesTheBlocks) {
+TEST_F(NcclCollectives, AllToAllTransposesTheBlocks) {
   const ElementType type = element_type<std::int32_t>(ncclInt32, "int32");
   const auto value = [](std::size_t from, std::size_t to, std::size_t i) {
     return static_cast<int>(from * 100'000 + to * 10'000 + i % 9973);
@@ -254,7 +254,7 @@ TEST_F(Collectives, AllToAllTransposesTheBlocks) {
 #endif
 
 // Work before the collective is seen by it, and work after it sees its result.
-TEST_F(Collectives, KeepTheOrderOfTheirStream) {
+TEST_F(NcclCollectives, KeepTheOrderOfTheirStream) {
   constexpr std::size_t kCount = 100'000;
   std::vector<std::byte*> buffer;
   std::vector<std::byte*> copy;
@@ -286,7 +286,7 @@ TEST_F(Collectives, KeepTheOrderOfTheirStream) {
   }
 }
 
-TEST_F(Collectives, ManyInOneGroup) {
+TEST_F(NcclCollectives, ManyInOneGroup) {
   const ElementType type = element_type<float>(ncclFloat32, "float32");
   const std::vector<std::size_t> counts{10, 3000, 70'000};
   std::vector<std::vector<std::byte*>> buffer(counts.size());
@@ -314,7 +314,7 @@ TEST_F(Collectives, ManyInOneGroup) {
   }
 }
 
-TEST_F(Collectives, NoElementsAreNoWork) {
+TEST_F(NcclCollectives, NoElementsAreNoWork) {
   EXPECT_NCCL(ncclAllReduce(nullptr, nullptr, 0, ncclFloat32, ncclSum, comms[0], streams[0]));
   EXPECT_EQ(cudaStreamQuery(streams[0]), cudaSuccess);
 }

@@ -42,7 +42,7 @@ void expect_sum(const std::vector<ncclComm_t>& comms, const std::vector<int>& de
   }
 }
 
-TEST(Library, AnswersTheHeadersVersionFromAMarkedFile) {
+TEST(NcclFile, AnswersTheHeadersVersionFromAMarkedFile) {
   int version = 0;
   ASSERT_NCCL(ncclGetVersion(&version));
   EXPECT_EQ(version, NCCL_VERSION_CODE);
@@ -57,9 +57,9 @@ TEST(Library, AnswersTheHeadersVersionFromAMarkedFile) {
   std::free(path);
 }
 
-using Communicators = Devices;
+using NcclCommunicators = Devices;
 
-TEST_F(Communicators, KnowRankSizeAndDevice) {
+TEST_F(NcclCommunicators, KnowRankSizeAndDevice) {
   for (int d = 0; d < kDevices; ++d) {
     int rank = -1;
     int size = -1;
@@ -76,7 +76,7 @@ TEST_F(Communicators, KnowRankSizeAndDevice) {
   }
 }
 
-TEST_F(Communicators, LeaveTheCurrentDeviceAlone) {
+TEST_F(NcclCommunicators, LeaveTheCurrentDeviceAlone) {
   ASSERT_CUDA(cudaSetDevice(1));
   expect_sum({comms[2], comms[3], comms[0], comms[1]}, {2, 3, 0, 1});
   ASSERT_CUDA(cudaSetDevice(3));
@@ -94,7 +94,7 @@ TEST_F(Communicators, LeaveTheCurrentDeviceAlone) {
   EXPECT_NCCL(ncclCommDestroy(all[1]));
 }
 
-TEST_F(Communicators, FromThreadsThatBlock) {
+TEST_F(NcclCommunicators, FromThreadsThatBlock) {
   ncclUniqueId id{};
   ASSERT_NCCL(ncclGetUniqueId(&id));
   std::vector<ncclComm_t> made(kDevices);
@@ -117,7 +117,7 @@ TEST_F(Communicators, FromThreadsThatBlock) {
   }
 }
 
-TEST_F(Communicators, WithoutBlocking) {
+TEST_F(NcclCommunicators, WithoutBlocking) {
   ncclUniqueId id{};
   ASSERT_NCCL(ncclGetUniqueId(&id));
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -148,7 +148,7 @@ TEST_F(Communicators, WithoutBlocking) {
   }
 }
 
-TEST_F(Communicators, SplitByColorAndOrderByKey) {
+TEST_F(NcclCommunicators, SplitByColorAndOrderByKey) {
   std::vector<ncclComm_t> halves(kDevices);
   ASSERT_NCCL(ncclGroupStart());
   for (int d = 0; d < kDevices; ++d) {
@@ -172,7 +172,7 @@ TEST_F(Communicators, SplitByColorAndOrderByKey) {
   }
 }
 
-TEST_F(Communicators, SplitAgainAndLeaveSomeOut) {
+TEST_F(NcclCommunicators, SplitAgainAndLeaveSomeOut) {
   for (int left_out = 0; left_out < kDevices; ++left_out) {
     std::vector<ncclComm_t> rest(kDevices);
     ASSERT_NCCL(ncclGroupStart());
@@ -198,7 +198,7 @@ TEST_F(Communicators, SplitAgainAndLeaveSomeOut) {
 }
 
 // A rank that never comes: nothing completes, until an abort sets the stream free.
-TEST_F(Communicators, AbortFreesTheStream) {
+TEST_F(NcclCommunicators, AbortFreesTheStream) {
   int* buffer = nullptr;
   ASSERT_CUDA(cudaSetDevice(0));
   ASSERT_CUDA(cudaMalloc(reinterpret_cast<void**>(&buffer), 1 << 20));
@@ -216,7 +216,7 @@ TEST_F(Communicators, AbortFreesTheStream) {
   EXPECT_EQ(cudaFree(buffer), cudaSuccess);
 }
 
-TEST_F(Communicators, AbortWhileRanksAreMissing) {
+TEST_F(NcclCommunicators, AbortWhileRanksAreMissing) {
   ncclUniqueId id{};
   ASSERT_NCCL(ncclGetUniqueId(&id));
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -227,7 +227,7 @@ TEST_F(Communicators, AbortWhileRanksAreMissing) {
   EXPECT_NCCL(ncclCommAbort(lonely));
 }
 
-TEST_F(Communicators, RegistrationIsAccepted) {
+TEST_F(NcclCommunicators, RegistrationIsAccepted) {
   void* buffer = nullptr;
   ASSERT_CUDA(cudaSetDevice(0));
   ASSERT_NCCL(ncclMemAlloc(&buffer, 4096));

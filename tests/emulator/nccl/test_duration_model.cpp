@@ -25,12 +25,12 @@ Call all_reduce(std::size_t count, int ranks) {
 constexpr double kPicosecond = 1e-12;
 
 // 6.6 us + 2 * 2 * 0.6 us, and 8 bytes that take no time worth mentioning.
-TEST(DurationModel, LatencyOfSmallMessages) {
+TEST(NcclDurationModel, LatencyOfSmallMessages) {
   EXPECT_NEAR(modelled_duration_s(all_reduce(2, 4), fabric(), false), 9.0e-6, 1e-9);
 }
 
 // ceil(log2 n): 1, 2, 2, 3, 7.
-TEST(DurationModel, DepthGrowsWithTheLogarithmOfRanks) {
+TEST(NcclDurationModel, DepthGrowsWithTheLogarithmOfRanks) {
   for (const auto& [ranks, depth] : {std::pair{2, 1}, {3, 2}, {4, 2}, {5, 3}, {72, 7}}) {
     EXPECT_NEAR(modelled_duration_s(all_reduce(1, ranks), fabric(), false),
                 6.6e-6 + 2 * depth * 0.6e-6, 1e-9)
@@ -39,24 +39,24 @@ TEST(DurationModel, DepthGrowsWithTheLogarithmOfRanks) {
 }
 
 // 1 GB over 72 ranks: 2 * 71/72 GB over 0.8 * 900 GB/s.
-TEST(DurationModel, BandwidthOfLargeMessages) {
+TEST(NcclDurationModel, BandwidthOfLargeMessages) {
   const double expected = 6.6e-6 + 14 * 0.6e-6 + 2.0 * 71 / 72 * 1e9 / 720e9;
   EXPECT_NEAR(modelled_duration_s(all_reduce(250'000'000, 72), fabric(), false), expected,
               kPicosecond);
 }
 
-TEST(DurationModel, AcrossNvlinkDomainsTheHostLinkCarriesTheData) {
+TEST(NcclDurationModel, AcrossNvlinkDomainsTheHostLinkCarriesTheData) {
   const double expected = 6.6e-6 + 8 * 0.6e-6 + 2.0 * 15 / 16 * 1e9 / 160e9;
   EXPECT_NEAR(modelled_duration_s(all_reduce(250'000'000, 16), fabric(), true), expected,
               kPicosecond);
 }
 
-TEST(DurationModel, OneRankCopiesThroughItsMemory) {
+TEST(NcclDurationModel, OneRankCopiesThroughItsMemory) {
   EXPECT_NEAR(modelled_duration_s(all_reduce(250'000'000, 1), fabric(), false), 6.6e-6 + 2e9 / 8e12,
               kPicosecond);
 }
 
-TEST(DurationModel, OtherCollectivesMoveLess) {
+TEST(NcclDurationModel, OtherCollectivesMoveLess) {
   Call call = all_reduce(1'000'000, 4);
   call.kind = Kind::all_gather;
   // count is per rank: 3 blocks of 4 MB arrive.

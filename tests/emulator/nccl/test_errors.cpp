@@ -6,7 +6,7 @@
 namespace rackproof::emulator::api_nccl::test {
 namespace {
 
-class Errors : public Devices {
+class NcclErrors : public Devices {
  protected:
   void SetUp() override {
     Devices::SetUp();
@@ -24,7 +24,7 @@ std::string last_error() {
   return ncclGetLastError(nullptr);
 }
 
-TEST_F(Errors, ArgumentsAreChecked) {
+TEST_F(NcclErrors, ArgumentsAreChecked) {
   EXPECT_EQ(ncclAllReduce(data[0], data[0], 1, ncclFloat32, ncclSum, nullptr, streams[0]),
             ncclInvalidArgument);
   EXPECT_EQ(all_reduce(0, 1, ncclNumTypes, ncclSum), ncclInvalidArgument);
@@ -38,7 +38,7 @@ TEST_F(Errors, ArgumentsAreChecked) {
   EXPECT_EQ(ncclGroupEnd(), ncclInvalidUsage);
 }
 
-TEST_F(Errors, HostMemoryIsRefused) {
+TEST_F(NcclErrors, HostMemoryIsRefused) {
   std::vector<float> host(16);
   EXPECT_EQ(ncclAllReduce(host.data(), data[0], 16, ncclFloat32, ncclSum, comms[0], streams[0]),
             ncclInvalidArgument);
@@ -46,7 +46,7 @@ TEST_F(Errors, HostMemoryIsRefused) {
             std::string::npos);
 }
 
-TEST_F(Errors, AnErrorInAGroupEndsTheGroup) {
+TEST_F(NcclErrors, AnErrorInAGroupEndsTheGroup) {
   ASSERT_NCCL(ncclGroupStart());
   EXPECT_NCCL(all_reduce(0, 1, ncclFloat32, ncclSum));
   EXPECT_EQ(all_reduce(1, 1, ncclNumTypes, ncclSum), ncclInvalidArgument);
@@ -54,7 +54,7 @@ TEST_F(Errors, AnErrorInAGroupEndsTheGroup) {
   EXPECT_EQ(cudaStreamQuery(streams[0]), cudaSuccess) << "nothing of the group was started";
 }
 
-TEST_F(Errors, RanksMustFit) {
+TEST_F(NcclErrors, RanksMustFit) {
   ncclUniqueId id{};
   ncclComm_t comm = nullptr;
   ASSERT_NCCL(ncclGetUniqueId(&id));
@@ -69,7 +69,7 @@ TEST_F(Errors, RanksMustFit) {
   EXPECT_EQ(comm, nullptr);
 }
 
-TEST_F(Errors, OneGpuHasOneRank) {
+TEST_F(NcclErrors, OneGpuHasOneRank) {
   ncclUniqueId id{};
   ASSERT_NCCL(ncclGetUniqueId(&id));
   ASSERT_CUDA(cudaSetDevice(1));
@@ -84,7 +84,7 @@ TEST_F(Errors, OneGpuHasOneRank) {
   }
 }
 
-TEST_F(Errors, TheSameRankTwice) {
+TEST_F(NcclErrors, TheSameRankTwice) {
   ncclUniqueId id{};
   ASSERT_NCCL(ncclGetUniqueId(&id));
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -101,7 +101,7 @@ TEST_F(Errors, TheSameRankTwice) {
 }
 
 /// Every rank calls something else than rank 0: all of them must hear of it.
-class Mismatches : public Errors {
+class NcclMismatches : public NcclErrors {
  protected:
   template <typename Call>
   void expect_refused(Call call) {
@@ -122,23 +122,23 @@ class Mismatches : public Errors {
   }
 };
 
-TEST_F(Mismatches, Count) {
+TEST_F(NcclMismatches, Count) {
   expect_refused([&](int d) { return all_reduce(d, d == 2 ? 8 : 7, ncclFloat32, ncclSum); });
 }
-TEST_F(Mismatches, Type) {
+TEST_F(NcclMismatches, Type) {
   expect_refused(
       [&](int d) { return all_reduce(d, 7, d == 3 ? ncclInt32 : ncclFloat32, ncclSum); });
 }
-TEST_F(Mismatches, Reduction) {
+TEST_F(NcclMismatches, Reduction) {
   expect_refused([&](int d) { return all_reduce(d, 7, ncclFloat32, d == 1 ? ncclMax : ncclSum); });
 }
-TEST_F(Mismatches, Root) {
+TEST_F(NcclMismatches, Root) {
   expect_refused([&](int d) {
     return ncclBroadcast(data[at(d)], data[at(d)], 7, ncclFloat32, d == 1 ? 1 : 0, comms[at(d)],
                          streams[at(d)]);
   });
 }
-TEST_F(Mismatches, Collective) {
+TEST_F(NcclMismatches, Collective) {
   expect_refused([&](int d) {
     return d == 0 ? all_reduce(d, 7, ncclFloat32, ncclSum)
                   : ncclBroadcast(data[at(d)], data[at(d)], 7, ncclFloat32, 0, comms[at(d)],
@@ -146,7 +146,7 @@ TEST_F(Mismatches, Collective) {
   });
 }
 
-TEST_F(Errors, WhatIsNotThereSaysSoByName) {
+TEST_F(NcclErrors, WhatIsNotThereSaysSoByName) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(ncclSend(data[0], 1, ncclFloat32, 1, comms[0], streams[0]), ncclInvalidUsage);
   EXPECT_EQ(ncclSend(data[0], 1, ncclFloat32, 1, comms[0], streams[0]), ncclInvalidUsage);

@@ -6,7 +6,7 @@
 namespace rackproof::emulator::api_nccl::test {
 namespace {
 
-class Time : public Devices {
+class NcclTime : public Devices {
  protected:
   void SetUp() override {
     Devices::SetUp();
@@ -66,7 +66,7 @@ class Time : public Devices {
   std::vector<cudaEvent_t> after;
 };
 
-TEST_F(Time, IsTheSameOnAllRanksAndEveryTime) {
+TEST_F(NcclTime, IsTheSameOnAllRanksAndEveryTime) {
   const std::vector<float> first = timed(kBytes / 4, 0);
   for (const float elapsed_us : first) {
     EXPECT_GT(elapsed_us, 0);
@@ -75,13 +75,13 @@ TEST_F(Time, IsTheSameOnAllRanksAndEveryTime) {
   EXPECT_EQ(timed(kBytes / 4, 0), first);
 }
 
-TEST_F(Time, GrowsWithTheMessage) {
+TEST_F(NcclTime, GrowsWithTheMessage) {
   const float small_us = timed(1, 0).front();
   const float large_us = timed(kBytes / 4, 0).front();
   EXPECT_GT(large_us, small_us);
 }
 
-TEST_F(Time, StartsWithTheLastRank) {
+TEST_F(NcclTime, StartsWithTheLastRank) {
   const std::vector<float> alone = timed(1000, 0);
   const std::vector<float> delayed = timed(1000, kBytes);
   for (int d = 0; d < kDevices; ++d) {
