@@ -7,10 +7,10 @@
 namespace rackproof::harness::record {
 namespace {
 
-constexpr std::array<std::string_view, 4> kPrefixes{"NCCL_", "RACKPROOF_", "SHARP_COLL_",
-                                                    "CUDA_MPS_"};
+constexpr std::array<std::string_view, 3> kPrefixes{"NCCL_", "SHARP_COLL_", "CUDA_MPS_"};
 
-constexpr std::array<std::string_view, 23> kNames{"CUDA_VISIBLE_DEVICES",
+constexpr std::array<std::string_view, 24> kNames{"RACKPROOF_FORCE_VARIANT",
+                                                  "CUDA_VISIBLE_DEVICES",
                                                   "CUDA_DEVICE_ORDER",
                                                   "CUDA_DEVICE_MAX_CONNECTIONS",
                                                   "CUDA_LAUNCH_BLOCKING",

@@ -9,7 +9,7 @@
 namespace rackproof::harness::record {
 
 /// Whether a variable changes figures and cannot be a secret: listed by name, or by a prefix that
-/// NVIDIA or the launcher owns. Names that look like a credential are refused even then.
+/// NVIDIA owns. Names that look like a credential are refused even then.
 [[nodiscard]] bool is_recorded(std::string_view name);
 
 /// The variables of this process that is_recorded() allows.

@@ -8,30 +8,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 namespace rackproof::harness::report {
 namespace {
 
-/// What stays the same along a curve: the name without its last part, which is the size.
+/// What stays the same along a curve: all of the name but the size.
 std::string series_name(const record::Benchmark& benchmark,
-                        const record::CommunicatorResult& communicator, bool several_scopes) {
-  std::string name = without_size(benchmark.name);
-  if (several_scopes) {
-    name += ", per " + (communicator.scope == "all" ? std::string("job") : communicator.scope);
-  }
-  return name;
+                        const record::CommunicatorResult& communicator) {
+  const std::string name = without_size(benchmark.name);
+  return scopes_of(benchmark).size() == 1 ? name : name + ", " + communicator.scope;
 }
 
 /// One point per size: the slowest of the communicators that ran side by side.
-std::vector<CurveSeries> all_series(const record::Record& record, bool several_scopes) {
+std::vector<CurveSeries> all_series(const record::Record& record) {
   std::vector<CurveSeries> series;
   for (const record::Benchmark& benchmark : record.benchmarks) {
     for (const record::CommunicatorResult& communicator : benchmark.communicators) {
       if (!communicator.busbw || communicator.bytes == 0) {
         continue;
       }
-      const std::string name = series_name(benchmark, communicator, several_scopes);
+      const std::string name = series_name(benchmark, communicator);
       auto found = std::ranges::find(series, name, &CurveSeries::name);
       if (found == series.end()) {
         series.push_back({name, communicator.placement == "in_place", {}});
@@ -97,12 +93,9 @@ std::string row(const record::Benchmark& benchmark, const std::string& scope) {
 }  // namespace
 
 std::string collectives_section(const record::Record& record) {
-  std::set<std::string> all_scopes;
   std::string rows;
   for (const record::Benchmark& benchmark : record.benchmarks) {
-    const std::vector<std::string> scopes = scopes_of(benchmark);
-    all_scopes.insert(scopes.begin(), scopes.end());
-    for (const std::string& scope : scopes) {
+    for (const std::string& scope : scopes_of(benchmark)) {
       rows += row(benchmark, scope);
     }
   }
@@ -120,8 +113,7 @@ std::string collectives_section(const record::Record& record) {
       "</th><th class=\"n\">algbw, GB/s</th><th class=\"n\">busbw, GB/s</th><th class=\"n\">wire, "
       "GB/s</th><th>Verified</th></tr></thead>\n<tbody>\n{}</tbody></table></div></details>"
       "</section>\n",
-      basis_badge(record.run.basis()), bandwidth_curve(all_series(record, all_scopes.size() > 1)),
-      rows);
+      basis_badge(record.run.basis()), bandwidth_curve(all_series(record)), rows);
 }
 
 }  // namespace rackproof::harness::report

@@ -114,6 +114,7 @@ std::string curve(const CurveSeries& series, std::size_t index, const Scale& sca
 }
 
 /// The last figure of each curve, beside its last point; labels that would overlap move down.
+/// Single points have their figure in the legend only.
 std::string labels(const std::vector<CurveSeries>& series, const Scale& scale) {
   constexpr double kLineHeight = 14;
   constexpr double kGap = 10;
@@ -124,6 +125,9 @@ std::string labels(const std::vector<CurveSeries>& series, const Scale& scale) {
   std::string svg;
   double lowest_free = 0;
   for (const std::size_t i : order) {
+    if (series[i].points.size() == 1) {
+      continue;
+    }
     const double y = std::max(scale.y(last(i)) + 4, lowest_free);
     lowest_free = y + kLineHeight;
     svg += fmt::format(R"(<g class="s{}"><text class="label" x="{:.1f}" y="{:.1f}">{}</text></g>)",

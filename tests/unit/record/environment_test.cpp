@@ -17,17 +17,17 @@ TEST(Environment, HoldsWhatChangesFigures) {
 TEST(Environment, HoldsNothingElse) {
   for (const char* name :
        {"HOME", "PATH", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "NCCL", "XNCCL_DEBUG",
-        "NCCL_AUTH_TOKEN", "RACKPROOF_UPLOAD_KEY", "NCCL_PASSWORD", ""}) {
+        "NCCL_AUTH_TOKEN", "RACKPROOF_LAUNCH_STATUS", "NCCL_UPLOAD_KEY", "NCCL_PASSWORD", ""}) {
     EXPECT_FALSE(is_recorded(name)) << name;
   }
 }
 
 TEST(Environment, IsReadFromTheProcess) {
   ASSERT_EQ(::setenv("NCCL_RACKPROOF_TEST", "a=b", 1), 0);
-  ASSERT_EQ(::setenv("RACKPROOF_TEST_TOKEN", "secret", 1), 0);
+  ASSERT_EQ(::setenv("NCCL_TEST_TOKEN", "secret", 1), 0);
   const auto recorded = recorded_environment();
   EXPECT_EQ(recorded.at("NCCL_RACKPROOF_TEST"), "a=b");
-  EXPECT_FALSE(recorded.contains("RACKPROOF_TEST_TOKEN"));
+  EXPECT_FALSE(recorded.contains("NCCL_TEST_TOKEN"));
 }
 
 }  // namespace
