@@ -2,6 +2,7 @@
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
+#include "tests/kernels/support/print.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
 #include <gtest/gtest.h>
@@ -30,6 +31,10 @@ struct NamedKernel {
   ElementType type;
   GemmKernel kernel;
 };
+
+void PrintTo(const NamedKernel& named, std::ostream* stream) {
+  *stream << named.kernel.name;
+}
 
 std::vector<NamedKernel> all_kernels() {
   std::vector<NamedKernel> kernels;

@@ -1,6 +1,7 @@
 /// The memory kernels through the Operation contract: sizes, tails, planted faults.
 
 #include "kernels/memory/memory.hpp"
+#include "tests/kernels/support/print.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
 #include <gtest/gtest.h>
