@@ -115,6 +115,22 @@ std::vector<OperandSlot> operand_list(const InstructionForm& form,
   return list;
 }
 
+/// How many elements the data operands of a load or a store have; 0 for other instructions.
+std::size_t vector_elements(std::string_view opcode, std::span<const std::string_view> modifiers) {
+  constexpr std::array<std::string_view, 9> kVectorOpcodes = {
+      "ld",  "ldu",         "st",           "st.async",          "atom",
+      "red", "multimem.st", "multimem.red", "multimem.ld_reduce"};
+  if (std::find(kVectorOpcodes.begin(), kVectorOpcodes.end(), opcode) == kVectorOpcodes.end()) {
+    return 0;
+  }
+  for (const std::string_view modifier : modifiers) {
+    if (modifier == "v2" || modifier == "v4" || modifier == "v8") {
+      return static_cast<std::size_t>(modifier[1] - '0');
+    }
+  }
+  return 1;
+}
+
 /// Targets that a modifier needs wherever it stands (PTX ISA: "Target ISA Notes").
 std::string_view modifier_requirement(std::string_view modifier) {
   if (modifier == "cluster" || modifier == "shared::cluster") {
@@ -192,6 +208,7 @@ Mnemonic resolve_mnemonic(std::string_view text, std::string_view target) {
     return result;
   }
   const std::vector<std::string_view> parts = split_modifiers(family->opcode);
+  result.vector_elements = vector_elements(family->opcode, matched);
   result.opcode = parts[0];
   result.modifiers.assign(parts.begin() + 1, parts.end());
   result.modifiers.insert(result.modifiers.end(), matched.begin(), matched.end());

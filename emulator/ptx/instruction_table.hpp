@@ -21,7 +21,8 @@ struct Mnemonic {
   std::string_view opcode;                              ///< up to the first point
   std::vector<std::string_view> modifiers;              ///< in the order of the text
   std::vector<std::vector<OperandSlot>> operand_lists;  ///< alternatives; none: not checked
-  std::string problem;                                  ///< empty: legal
+  std::size_t vector_elements = 0;  ///< of loads and stores: 1, or N with .vN; 0: not checked
+  std::string problem;              ///< empty: legal
 };
 
 /// `text` is "ld.global.v4.u32", `target` "sm_103a".

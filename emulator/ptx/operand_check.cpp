@@ -130,6 +130,24 @@ std::optional<Misfit> first_misfit(const std::vector<OperandSlot>& list,
   return Misfit{operands.size()};
 }
 
+/// Loads and stores: `{...}` and `.vN` come together, and agree.
+std::string check_vectors(std::size_t elements, std::span<const Operand> operands) {
+  bool found = false;
+  for (const Operand& operand : operands) {
+    const auto* vector = std::get_if<VectorOperand>(&operand.value);
+    if (vector == nullptr) {
+      continue;
+    }
+    found = true;
+    if (vector->elements.size() != elements) {
+      return "a vector of " + std::to_string(vector->elements.size()) + " elements, wanted " +
+             std::to_string(elements);
+    }
+  }
+  return found || elements == 1 ? std::string()
+                                : "wants a vector of " + std::to_string(elements) + " elements";
+}
+
 }  // namespace
 
 std::string check_operands(const Mnemonic& mnemonic, std::span<const Operand> operands) {
@@ -137,7 +155,8 @@ std::string check_operands(const Mnemonic& mnemonic, std::span<const Operand> op
   for (const std::vector<OperandSlot>& list : mnemonic.operand_lists) {
     const std::optional<Misfit> misfit = first_misfit(list, operands);
     if (misfit && misfit->operand == operands.size()) {
-      return {};
+      return mnemonic.vector_elements == 0 ? std::string()
+                                           : check_vectors(mnemonic.vector_elements, operands);
     }
     if (misfit && (!closest || misfit->operand > closest->operand)) {
       closest = misfit;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <ostream>
 #include <random>
 #include <sstream>
 #include <string>
@@ -23,6 +24,10 @@ struct VectorFile {
   Format format;
   Accumulator accumulator;
 };
+void PrintTo(const VectorFile& file, std::ostream* out) {
+  *out << file.name;
+}
+
 constexpr VectorFile kFiles[] = {
     {"mma_sm80_m16n8k16_f16_f32", Generation::ampere, Format::f16, Accumulator::f32},
     {"mma_sm80_m16n8k16_f16_f16", Generation::ampere, Format::f16, Accumulator::f16},
