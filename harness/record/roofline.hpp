@@ -16,8 +16,9 @@ namespace rackproof::harness::record {
                                                  const Reported<topology::RackFacts>& rack_model,
                                                  Basis basis);
 
-/// Bound of what a collective moves over a GPU's links: NVLink payload per GPU and direction. Missing where ranks
-/// talk over something else (`within_nvlink_domain` false), whose rate no rack file holds.
+/// Bound of what a collective moves over a GPU's links: NVLink payload per GPU and direction.
+/// Missing where ranks talk over something else (`within_nvlink_domain` false), whose rate no rack
+/// file holds.
 [[nodiscard]] Reported<Roofline> collective_roofline(
     bool within_nvlink_domain, const Reported<topology::RackFacts>& rack_model, Basis basis);
 

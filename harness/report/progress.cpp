@@ -55,7 +55,7 @@ std::string ProgressPrinter::time_left() const {
     return "";
   }
   const double per_benchmark_s = (options_.now_s() - began_s_) / static_cast<double>(finished_);
-  return ", about " + waiting_time(per_benchmark_s * static_cast<double>(benchmarks_ - finished_)) +
+  return "about " + waiting_time(per_benchmark_s * static_cast<double>(benchmarks_ - finished_)) +
          " left";
 }
 
@@ -65,7 +65,8 @@ void ProgressPrinter::show_live(const std::string& line) {
 
 void ProgressPrinter::start(std::string_view name) {
   if (options_.live) {
-    show_live(fmt::format("{} {}{}", counter(), name, time_left()));
+    const std::string left = time_left();
+    show_live(fmt::format("{} {}{}{}", counter(), left, left.empty() ? "" : ": ", name));
   }
 }
 
@@ -75,7 +76,8 @@ void ProgressPrinter::finish(const record::Benchmark& benchmark) {
   const bool bad =
       benchmark.status == record::Status::wrong || benchmark.status == record::Status::failed;
   if (!options_.live) {
-    out_ << line << time_left() << std::endl;
+    const std::string left = time_left();
+    out_ << line << (left.empty() ? "" : ", ") << left << std::endl;
   } else if (bad) {
     out_ << kClearLine << line << std::endl;
   } else {

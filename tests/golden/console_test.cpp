@@ -129,6 +129,9 @@ TEST_F(Progress, OnATerminalIsOneShortLineAndBadResultsStay) {
   EXPECT_EQ(out_.str(), "\r\033[K[0/2] a name that is much longer than t");
   progress.finish(record_.benchmarks.front());
   EXPECT_EQ(out_.str().find('\n'), std::string::npos);
+  now_s_ += 200;
+  progress.start("the next");
+  EXPECT_TRUE(out_.str().ends_with("\r\033[K[1/2] about 3 min 20 s left: the next")) << out_.str();
   progress.finish(record_.benchmarks.back());
   EXPECT_NE(out_.str().find("column 17\n"), std::string::npos) << "cut or overwritten";
   progress.end();
