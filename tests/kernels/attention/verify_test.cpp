@@ -53,7 +53,12 @@ float rounded(ElementType type, float value) {
 class TiledModel {
  public:
   TiledModel(const AttentionProblem& problem, HostArrays& arrays, Bug bug)
-      : problem_(problem), arrays_(arrays), bug_(bug) {}
+      : problem_(problem),
+        arrays_(arrays),
+        bug_(bug),
+        q_(decoded(arrays.q)),
+        k_(decoded(arrays.k)),
+        v_(decoded(arrays.v)) {}
 
   void run() {
     const AttentionShape& shape = problem_.shape();
@@ -67,8 +72,10 @@ class TiledModel {
   }
 
  private:
-  [[nodiscard]] float at(const std::vector<std::byte>& array, std::int64_t index) const {
-    return decode_one(problem_.shape().type, array.data(), static_cast<std::size_t>(index));
+  [[nodiscard]] std::vector<float> decoded(const std::vector<std::byte>& array) const {
+    std::vector<float> values(array.size() / 2);
+    decode(problem_.shape().type, array.data(), values);
+    return values;
   }
 
   void run_row(std::int64_t batch, std::int64_t head, std::int64_t row) {
@@ -100,8 +107,9 @@ class TiledModel {
       float new_maximum = maximum;
       for (std::int64_t key = first; key < last; ++key) {
         float score = 0;
+        const float* const k_row = k_.data() + kv_base + key * kv.row;
         for (std::int64_t d = 0; d < shape.head_dim; ++d) {
-          score += at(arrays_.q, q_row + d) * at(arrays_.k, kv_base + key * kv.row + d);
+          score += q_[static_cast<std::size_t>(q_row + d)] * k_row[d];
         }
         scores.push_back(score * scale);
         new_maximum = std::max(new_maximum, scores.back());
@@ -116,8 +124,9 @@ class TiledModel {
         const float weight = std::exp(scores[static_cast<std::size_t>(key - first)] - maximum);
         sum += weight;
         const float p = rounded(shape.type, weight);
+        const float* const v_row = v_.data() + kv_base + key * kv.row;
         for (std::size_t d = 0; d < output.size(); ++d) {
-          output[d] += p * at(arrays_.v, kv_base + key * kv.row + static_cast<std::int64_t>(d));
+          output[d] += p * v_row[d];
         }
       }
     }
@@ -137,6 +146,9 @@ class TiledModel {
   const AttentionProblem& problem_;
   HostArrays& arrays_;
   Bug bug_;
+  std::vector<float> q_;
+  std::vector<float> k_;
+  std::vector<float> v_;
 };
 
 HostArrays model_output(const AttentionProblem& problem, Bug bug) {
@@ -198,7 +210,7 @@ class PlantedBug : public testing::TestWithParam<std::tuple<Bug, ElementType>> {
 
 TEST_P(PlantedBug, IsFound) {
   const auto [bug, type] = GetParam();
-  const AttentionProblem problem(grouped(type, Mask::causal, 96, 300));
+  const AttentionProblem problem(grouped(type, Mask::causal, 48, 300));
   const Verification outcome = verify(problem, model_output(problem, bug));
   EXPECT_FALSE(outcome.passed) << "largest error " << outcome.max_error;
   EXPECT_GT(outcome.max_error, outcome.tolerance);
