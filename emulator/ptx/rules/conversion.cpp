@@ -8,6 +8,8 @@ namespace {
 // Data movement between registers, addresses and formats (PTX ISA 9.7.9).
 constexpr std::array kRules = std::to_array<InstructionRule>({
     {"mov", "pred|$scalar|b128", "v x", ""},
+    {"mov", "v2|v4 b16|b32|u16|u32|s16|s32|f32", "v x", ""},
+    {"mov", "v2 $memory_64", "v x", ""},
     {"cvt", "sat? u8|u16|u32|u64|s8|s16|s32|s64 u8|u16|u32|u64|s8|s16|s32|s64", "d s", ""},
     {"cvt", "$irnd ftz? sat? u8|u16|u32|u64|s8|s16|s32|s64 f32", "d s", ""},
     {"cvt", "$irnd sat? u8|u16|u32|u64|s8|s16|s32|s64 f16|f64", "d s", ""},
