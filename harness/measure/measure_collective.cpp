@@ -53,11 +53,10 @@ kernels::Verification verify(Context& context, collectives::CollectiveWorkload& 
   return to_kernel_verification(workload.verify(context.stream->get()), output.elements);
 }
 
-}  // namespace
-
-Measurement measure_collective(Context& context, Communicators& communicators,
-                               const std::string& name,
-                               const plan::CollectiveBenchmark& benchmark) {
+/// `workload` belongs to the caller: see measure_collective().
+Measurement measure(Context& context, Communicators& communicators, const std::string& name,
+                    const plan::CollectiveBenchmark& benchmark,
+                    std::unique_ptr<collectives::CollectiveWorkload>& workload) {
   collectives::Bootstrap& bootstrap = *context.bootstrap;
   RankMeasurement own;
   own.resources = record::Reported<kernels::KernelResources>::missing(
@@ -66,13 +65,13 @@ Measurement measure_collective(Context& context, Communicators& communicators,
       "NCCL is what is measured; there is no second library");
 
   collectives::Communicator* communicator = nullptr;
-  std::optional<collectives::CollectiveWorkload> workload;
   std::optional<std::string> failure =
       ranks::attempt(bootstrap, context.deadline("preparation"), [&] {
         communicator = &communicators.get(benchmark.scope, context);
         const collectives::Collective* collective =
             collectives::find_collective(benchmark.collective);
-        workload.emplace(*collective, *communicator, config_of(context, benchmark));
+        workload = std::make_unique<collectives::CollectiveWorkload>(*collective, *communicator,
+                                                                     config_of(context, benchmark));
         own.buffer_sets = static_cast<int>(workload->buffer_sets());
       });
   if (failure) {
@@ -106,6 +105,20 @@ Measurement measure_collective(Context& context, Communicators& communicators,
     measurement.ranks.push_back(decode(bytes));
   }
   return measurement;
+}
+
+}  // namespace
+
+Measurement measure_collective(Context& context, Communicators& communicators,
+                               const std::string& name,
+                               const plan::CollectiveBenchmark& benchmark) {
+  std::unique_ptr<collectives::CollectiveWorkload> workload;
+  try {
+    return measure(context, communicators, name, benchmark, workload);
+  } catch (const collectives::TimeoutError&) {
+    static_cast<void>(workload.release());  // to free memory is to wait for the work that hangs
+    throw;
+  }
 }
 
 }  // namespace rackproof::harness::measure

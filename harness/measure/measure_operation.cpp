@@ -19,11 +19,10 @@ Execution execution_of(Context& context, kernels::Workload& workload, const std:
 
 /// The library on the same problem; missing with the reason where there is none.
 /// Collective: ranks skip it together.
-record::Reported<BaselineMeasurement> measure_baseline(Context& context, const std::string& name,
-                                                       const plan::OperationBenchmark& benchmark,
-                                                       const kernels::PrepareOptions& options) {
+record::Reported<BaselineMeasurement> measure_baseline(
+    Context& context, const std::string& name, const plan::OperationBenchmark& benchmark,
+    const kernels::PrepareOptions& options, std::unique_ptr<kernels::Workload>& workload) {
   using Missing = record::Reported<BaselineMeasurement>;
-  std::unique_ptr<kernels::Workload> workload;
   std::optional<std::string> failure =
       ranks::attempt(*context.bootstrap, context.deadline("baseline"), [&] {
         auto answer = benchmark.operation->baseline(*benchmark.problem, options);
@@ -44,24 +43,15 @@ record::Reported<BaselineMeasurement> measure_baseline(Context& context, const s
                              std::move(outcome.sampled.samples_s)};
 }
 
-}  // namespace
-
-std::uint64_t rotate_beyond_bytes(const Context& context) {
-  if (!context.statistics.cold_l2) {
-    return 0;
-  }
-  constexpr std::uint64_t kTimesL2 = 2;
-  return kTimesL2 * context.topology->gpu(context.rank()).l2_bytes;
-}
-
-Measurement measure_operation(Context& context, const std::string& name,
-                              const plan::OperationBenchmark& benchmark) {
+/// `workload` belongs to the caller: see measure_operation().
+Measurement measure(Context& context, const std::string& name,
+                    const plan::OperationBenchmark& benchmark,
+                    std::unique_ptr<kernels::Workload>& workload) {
   collectives::Bootstrap& bootstrap = *context.bootstrap;
   // Each rank its own data: more of it is verified, and no GPU is helped by another's cache.
   const kernels::PrepareOptions options{context.seed + static_cast<std::uint64_t>(context.rank()),
                                         rotate_beyond_bytes(context)};
   RankMeasurement own;
-  std::unique_ptr<kernels::Workload> workload;
   std::optional<std::string> failure =
       ranks::attempt(bootstrap, context.deadline("preparation"), [&] {
         workload = benchmark.operation->prepare(*benchmark.variant, *benchmark.problem, options);
@@ -92,13 +82,34 @@ Measurement measure_operation(Context& context, const std::string& name,
     return {{}, *failure};
   }
   workload.reset();  // the library needs the memory
-  own.baseline = measure_baseline(context, name, benchmark, options);
+  own.baseline = measure_baseline(context, name, benchmark, options, workload);
 
   Measurement measurement;
   for (const auto& bytes : bootstrap.all_gather(encode(own), context.deadline("gathering"))) {
     measurement.ranks.push_back(decode(bytes));
   }
   return measurement;
+}
+
+}  // namespace
+
+std::uint64_t rotate_beyond_bytes(const Context& context) {
+  if (!context.statistics.cold_l2) {
+    return 0;
+  }
+  constexpr std::uint64_t kTimesL2 = 2;
+  return kTimesL2 * context.topology->gpu(context.rank()).l2_bytes;
+}
+
+Measurement measure_operation(Context& context, const std::string& name,
+                              const plan::OperationBenchmark& benchmark) {
+  std::unique_ptr<kernels::Workload> workload;
+  try {
+    return measure(context, name, benchmark, workload);
+  } catch (const collectives::TimeoutError&) {
+    static_cast<void>(workload.release());  // to free memory is to wait for the work that hangs
+    throw;
+  }
 }
 
 }  // namespace rackproof::harness::measure
