@@ -160,12 +160,17 @@ std::optional<LauncherRank> launcher_rank() {
   return launcher_rank(read_variable);
 }
 
-std::optional<Contract> contract_of_this_process() {
+std::optional<Contract> take_contract() {
   const std::string status = read_variable(kStatusVariable);
   if (status.empty()) {
     return std::nullopt;
   }
-  return Contract{status, read_variable(kResultsVariable), read_variable(kTerminalVariable) == "1"};
+  Contract contract{status, read_variable(kResultsVariable),
+                    read_variable(kTerminalVariable) == "1"};
+  for (const char* name : {kStatusVariable, kResultsVariable, kTerminalVariable}) {
+    unsetenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  }
+  return contract;
 }
 
 std::vector<std::string> mpirun_command(const std::string& program,

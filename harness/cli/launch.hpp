@@ -26,8 +26,9 @@ struct Contract {
   std::filesystem::path results_path;  ///< final path of the results
   bool is_terminal = false;            ///< whether somebody watches the output
 };
-/// The contract under which this rank was started; nothing under a foreign launcher.
-[[nodiscard]] std::optional<Contract> contract_of_this_process();
+/// The contract under which this rank was started; nothing under a foreign launcher. Its variables
+/// are of no meaning to anybody else and leave the environment.
+[[nodiscard]] std::optional<Contract> take_contract();
 
 /// mpirun's arguments for `ranks` ranks of `program` on this machine. `share_cores`: more ranks
 /// than cores are expected (an emulated rack).

@@ -309,7 +309,7 @@ class RankRun {
 }  // namespace
 
 ExitCode run_as_rank(const RunCommand& command, const Arguments& arguments, int argc, char** argv) {
-  const std::optional<Contract> contract = contract_of_this_process();
+  const std::optional<Contract> contract = take_contract();
   const std::unique_ptr<collectives::Bootstrap> bootstrap =
       launcher_rank() ? collectives::make_mpi_bootstrap(argc, argv)
                       : collectives::make_single_bootstrap();

@@ -23,16 +23,18 @@ record::Reported<BaselineMeasurement> measure_baseline(
     Context& context, const std::string& name, const plan::OperationBenchmark& benchmark,
     const kernels::PrepareOptions& options, std::unique_ptr<kernels::Workload>& workload) {
   using Missing = record::Reported<BaselineMeasurement>;
+  std::string not_supported;
   std::optional<std::string> failure =
       ranks::attempt(*context.bootstrap, context.deadline("baseline"), [&] {
         auto answer = benchmark.operation->baseline(*benchmark.problem, options);
         if (const auto* none = std::get_if<kernels::NotSupported>(&answer)) {
+          not_supported = none->reason;
           throw runtime::NotAvailable(none->reason);
         }
         workload = std::move(std::get<0>(answer));
       });
   if (failure) {
-    return Missing::missing(*failure);
+    return Missing::missing(not_supported.empty() ? *failure : not_supported);
   }
   SamplingOutcome outcome =
       take_samples(context, execution_of(context, *workload, name + " (baseline)"));

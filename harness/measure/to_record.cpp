@@ -56,8 +56,10 @@ void describe_cache(const Measurement& measurement, const RecordContext& context
   }
   benchmark.cache = context.cold_l2 ? record::CacheState::cold : record::CacheState::warm;
   benchmark.cache_method =
-      fmt::format("{} buffer set{} of {} in turn, L2 {}", sets, sets == 1 ? "" : "s",
-                  plan::format_bytes(set_bytes), plan::format_bytes(l2_bytes));
+      sets == 1 ? fmt::format("one buffer set of {}, the L2 holds {}",
+                              plan::format_bytes(set_bytes), plan::format_bytes(l2_bytes))
+                : fmt::format("{} buffer sets of {} in turn, the L2 holds {}", sets,
+                              plan::format_bytes(set_bytes), plan::format_bytes(l2_bytes));
 }
 
 /// Sets the status from the ranks' verifications: the first wrong element names its GPU.
