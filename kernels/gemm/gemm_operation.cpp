@@ -5,6 +5,7 @@
 #include "kernels/gemm/gemm_workload.hpp"
 #include "runtime/error.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace rackproof::kernels::gemm {
@@ -41,18 +42,28 @@ const KernelSet& kernel_set(const Variant& variant) {
   throw std::invalid_argument("gemm has no variant '" + std::string(variant.name) + "'");
 }
 
-/// What the portable kernels compute in one wave: the tile that large problems use.
-WaveTile wave_tile(ElementType type) {
-  const GemmKernel& kernel = sm80_kernels(type).front();
+/// What the portable kernels compute in one wave: the largest tile that fits, which large problems
+/// use.
+WaveTile wave_tile(ElementType type, const SizingContext& context) {
+  const auto kernels = sm80_kernels(type);
+  const auto found = std::find_if(kernels.begin(), kernels.end(), [&](const GemmKernel& kernel) {
+    return fits(kernel, {.multiprocessors = context.multiprocessors,
+                         .shared_bytes_per_block = context.shared_memory_per_block_bytes});
+  });
+  const GemmKernel& kernel = found == kernels.end() ? kernels.back() : *found;
   return {.m = kernel.tile_m, .n = kernel.tile_n, .blocks_per_sm = kernel.blocks_per_sm};
 }
 
-int multiprocessors() {
+DeviceLimits device_limits() {
   int device = 0;
-  int count = 0;
+  int multiprocessors = 0;
+  int shared_bytes = 0;
   RACKPROOF_CUDA(cudaGetDevice(&device));
-  RACKPROOF_CUDA(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device));
-  return count;
+  RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  RACKPROOF_CUDA(
+      cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return {.multiprocessors = multiprocessors,
+          .shared_bytes_per_block = static_cast<std::uint64_t>(shared_bytes)};
 }
 
 class GemmOperation final : public Operation {
@@ -87,7 +98,7 @@ class GemmOperation final : public Operation {
     const auto& gemm = dynamic_cast<const GemmProblem&>(problem);
     return make_gemm_workload(
         gemm, options,
-        choose_tile(kernel_set(variant).kernels(gemm.type()), gemm.shape(), multiprocessors()));
+        choose_tile(kernel_set(variant).kernels(gemm.type()), gemm.shape(), device_limits()));
   }
 
   [[nodiscard]] std::variant<std::unique_ptr<Workload>, NotSupported> baseline(

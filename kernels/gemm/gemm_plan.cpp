@@ -35,12 +35,13 @@ PlannedProblem planned(ElementType type, GemmShape shape, const Request& request
 
 std::vector<PlannedProblem> plan_square_waves(ParamReader& params, const SizingContext& context,
                                               const Request& request,
-                                              WaveTile (*tile_of)(ElementType)) {
+                                              WaveTile (*tile_of)(ElementType,
+                                                                  const SizingContext&)) {
   const std::vector<std::int64_t> waves = params.integers_or("waves", {1});
   const std::vector<std::int64_t> depths = params.integers_or("k", {0});
   std::vector<PlannedProblem> problems;
   for (const ElementType type : request.types) {
-    const WaveTile tile = tile_of(type);
+    const WaveTile tile = tile_of(type, context);
     for (const std::int64_t count : waves) {
       if (count < 1) {
         throw ParamError("waves", "must be at least 1, found " + std::to_string(count));
@@ -158,7 +159,7 @@ std::int64_t largest_square(ElementType type, bool with_c, double bytes, std::in
 }
 
 std::vector<PlannedProblem> plan_gemm(ParamReader& params, const SizingContext& context,
-                                      WaveTile (*tile_of)(ElementType)) {
+                                      WaveTile (*tile_of)(ElementType, const SizingContext&)) {
   Request request;
   for (const std::string& type : params.texts_or("type", {"bf16"})) {
     request.types.push_back(element_type_from("type", type));

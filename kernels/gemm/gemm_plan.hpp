@@ -20,9 +20,10 @@ struct WaveTile {
 [[nodiscard]] std::int64_t largest_square(ElementType type, bool with_c, double bytes,
                                           std::int64_t multiple);
 
-/// The plan of gemm_operation(), with the tile of each type's full-size kernel.
+/// The plan of gemm_operation(), with the largest tile that each type has on the device.
 [[nodiscard]] std::vector<PlannedProblem> plan_gemm(ParamReader& request,
                                                     const SizingContext& context,
-                                                    WaveTile (*tile_of)(ElementType));
+                                                    WaveTile (*tile_of)(ElementType,
+                                                                        const SizingContext&));
 
 }  // namespace rackproof::kernels::gemm

@@ -72,19 +72,31 @@ class GemmWorkload final : public Workload {
 
 }  // namespace
 
+bool fits(const GemmKernel& kernel, const DeviceLimits& limits) {
+  return static_cast<std::uint64_t>(kernel.shared_bytes) <= limits.shared_bytes_per_block;
+}
+
 const GemmKernel& choose_tile(std::span<const GemmKernel> candidates, const GemmShape& shape,
-                              int multiprocessors) {
+                              const DeviceLimits& limits) {
   constexpr double kSmallerMustWinBy = 0.8;
   const GemmKernel* best = nullptr;
   double best_cost = std::numeric_limits<double>::infinity();
   for (const GemmKernel& candidate : candidates) {
+    if (!fits(candidate, limits)) {
+      continue;
+    }
     const std::int64_t rounds =
-        (tiles_of(candidate, shape) + multiprocessors - 1) / multiprocessors;
+        (tiles_of(candidate, shape) + limits.multiprocessors - 1) / limits.multiprocessors;
     const double cost = static_cast<double>(rounds) * candidate.tile_m * candidate.tile_n;
     if (best == nullptr || cost < kSmallerMustWinBy * best_cost) {
       best = &candidate;
       best_cost = cost;
     }
+  }
+  if (best == nullptr) {
+    throw runtime::NotAvailable("no GEMM tile fits the " +
+                                std::to_string(limits.shared_bytes_per_block) +
+                                " bytes of shared memory that a block may use here");
   }
   return *best;
 }

@@ -9,10 +9,20 @@
 
 namespace rackproof::kernels::gemm {
 
+/// What limits the choice of a kernel on a device.
+struct DeviceLimits {
+  int multiprocessors = 0;
+  std::uint64_t shared_bytes_per_block = 0;  ///< opt-in limit
+};
+
+/// Some newer compute capabilities offer less shared memory than 8.0: 99 KB on 8.6, 8.9 and 12.x.
+[[nodiscard]] bool fits(const GemmKernel& kernel, const DeviceLimits& limits);
+
 /// The candidate that finishes first by this model: rounds of tiles over the SMs times the area of
 /// a tile. A later (smaller) candidate must win by a fifth: it re-reads shared memory more often.
+/// Throws runtime::NotAvailable if none fits the device.
 [[nodiscard]] const GemmKernel& choose_tile(std::span<const GemmKernel> candidates,
-                                            const GemmShape& shape, int multiprocessors);
+                                            const GemmShape& shape, const DeviceLimits& limits);
 
 [[nodiscard]] std::unique_ptr<Workload> make_gemm_workload(const GemmProblem& problem,
                                                            const PrepareOptions& options,

@@ -127,7 +127,7 @@ TEST(GemmPlan, FullWaveFillsTheDevice) {
                                                        .multiprocessors = multiprocessors,
                                                        .memory_bytes = 0,
                                                        .l2_bytes = 0,
-                                                       .shared_memory_per_block_bytes = 0,
+                                                       .shared_memory_per_block_bytes = 227 << 10,
                                                        .gpus = 1,
                                                        .gpus_per_node = 1});
   ASSERT_EQ(planned.size(), 1U);

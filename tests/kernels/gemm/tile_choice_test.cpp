@@ -1,12 +1,15 @@
 #include "kernels/gemm/gemm_workload.hpp"
+#include "runtime/error.hpp"
 
 #include <gtest/gtest.h>
 
 namespace rackproof::kernels::gemm {
 namespace {
 
-std::string_view chosen(GemmShape shape, int multiprocessors = 152) {
-  return choose_tile(sm80_tensor_kernels(ElementType::bf16), shape, multiprocessors).name;
+constexpr DeviceLimits kGb300{.multiprocessors = 152, .shared_bytes_per_block = 227 * 1024};
+
+std::string_view chosen(GemmShape shape, const DeviceLimits& limits = kGb300) {
+  return choose_tile(sm80_tensor_kernels(ElementType::bf16), shape, limits).name;
 }
 
 TEST(TileChoice, TakesTheLargeTileWhereItFillsTheDevice) {
@@ -17,6 +20,15 @@ TEST(TileChoice, TakesTheLargeTileWhereItFillsTheDevice) {
 TEST(TileChoice, TakesTheSmallTileWhereSmsWouldIdle) {
   EXPECT_EQ(chosen({.m = 1, .n = 1, .k = 1}), "gemm_tensor_bf16_64x128x64");
   EXPECT_EQ(chosen({.m = 1024, .n = 1024, .k = 1024}), "gemm_tensor_bf16_64x128x64");
+}
+
+/// Compute capability 8.9 offers 99 KB: the large tile does not fit, whatever the problem is.
+TEST(TileChoice, TakesWhatFitsIntoSharedMemory) {
+  const GemmShape large{.m = 8192, .n = 8192, .k = 8192};
+  EXPECT_EQ(chosen(large, {.multiprocessors = 128, .shared_bytes_per_block = 99 * 1024}),
+            "gemm_tensor_bf16_64x128x64");
+  EXPECT_THROW((void)chosen(large, {.multiprocessors = 128, .shared_bytes_per_block = 48 * 1024}),
+               runtime::NotAvailable);
 }
 
 TEST(TileChoice, HasOneKernelForFp32) {
