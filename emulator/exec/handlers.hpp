@@ -15,8 +15,8 @@ namespace rackproof::emulator::exec {
 /// Bits of Op::mode for memory instructions.
 namespace memory_mode {
 inline constexpr std::uint8_t kSignExtend = 1;
-inline constexpr std::uint8_t kWideRegisters = 2;   ///< data registers have 8 bytes a lane
-inline constexpr std::uint8_t kHalfRegisters = 4;   ///< data registers have 16 bits
+inline constexpr std::uint8_t kWideRegisters = 2;  ///< data registers have 8 bytes a lane
+inline constexpr std::uint8_t kHalfRegisters = 4;  ///< data registers have 16 bits
 inline constexpr std::uint8_t kWideAddress = kWideAddressMode;
 }  // namespace memory_mode
 

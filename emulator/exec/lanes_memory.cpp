@@ -78,16 +78,28 @@ void from_rows(uint32_t* block, const uint32_t* const* rows) {
 
 void words_to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t count, uint32_t mask) {
   switch (count) {
-    case 1: to_rows<1>(block, rows, mask); break;
-    case 2: to_rows<2>(block, rows, mask); break;
-    default: to_rows<4>(block, rows, mask); break;
+    case 1:
+      to_rows<1>(block, rows, mask);
+      break;
+    case 2:
+      to_rows<2>(block, rows, mask);
+      break;
+    default:
+      to_rows<4>(block, rows, mask);
+      break;
   }
 }
 void rows_to_words(uint32_t* block, const uint32_t* const* rows, uint32_t count) {
   switch (count) {
-    case 1: from_rows<1>(block, rows); break;
-    case 2: from_rows<2>(block, rows); break;
-    default: from_rows<4>(block, rows); break;
+    case 1:
+      from_rows<1>(block, rows);
+      break;
+    case 2:
+      from_rows<2>(block, rows);
+      break;
+    default:
+      from_rows<4>(block, rows);
+      break;
   }
 }
 

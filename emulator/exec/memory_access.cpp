@@ -188,30 +188,32 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
 void resolve_local(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32_t lanes,
                    Addresses& addresses) {
   check_alignment("local", type, bytes, lanes, addresses);
-  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = lowest_lane(rest);
-    std::uint64_t& address = addresses.value[lane];
-    if (address + bytes > warp.local_bytes() || address + bytes < address) {
-      throw FaultRaised(Fault::Kind::illegal_address, lane,
-                        std::string("local ") + verb(type) + " of " + std::to_string(bytes) +
-                            " bytes at " + hex(address) + " is outside the thread's " +
-                            std::to_string(warp.local_bytes()) + " bytes");
-    }
-    address += reinterpret_cast<std::uintptr_t>(warp.local_memory(lane));
+  if (addresses.high + bytes > warp.local_bytes() || addresses.high + bytes < bytes) {
+    for_each_lane(lanes, [&](std::uint32_t lane) {
+      const std::uint64_t address = addresses.value[lane];
+      if (address + bytes > warp.local_bytes() || address + bytes < bytes) {
+        throw FaultRaised(Fault::Kind::illegal_address, lane,
+                          std::string("local ") + verb(type) + " of " + std::to_string(bytes) +
+                              " bytes at " + hex(address) + " is outside the thread's " +
+                              std::to_string(warp.local_bytes()) + " bytes");
+      }
+    });
   }
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    addresses.value[lane] += reinterpret_cast<std::uintptr_t>(warp.local_memory(lane));
+  }
+  addresses.contiguous = false;
 }
 
 void resolve_parameter(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32_t lanes,
                        Addresses& addresses) {
   const auto& parameters = warp.cta().grid().config.parameters;
-  for (std::uint64_t& address : addresses.value) {
-    address &= kWindowOffsetMask;
-  }
   check_alignment("parameter", type, bytes, lanes, addresses);
-  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = lowest_lane(rest);
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     std::uint64_t& address = addresses.value[lane];
-    if (type != AccessType::read || address + bytes > parameters.size()) {
+    address &= kWindowOffsetMask;
+    if ((lanes >> lane & 1U) != 0 &&
+        (type != AccessType::read || address + bytes > parameters.size())) {
       throw FaultRaised(Fault::Kind::illegal_address, lane,
                         std::string("parameter ") + verb(type) + " of " + std::to_string(bytes) +
                             " bytes at " + hex(address) + ": the kernel has " +

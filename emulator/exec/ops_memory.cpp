@@ -124,12 +124,14 @@ void load_words(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& a
   switch (op.list_size) {
     case 1:
       for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-        words[lane] = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(addresses.value[lane]), __ATOMIC_RELAXED);
+        words[lane] = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(addresses.value[lane]),
+                                      __ATOMIC_RELAXED);
       }
       break;
     case 2:
       for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-        const std::uint64_t both = __atomic_load_n(reinterpret_cast<const std::uint64_t*>(addresses.value[lane]), __ATOMIC_RELAXED);
+        const std::uint64_t both = __atomic_load_n(
+            reinterpret_cast<const std::uint64_t*>(addresses.value[lane]), __ATOMIC_RELAXED);
         std::memcpy(&words[2 * lane], &both, sizeof both);
       }
       break;
@@ -213,8 +215,8 @@ void store_resolved(Warp& warp, const Op& op, AddressKind space, std::uint32_t m
                      (op.flags & op_flags::kSynchronising) == 0;
   if (!check && addresses.contiguous && bytes == 4 && op.size == 4 &&
       (op.mode & memory_mode::kWideRegisters) == 0) {
-    std::memcpy(reinterpret_cast<void*>(addresses.value[0]), register_row<std::uint32_t>(warp, refs[0]),
-                128);
+    std::memcpy(reinterpret_cast<void*>(addresses.value[0]),
+                register_row<std::uint32_t>(warp, refs[0]), 128);
     return;
   }
   Block block;

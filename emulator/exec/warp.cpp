@@ -12,7 +12,7 @@ namespace rackproof::emulator::exec {
 namespace {
 
 // A group that runs this long while others are ready is put aside.
-constexpr std::uint32_t kGroupSlice = 256;
+constexpr std::uint32_t kGroupSlice = 4096;
 constexpr std::uint32_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t kMaxCallDepth = 1024;
 
@@ -132,11 +132,18 @@ std::uint32_t Warp::run(std::uint32_t budget) {
   executed_ = 0;
   while (executed < budget && !yielded_ && live_ != 0 && select()) {
     const bool alone = groups_.size() == 1;
-    const std::uint32_t slice =
-        alone ? budget - executed : std::min(budget - executed, kGroupSlice);
-    const std::uint32_t done = execute(slice);
+    const std::uint32_t done = execute(budget - executed);
     executed += done;
-    rotate_ = !alone && done == slice && !rotate_;
+    // The others have their turn when this group polls, or has run for long beside them.
+    rotate_ = yielded_;
+    if (!current_gone_) {
+      Group& group = groups_[current_];
+      group.ran = alone ? 0 : group.ran + done;
+      if (group.ran >= kGroupSlice) {
+        group.ran = 0;
+        rotate_ = true;
+      }
+    }
   }
   executed_ = 0;
   return executed;

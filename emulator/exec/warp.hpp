@@ -45,6 +45,7 @@ struct Group {
   std::uint32_t sync_members = 0;  ///< at_warp_sync: lanes it waits for
   bool meets_anywhere = false;     ///< at_warp_sync: in bar.warp.sync
   std::uint64_t last_run = 0;
+  std::uint32_t ran = 0;  ///< instructions since it was last put aside
 };
 
 class Warp : public LaneContext {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kAlignment = 256;
 // Enough for any test; one that needs more does not end.
-constexpr int kMaxSteps = 20000;
+constexpr int kMaxSteps = 200;
 
 std::uint64_t next_id() {
   static std::uint64_t id = 1000;
