@@ -1,5 +1,6 @@
 #pragma once
-/// Address-space conversion. PTX ISA 9.0, 9.7.9.21 "cvta".
+/// Address-space conversion. PTX ISA 9.0, 9.7.9 "Data Movement and Conversion
+/// Instructions": cvta.
 
 #include <cstdint>
 

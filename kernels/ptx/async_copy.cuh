@@ -1,6 +1,7 @@
 #pragma once
 /// Asynchronous copies from global to shared memory that bypass registers.
-/// PTX ISA 9.0, 9.7.9.25.3 "Non-bulk copy": cp.async, cp.async.commit_group, cp.async.wait_group.
+/// PTX ISA 9.0, 9.7.9.25 "Asynchronous Copy", non-bulk: cp.async, cp.async.commit_group,
+/// cp.async.wait_group.
 
 #include <cstdint>
 

@@ -1,6 +1,7 @@
 #pragma once
 /// Warp-collective loads of 8x8 tiles of 16-bit elements from shared memory.
-/// PTX ISA 9.0, 9.7.14.5.15 "ldmatrix". Lane l supplies the 16-byte aligned address of row l%8 of
+/// PTX ISA 9.0, 9.7.14.5 "Matrix multiply-accumulate operation using mma
+/// instruction": ldmatrix. Lane l supplies the 16-byte aligned address of row l%8 of
 /// tile l/8; lane l receives elements (l/4, 2*(l%4)) and (l/4, 2*(l%4)+1) of each tile.
 
 #include <cstdint>

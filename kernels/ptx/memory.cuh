@@ -1,6 +1,7 @@
 #pragma once
 /// 16-byte global and shared accesses with cache hints.
-/// PTX ISA 9.0, 9.7.9.8 "ld", 9.7.9.9 "ld.global.nc", 9.7.9.11 "st"; hints in 9.7.9.1 and 9.7.9.2.
+/// PTX ISA 9.0, 9.7.9 "Data Movement and Conversion Instructions": ld, ld.global.nc, st, and their
+/// cache operators and eviction priorities.
 /// Every address is 16-byte aligned.
 
 #include <cstdint>

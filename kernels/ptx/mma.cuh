@@ -1,6 +1,7 @@
 #pragma once
 /// Warp-level matrix multiply-accumulate D(16x8) += A(16x16) * B(16x8), fp32 accumulators.
-/// PTX ISA 9.0, 9.7.14.5.14 "mma"; fragments in 9.7.14.5.8 "mma.m16n8k16 with floating point type".
+/// PTX ISA 9.0, 9.7.14.5 "Matrix multiply-accumulate operation using mma instruction": mma, and the
+/// fragments of m16n8k16 with floating point type.
 /// With g = lane / 4 and t = lane % 4:
 ///   a[0] = A(g, 2t..2t+1)  a[1] = A(g+8, 2t..)  a[2] = A(g, 2t+8..)  a[3] = A(g+8, 2t+8..)
 ///   b0   = B(2t..2t+1, g)  b1   = B(2t+8.., g)

@@ -1,5 +1,5 @@
 #pragma once
-/// Special-function unit. PTX ISA 9.0, 9.7.3.20 "lg2" and 9.7.3.21 "ex2".
+/// Special-function unit. PTX ISA 9.0, 9.7.3 "Floating-Point Instructions": lg2, ex2.
 
 namespace rackproof::kernels::ptx {
 

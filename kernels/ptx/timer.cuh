@@ -1,5 +1,6 @@
 #pragma once
-/// Device-side time. PTX ISA 9.0, 10 "Special Registers": %globaltimer; 9.7.13 "nanosleep".
+/// Device-side time. PTX ISA 9.0, 10 "Special Registers": %globaltimer; 9.7.19 "Miscellaneous
+/// Instructions": nanosleep.
 
 #include <cstdint>
 
