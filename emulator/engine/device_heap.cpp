@@ -64,21 +64,30 @@ bool DeviceHeap::create_arena() {
 }
 
 std::optional<std::uint64_t> DeviceHeap::take_range(std::uint64_t bytes) {
-  auto range = free_.lower_bound(cursor_);
-  for (std::size_t tried = 0; tried < free_.size(); ++tried) {
+  // Next fit from the cursor on, also in the middle of a range: what was freed last comes last.
+  auto range = free_.upper_bound(cursor_);
+  if (range != free_.begin()) {
+    --range;
+  }
+  for (std::size_t tried = 0; tried <= free_.size(); ++tried, ++range) {
     if (range == free_.end()) {
       range = free_.begin();
+      cursor_ = 0;
     }
-    const auto [offset, size] = *range;
-    if (size >= bytes) {
+    const auto [begin, size] = *range;
+    const std::uint64_t end = begin + size;
+    const std::uint64_t offset = std::max(begin, std::min(cursor_, end));
+    if (end - offset >= bytes) {
       free_.erase(range);
-      if (size > bytes) {
-        free_.emplace(offset + bytes, size - bytes);
+      if (offset > begin) {
+        free_.emplace(begin, offset - begin);
+      }
+      if (offset + bytes < end) {
+        free_.emplace(offset + bytes, end - offset - bytes);
       }
       cursor_ = offset + bytes;
       return offset;
     }
-    ++range;
   }
   return std::nullopt;
 }

@@ -154,6 +154,11 @@ bool Executor::is_done(const TicketPtr& ticket) {
   return !ticket || ticket->is_done;
 }
 
+bool Executor::has_finished(const TicketPtr& ticket) {
+  const std::scoped_lock lock(mutex_);
+  return !ticket || ticket->is_done;
+}
+
 void Executor::wait(const TicketPtr& ticket) {
   if (!ticket) {
     return;
@@ -161,6 +166,11 @@ void Executor::wait(const TicketPtr& ticket) {
   std::unique_lock lock(mutex_);
   completion_.wait(lock, [&] { return ticket->is_done; });
   raise_host_time(ticket->end_time_ps);
+}
+
+void Executor::await(const TicketPtr& ticket) {
+  std::unique_lock lock(mutex_);
+  completion_.wait(lock, [&] { return ticket->is_done; });
 }
 
 TicketPtr Executor::last(Stream& stream) {

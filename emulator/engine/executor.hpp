@@ -35,9 +35,14 @@ class Executor {
   TicketPtr enqueue(Stream& stream, std::unique_ptr<Operation> operation,
                     std::vector<TicketPtr> extra = {});
 
+  /// The program asks: a yes moves the host's virtual time to the ticket's.
   [[nodiscard]] bool is_done(const TicketPtr& ticket);
+  /// The emulator asks for its own purposes; virtual time must not depend on the answer.
+  [[nodiscard]] bool has_finished(const TicketPtr& ticket);
   /// Blocks; the host's virtual time then is not before the ticket's.
   void wait(const TicketPtr& ticket);
+  /// Blocks without moving the host's virtual time.
+  void await(const TicketPtr& ticket);
   /// The last operation of a stream (nullptr: none).
   [[nodiscard]] TicketPtr last(Stream& stream);
   /// Waits for all streams of a device.

@@ -10,7 +10,9 @@
 
 namespace rackproof::emulator::engine {
 
-const exec::KernelInfo& ResolvedKernel::info() const { return program->kernel(index); }
+const exec::KernelInfo& ResolvedKernel::info() const {
+  return program->kernel(index);
+}
 
 cudaError_t Module::say(cudaError_t error, const std::string& problem) {
   std::fprintf(stderr, "rackproof emulator: %s\n", problem.c_str());

@@ -172,7 +172,7 @@ cudaError_t copy(void* destination, const void* source, const CopyShape& shape, 
   // The caller may change pageable memory as soon as an asynchronous copy has returned.
   std::shared_ptr<std::vector<std::byte>> snapshot;
   TicketPtr previous = core.executor().last(stream);
-  if (!is_synchronous && !from->is_known && !core.executor().is_done(previous)) {
+  if (!is_synchronous && !from->is_known && !core.executor().has_finished(previous)) {
     snapshot = std::make_shared<std::vector<std::byte>>(from_bytes, from_bytes + source_bytes);
   }
   const TicketPtr ticket = core.executor().enqueue(
@@ -181,11 +181,12 @@ cudaError_t copy(void* destination, const void* source, const CopyShape& shape, 
                     copy_rows(to_bytes, snapshot ? snapshot->data() : from_bytes, shape);
                     return start + duration;
                   }));
-  // An asynchronous copy to or from pageable memory that could not be snapshot runs to its end.
-  const bool touches_pageable = !to->is_known || (!from->is_known && snapshot == nullptr);
   const bool within_device = to->is_device && from->is_device;
-  if ((is_synchronous && !within_device) || touches_pageable) {
+  if ((is_synchronous && !within_device) || !to->is_known) {
     core.executor().wait(ticket);
+  } else if (!from->is_known && snapshot == nullptr) {
+    // Whether a snapshot was needed depends on the host's speed, so virtual time must not.
+    core.executor().await(ticket);
   }
   return sticky_error(*stream.device);
 }

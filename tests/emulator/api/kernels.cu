@@ -1,0 +1,94 @@
+#include "tests/emulator/api/kernels.hpp"
+
+namespace {
+
+__device__ int counter_value = 41;
+__constant__ float scale_values[4] = {1.0f, 2.0f, 3.0f, 4.0f};
+
+__global__ void fill_kernel(int* out, int n, int value) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < n) {
+    out[i] = value;
+  }
+}
+
+__global__ void slow_increment_kernel(int* out, int n, int spins) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  volatile int sink = 0;
+  for (int s = 0; s < spins; ++s) {
+    sink = s;
+  }
+  if (i < n) {
+    out[i] += 1 + (sink < 0 ? 1 : 0);
+  }
+}
+
+__global__ void wild_write_kernel(int* base) {
+  base[1LL << 40] = 1;
+}
+
+__global__ void misaligned_read_kernel(const char* base, int* out) {
+  *out = *reinterpret_cast<const int*>(base + 1);
+}
+
+__global__ void bump_symbol_kernel(int* out) {
+  *out = counter_value;
+  counter_value += 1;
+}
+
+__global__ void read_constant_kernel(float* out, int n) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < n) {
+    out[i] = scale_values[i % 4];
+  }
+}
+
+__global__ void dynamic_shared_kernel(int* out) {
+  extern __shared__ int buffer[];
+  buffer[threadIdx.x] = static_cast<int>(threadIdx.x);
+  __syncthreads();
+  out[threadIdx.x] = buffer[blockDim.x - 1 - threadIdx.x];
+}
+
+__global__ void __launch_bounds__(128) bounded_kernel(int* out) {
+  __shared__ int buffer[256];
+  buffer[threadIdx.x] = static_cast<int>(threadIdx.x);
+  __syncthreads();
+  out[threadIdx.x] = buffer[127 - threadIdx.x];
+}
+
+constexpr int kThreads = 128;
+int blocks(int n) {
+  return (n + kThreads - 1) / kThreads;
+}
+
+}  // namespace
+
+namespace rackproof::test {
+
+const void* const kFillKernel = reinterpret_cast<const void*>(&fill_kernel);
+const void* const kDynamicSharedKernel = reinterpret_cast<const void*>(&dynamic_shared_kernel);
+const void* const kBoundedKernel = reinterpret_cast<const void*>(&bounded_kernel);
+const void* const kCounterSymbol = &counter_value;
+const void* const kScaleSymbol = scale_values;
+
+void launch_fill(int* out, int n, int value, cudaStream_t stream) {
+  fill_kernel<<<blocks(n), kThreads, 0, stream>>>(out, n, value);
+}
+void launch_slow_increment(int* out, int n, int spins, cudaStream_t stream) {
+  slow_increment_kernel<<<blocks(n), kThreads, 0, stream>>>(out, n, spins);
+}
+void launch_wild_write(int* base, cudaStream_t stream) {
+  wild_write_kernel<<<1, 1, 0, stream>>>(base);
+}
+void launch_misaligned_read(const char* base, int* out, cudaStream_t stream) {
+  misaligned_read_kernel<<<1, 1, 0, stream>>>(base, out);
+}
+void launch_bump_symbol(int* out, cudaStream_t stream) {
+  bump_symbol_kernel<<<1, 1, 0, stream>>>(out);
+}
+void launch_read_constant(float* out, int n, cudaStream_t stream) {
+  read_constant_kernel<<<1, kThreads, 0, stream>>>(out, n);
+}
+
+}  // namespace rackproof::test

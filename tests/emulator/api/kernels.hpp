@@ -1,0 +1,29 @@
+#pragma once
+/// Kernels of the runtime tests, launched through plain functions so that tests stay C++.
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+
+namespace rackproof::test {
+
+/// out[i] = value for i < n.
+void launch_fill(int* out, int n, int value, cudaStream_t stream);
+/// out[i] += 1 for i < n, after about `spins` loop iterations a thread.
+void launch_slow_increment(int* out, int n, int spins, cudaStream_t stream);
+/// Writes far outside any allocation.
+void launch_wild_write(int* base, cudaStream_t stream);
+/// Reads 4 bytes from an address that is not a multiple of 4.
+void launch_misaligned_read(const char* base, int* out, cudaStream_t stream);
+/// out = counter_value of the module, then counter_value += 1.
+void launch_bump_symbol(int* out, cudaStream_t stream);
+/// out[i] = scale_values[i % 4].
+void launch_read_constant(float* out, int n, cudaStream_t stream);
+
+extern const void* const kFillKernel;
+extern const void* const kDynamicSharedKernel;
+extern const void* const kBoundedKernel;  ///< __launch_bounds__(128), 1024 bytes of static shared
+extern const void* const kCounterSymbol;  ///< __device__ int, initially 41
+extern const void* const kScaleSymbol;    ///< __constant__ float[4]
+
+}  // namespace rackproof::test

@@ -1,0 +1,77 @@
+// Environment variables: defaults, values, refusals.
+
+#include "emulator/device/settings.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <unistd.h>
+
+namespace rackproof::emulator::device {
+namespace {
+
+class SettingsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name :
+         {"RACKPROOF_EMULATOR_RACK", "RACKPROOF_EMULATOR_CONFIGS", "RACKPROOF_EMULATOR_TRAY",
+          "RACKPROOF_EMULATOR_SEED", "RACKPROOF_EMULATOR_CHECKS", "RACKPROOF_EMULATOR_TRACE",
+          "RACKPROOF_EMULATOR_COUNTERS", "CUDA_VISIBLE_DEVICES", "OMPI_COMM_WORLD_RANK",
+          "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+      unsetenv(name);
+    }
+  }
+  static std::string refusal() {
+    try {
+      static_cast<void>(read_settings());
+    } catch (const SettingsError& error) {
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(SettingsTest, Defaults) {
+  const Settings settings = read_settings();
+  EXPECT_EQ(settings.rack_file.filename(), "gb300-nvl72.json");
+  EXPECT_EQ(settings.tray, 0);
+  EXPECT_TRUE(settings.checks.bounds && settings.checks.shared_init &&
+              settings.checks.shared_races);
+  EXPECT_TRUE(settings.trace_file.empty());
+  EXPECT_FALSE(settings.devices_restricted);
+}
+
+TEST_F(SettingsTest, ChecksByName) {
+  setenv("RACKPROOF_EMULATOR_CHECKS", "off", 1);
+  EXPECT_FALSE(read_settings().checks.bounds);
+  setenv("RACKPROOF_EMULATOR_CHECKS", "shared_races,bounds", 1);
+  const Settings some = read_settings();
+  EXPECT_TRUE(some.checks.bounds && some.checks.shared_races);
+  EXPECT_FALSE(some.checks.shared_init);
+}
+
+TEST_F(SettingsTest, UnknownRackNamesTheKnownOnes) {
+  setenv("RACKPROOF_EMULATOR_RACK", "gb400-nvl72", 1);
+  EXPECT_NE(refusal().find("gb300-nvl72"), std::string::npos) << refusal();
+}
+
+TEST_F(SettingsTest, BadValuesNameTheVariable) {
+  setenv("RACKPROOF_EMULATOR_TRAY", "-1", 1);
+  EXPECT_NE(refusal().find("RACKPROOF_EMULATOR_TRAY=-1"), std::string::npos);
+  setenv("RACKPROOF_EMULATOR_TRAY", "2x", 1);
+  EXPECT_NE(refusal().find("RACKPROOF_EMULATOR_TRAY=2x"), std::string::npos);
+  unsetenv("RACKPROOF_EMULATOR_TRAY");
+  setenv("RACKPROOF_EMULATOR_CHECKS", "bounds,typo", 1);
+  EXPECT_NE(refusal().find("\"typo\" is not a check"), std::string::npos);
+}
+
+TEST_F(SettingsTest, FileNamesHoldRankOrProcess) {
+  EXPECT_EQ(expand_file_name("a.%p.json"), "a." + std::to_string(getpid()) + ".json");
+  EXPECT_EQ(expand_file_name("a.%r"), "a." + std::to_string(getpid()));
+  setenv("OMPI_COMM_WORLD_RANK", "3", 1);
+  EXPECT_EQ(expand_file_name("a.%r.%x%"), "a.3.%x%");
+}
+
+}  // namespace
+}  // namespace rackproof::emulator::device

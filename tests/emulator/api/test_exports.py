@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""The emulator's libcudart exports every name of the toolkit's, in the same symbol version."""
+
+import subprocess
+import sys
+
+
+def exports(nm, library):
+    listing = subprocess.run([nm, "-D", "--defined-only", library], check=True,
+                             capture_output=True, text=True).stdout
+    symbols = {line.split()[-1] for line in listing.splitlines()}
+    return {symbol for symbol in symbols if "cuda" in symbol and "@" in symbol}
+
+
+def main():
+    nm, ours, theirs = sys.argv[1:4]
+    wanted = exports(nm, theirs)
+    have = exports(nm, ours)
+    missing = sorted(wanted - have)
+    extra = sorted(have - wanted)
+    print(f"{len(wanted)} names wanted, {len(missing)} missing {missing}, {len(extra)} extra {extra}")
+    return 1 if missing or extra or len(wanted) < 400 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
