@@ -5,7 +5,10 @@ mpirun=$1
 ranks=$2
 program=$3
 scenario=$4
-flags=(--allow-run-as-root --oversubscribe)
+# Open MPI leaves its shared memory behind when a rank is killed: give it a place that we remove.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+flags=(--allow-run-as-root --oversubscribe --mca btl_vader_backing_directory "$scratch")
 expected_code=0
 expected_text=''
 case $scenario in

@@ -2,7 +2,10 @@
 # expect_timeout.sh <mpirun> <program> <hang|death>: rank 2 of 4 stops answering; the others must
 # end with a time-out that names it.
 set -u
-flags=(--allow-run-as-root --oversubscribe)
+# Open MPI leaves its shared memory behind when a rank is killed: give it a place that we remove.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+flags=(--allow-run-as-root --oversubscribe --mca btl_vader_backing_directory "$scratch")
 expected_code=4
 if [ "$3" = death ]; then
   # Without this mpirun kills the survivors before they can notice; with it Open MPI 4 forgets the
