@@ -2,6 +2,8 @@
 
 #include "emulator/device/rack_file.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 #include <limits>
 

@@ -1,7 +1,7 @@
 #pragma once
 /// Strict reading of one JSON object: every problem names the file, the pointer and the fix.
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <optional>
 #include <set>

@@ -2,6 +2,8 @@
 
 #include "emulator/device/json_reader.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdio>
 #include <fstream>
 #include <regex>

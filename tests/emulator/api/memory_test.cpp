@@ -6,8 +6,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <numeric>
+#include <thread>
 #include <vector>
 
 namespace rackproof::test {
@@ -185,17 +189,34 @@ TEST_F(MemoryTest, StreamOrderedMemoryLivesUntilItsFree) {
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
-TEST_F(MemoryTest, AsynchronousCopySnapshotsPageableSources) {
+TEST_F(MemoryTest, AsynchronousCopySnapshotsPageableSourcesAndReturns) {
   cudaStream_t stream = nullptr;
   ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
-  int* busy = allocate(1024);
   int* device = allocate(256);
-  ASSERT_EQ(cudaMemset(busy, 0, 4096), cudaSuccess);
   std::vector<int> host(256, 1);
-  launch_slow_increment(busy, 1024, 5000, stream);
-  ASSERT_EQ(cudaMemcpyAsync(device, host.data(), 1024, cudaMemcpyHostToDevice, stream),
+  std::atomic<bool> may_go{false};
+  ASSERT_EQ(cudaLaunchHostFunc(
+                stream,
+                [](void* flag) {
+                  while (!static_cast<std::atomic<bool>*>(flag)->load()) {
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                  }
+                },
+                &may_go),
             cudaSuccess);
+  // Lets the test fail instead of hang if the copy waits for its turn.
+  std::thread watchdog([&] {
+    for (int i = 0; i < 5000 && !may_go.load(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    may_go = true;
+  });
+  EXPECT_EQ(cudaMemcpyAsync(device, host.data(), 1024, cudaMemcpyHostToDevice, stream),
+            cudaSuccess);
+  EXPECT_FALSE(may_go.load()) << "the copy waited for the stream";
   std::fill(host.begin(), host.end(), 2);
+  may_go = true;
+  watchdog.join();
   ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
   std::vector<int> out(256);
   ASSERT_EQ(cudaMemcpy(out.data(), device, 1024, cudaMemcpyDeviceToHost), cudaSuccess);
