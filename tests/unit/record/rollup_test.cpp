@@ -68,6 +68,23 @@ TEST(RollUp, SumsGpusToNodesAndNodesToRacks) {
   EXPECT_EQ(*benchmark.racks[0].slowest, "n0");
 }
 
+TEST(RollUp, EachRackSumsItsOwnNodes) {
+  topology::Topology topology = two_gpus_a_node(2);
+  topology::Rack second;
+  second.id = "s";
+  second.nodes.push_back(topology.racks[0].nodes.back());
+  topology.racks[0].nodes.pop_back();
+  topology.racks.push_back(second);
+  topology.places[2] = {1, 0, 0};
+  topology.places[3] = {1, 0, 1};
+  Benchmark benchmark = with_rates(topology, {10, 12, 9, 15});
+  roll_up(benchmark, topology);
+  ASSERT_EQ(benchmark.racks.size(), 2U);
+  EXPECT_DOUBLE_EQ(benchmark.racks[0].throughput->sum, 22);
+  EXPECT_DOUBLE_EQ(benchmark.racks[1].throughput->sum, 24);
+  EXPECT_EQ(*benchmark.racks[1].slowest, "n1");
+}
+
 TEST(RollUp, AMissingFigureIsNeverAPartialSum) {
   const topology::Topology topology = two_gpus_a_node(2);
   Benchmark benchmark = with_rates(topology, {10, 12, 9, 15});
