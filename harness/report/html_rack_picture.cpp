@@ -113,16 +113,16 @@ std::string draw(const Cell& cell, int x, int y, const std::string& cell_title) 
 }
 
 /// The rows from the top: a present node, or null for a tray that did not take part. Where a tray
-/// index is missing or beyond the rack model, the nodes stand in the order of the record.
+/// index is missing (boxes that are no trays) or beyond the rack model, only the nodes that are
+/// there, in the order of the record.
 std::vector<const topology::Node*> rows_of(const record::Record& record,
                                            const topology::Rack& rack) {
-  const std::size_t slots =
-      std::max(rack.nodes.size(),
-               record.rack_model ? static_cast<std::size_t>(record.rack_model->nodes) : 0);
+  const int slots = record.rack_model ? record.rack_model->nodes : 0;
   const bool placed = std::ranges::all_of(rack.nodes, [&](const topology::Node& node) {
-    return node.tray_index && std::cmp_less(*node.tray_index, slots) && *node.tray_index >= 0;
+    return node.tray_index && *node.tray_index >= 0 && *node.tray_index < slots;
   });
-  std::vector<const topology::Node*> rows(slots, nullptr);
+  std::vector<const topology::Node*> rows(
+      placed ? static_cast<std::size_t>(slots) : rack.nodes.size(), nullptr);
   for (std::size_t n = 0; n < rack.nodes.size(); ++n) {
     const topology::Node& node = rack.nodes[n];
     rows[placed ? static_cast<std::size_t>(*node.tray_index) : n] = &node;

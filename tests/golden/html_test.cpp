@@ -103,6 +103,15 @@ TEST(Html, DrawsBoxesOfEightAndSeveralRacks) {
       << "all-reduce has no roofline across racks";
 }
 
+TEST(Html, BoxesThatAreNoTraysHaveNoEmptyPlaces) {
+  tests::SampleShape box{"dgx-h100", 4, 1, 1, 8, topology::Backend::emulated};
+  record::Record record = tests::sample_record(box);
+  record.topology.racks[0].nodes[0].tray_index = record::Reported<int>::missing("no chassis");
+  const std::string html = to_html(record);
+  EXPECT_EQ(occurrences(html, "<g><title>"), 4U * 8U);
+  EXPECT_EQ(occurrences(html, R"(<rect class="absent" x=")"), 1U) << "the legend has one";
+}
+
 TEST(Html, TrayIndicesThatDoNotFitTheModelAreDrawnInOrder) {
   record::Record record = tests::sample_record({});
   record.topology.racks[0].nodes[0].tray_index = 99;
