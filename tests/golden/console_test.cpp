@@ -86,6 +86,7 @@ TEST(Format, ChoosesUnits) {
   EXPECT_EQ(duration(3e-10), "0.3000 ns");
   EXPECT_EQ(size(8), "8 B");
   EXPECT_EQ(size(1000), "1000 B");
+  EXPECT_EQ(size(1536), "1536 B");
   EXPECT_EQ(size(std::uint64_t{1} << 33), "8 GiB");
   EXPECT_EQ(waiting_time(59.2), "1 min 00 s");
   EXPECT_EQ(waiting_time(12.1), "13 s");

@@ -1,5 +1,6 @@
 #include "harness/report/html.hpp"
 
+#include "harness/report/html_curve.hpp"
 #include "harness/report/html_text.hpp"
 #include "tests/golden/sample_record.hpp"
 
@@ -169,6 +170,24 @@ TEST(Html, StandsAlone) {
     EXPECT_EQ(html.find(word), std::string::npos) << word;
   }
   EXPECT_NE(html.find("default-src 'none'"), std::string::npos);
+}
+
+TEST(Html, TheCurveIsLogarithmicInSizeAndLinearInBandwidth) {
+  const std::string svg = bandwidth_curve({{"s", false, {{8, 0}, {64, 500}, {512, 1000}}}});
+  std::vector<double> x;
+  std::vector<double> y;
+  for (std::size_t at = svg.find(R"(class="dot" cx=")"); at != std::string::npos && x.size() < 3;
+       at = svg.find(R"(class="dot" cx=")", at + 1)) {
+    x.push_back(std::stod(svg.substr(svg.find("cx=", at) + 4)));
+    y.push_back(std::stod(svg.substr(svg.find("cy=", at) + 4)));
+  }
+  ASSERT_EQ(x.size(), 3U);
+  constexpr double kDrawn = 0.11;  // coordinates have one decimal
+  EXPECT_GT(x[1], x[0] + 100);
+  EXPECT_NEAR(x[2] - x[1], x[1] - x[0], kDrawn);
+  EXPECT_LT(y[1], y[0] - 50);
+  EXPECT_NEAR(y[2] - y[1], y[1] - y[0], kDrawn);
+  EXPECT_EQ(bandwidth_curve({}), "");
 }
 
 TEST(Html, OfARunWithoutBenchmarksIsStillAPage) {
