@@ -123,6 +123,18 @@ class Decoder {
   std::vector<std::uint32_t> first_op_;  ///< of each PTX instruction of the function
 };
 
+[[nodiscard]] constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t alignment) {
+  return (value + alignment - 1) / alignment * alignment;
+}
+/// Bytes a lane of a register row of this type; 0 for a predicate.
+[[nodiscard]] inline std::uint32_t row_width(ptx::Type type) {
+  if (type == ptx::Type::pred) {
+    return 0;
+  }
+  const std::uint32_t bytes = ptx::size_bytes(type);
+  return bytes < 4 ? 4 : bytes;
+}
+
 using DecodeFunction = void (*)(Decoder&);
 using DecodeTable = std::map<std::string_view, DecodeFunction>;
 void add_arithmetic(DecodeTable& table);

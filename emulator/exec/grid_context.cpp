@@ -1,17 +1,10 @@
 #include "emulator/exec/grid_context.hpp"
 
+#include "emulator/exec/access_faults.hpp"
 #include "emulator/exec/fault.hpp"
-
-#include <cstdio>
 
 namespace rackproof::emulator::exec {
 namespace {
-
-std::string hex(std::uint64_t value) {
-  char text[24];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 std::string describe(const memory::Allocation& allocation) {
   const char* kind = "device";

@@ -115,12 +115,14 @@ inline void map3(LaneContext& lanes, const Op& op, uint32_t mask, F function) {
 }
 
 Handler integer_handler(IntegerOp op, ptx::Type type);
+Handler carry_handler(IntegerOp op, ptx::Type type);
 Handler bit_handler(BitOp op, ptx::Type type);
 Handler float_handler(FloatOp op, ptx::Type type, Rounding rounding);
 Handler half_handler(FloatOp op, ptx::Type type);
 Handler setp_handler(Compare compare, ptx::Type type);
 Handler set_handler(Compare compare, ptx::Type type);
 Handler testp_handler(TestProperty property, ptx::Type type);
+Handler packed_convert_handler(const ConvertSpec& spec);
 Handler convert_handler(const ConvertSpec& spec, std::uint8_t flags);
 void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, uint32_t bytes,
                        Addresses& addresses);

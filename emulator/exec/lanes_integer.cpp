@@ -1,40 +1,11 @@
-// Integer arithmetic: PTX ISA 9.0 sections 9.7.1 (integer) and 9.7.2 (extended precision).
-#include "emulator/exec/lane_support.hpp"
+// Integer arithmetic: PTX ISA 9.0 section 9.7.1.
+#include "emulator/exec/lane_integers.hpp"
 
 #include <limits>
 
 namespace rackproof::emulator::exec::RACKPROOF_LANES {
 namespace {
 
-template <class T>
-using Unsigned = std::make_unsigned_t<T>;
-// The type of twice the width, for wide products.
-template <class T>
-using Wide = std::conditional_t<
-    sizeof(T) == 2, std::conditional_t<std::is_signed_v<T>, int32_t, uint32_t>,
-    std::conditional_t<sizeof(T) == 4, std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>,
-                       std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>>>;
-
-// Wraps as the hardware does; unsigned arithmetic has no undefined overflow.
-template <class T>
-T wrap_mul(T x, T y) {
-  using U = std::conditional_t<(sizeof(T) < 4), uint32_t, Unsigned<T>>;
-  return static_cast<T>(static_cast<U>(x) * static_cast<U>(y));
-}
-template <class T>
-T wrap_add(T x, T y) {
-  return static_cast<T>(
-      static_cast<Unsigned<T>>(static_cast<Unsigned<T>>(x) + static_cast<Unsigned<T>>(y)));
-}
-template <class T>
-T wrap_sub(T x, T y) {
-  return static_cast<T>(
-      static_cast<Unsigned<T>>(static_cast<Unsigned<T>>(x) - static_cast<Unsigned<T>>(y)));
-}
-template <class T>
-T mul_hi(T x, T y) {
-  return static_cast<T>((static_cast<Wide<T>>(x) * static_cast<Wide<T>>(y)) >> (8 * sizeof(T)));
-}
 int32_t saturate(int64_t value) {
   constexpr int64_t kLow = std::numeric_limits<int32_t>::min();
   constexpr int64_t kHigh = std::numeric_limits<int32_t>::max();
@@ -150,53 +121,6 @@ void arithmetic(LaneContext& lanes, const Op& op, uint32_t mask) {
   }
 }
 
-// x + y + carry or x - y - borrow on unsigned words; the flag register is predicate Op::d.
-template <bool kSubtract, bool kIn, bool kOut, class T>
-void with_carry(LaneContext& lanes, const Op& op, uint32_t mask, const T* x, const T* y) {
-  const uint32_t flags = kIn ? predicate(lanes, op.d) : 0;
-  alignas(64) T result[kWarpSize];
-  uint32_t out = 0;
-  for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    const T carry = static_cast<T>(flags >> lane & 1U);
-    const T first = kSubtract ? x[lane] - y[lane] : x[lane] + y[lane];
-    const T second = kSubtract ? first - carry : first + carry;
-    const bool overflow =
-        kSubtract ? (x[lane] < y[lane]) || (first < carry) : (first < x[lane]) || (second < first);
-    result[lane] = second;
-    out |= static_cast<uint32_t>(overflow) << lane;
-  }
-  commit(destination<T>(lanes, op.dst), result, mask);
-  if constexpr (kOut) {
-    set_predicate(lanes, op.d, out, mask);
-  }
-}
-
-template <IntegerOp kOp, class T>
-void extended(LaneContext& lanes, const Op& op, uint32_t mask) {
-  using enum IntegerOp;
-  using U = Unsigned<T>;
-  constexpr bool kIsMad = kOp >= mad_lo_cc;
-  constexpr bool kSubtract = kOp == sub_cc || kOp == subc || kOp == subc_cc;
-  constexpr bool kIn = kOp == addc || kOp == addc_cc || kOp == subc || kOp == subc_cc ||
-                       kOp == madc_lo || kOp == madc_lo_cc || kOp == madc_hi || kOp == madc_hi_cc;
-  constexpr bool kOut = kOp != addc && kOp != subc && kOp != madc_lo && kOp != madc_hi;
-  if constexpr (kIsMad) {
-    constexpr bool kHigh = kOp >= mad_hi_cc;
-    const auto* a = source<T>(lanes, op.a);
-    const auto* b = source<T>(lanes, op.b);
-    alignas(64) U product[kWarpSize];
-    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      const T x = from_word<T>(a[lane]);
-      const T y = from_word<T>(b[lane]);
-      product[lane] = static_cast<U>(kHigh ? RACKPROOF_LANES::mul_hi<T>(x, y) : wrap_mul<T>(x, y));
-    }
-    with_carry<false, kIn, kOut, U>(lanes, op, mask, product, source<U>(lanes, op.c));
-  } else {
-    with_carry<kSubtract, kIn, kOut, U>(lanes, op, mask, source<U>(lanes, op.a),
-                                        source<U>(lanes, op.b));
-  }
-}
-
 // Two 16-bit lanes in one register: add, min, max of u16x2 and s16x2.
 template <IntegerOp kOp, class T>
 void packed(LaneContext& lanes, const Op& op, uint32_t mask) {
@@ -303,21 +227,6 @@ template <IntegerOp kOp>
 Handler s32_only(ptx::Type type) {
   return type == ptx::Type::s32 ? arithmetic<kOp, int32_t> : nullptr;
 }
-template <IntegerOp kOp>
-Handler carry_type(ptx::Type type) {
-  switch (type) {
-    case ptx::Type::u32:
-      return extended<kOp, uint32_t>;
-    case ptx::Type::s32:
-      return extended<kOp, int32_t>;
-    case ptx::Type::u64:
-      return extended<kOp, uint64_t>;
-    case ptx::Type::s64:
-      return extended<kOp, int64_t>;
-    default:
-      return nullptr;
-  }
-}
 
 }  // namespace
 
@@ -372,32 +281,9 @@ Handler integer_handler(IntegerOp op, ptx::Type type) {
       return relu_type<min_relu>(type);
     case max_relu:
       return relu_type<max_relu>(type);
-    case add_cc:
-      return carry_type<add_cc>(type);
-    case addc:
-      return carry_type<addc>(type);
-    case addc_cc:
-      return carry_type<addc_cc>(type);
-    case sub_cc:
-      return carry_type<sub_cc>(type);
-    case subc:
-      return carry_type<subc>(type);
-    case subc_cc:
-      return carry_type<subc_cc>(type);
-    case mad_lo_cc:
-      return carry_type<mad_lo_cc>(type);
-    case madc_lo:
-      return carry_type<madc_lo>(type);
-    case madc_lo_cc:
-      return carry_type<madc_lo_cc>(type);
-    case mad_hi_cc:
-      return carry_type<mad_hi_cc>(type);
-    case madc_hi:
-      return carry_type<madc_hi>(type);
-    case madc_hi_cc:
-      return carry_type<madc_hi_cc>(type);
+    default:
+      return carry_handler(op, type);
   }
-  return nullptr;
 }
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -48,6 +48,10 @@ struct Group {
   std::uint32_t ran = 0;  ///< instructions since it was last put aside
 };
 
+[[nodiscard]] inline std::uint32_t call_depth(const Group& group) {
+  return group.caller ? group.caller->depth : 0;
+}
+
 class Warp : public LaneContext {
  public:
   Warp(Cta& cta, std::uint32_t index, std::uint32_t lanes_present);
