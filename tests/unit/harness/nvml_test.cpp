@@ -23,6 +23,13 @@ TEST(FabricHealth, DecodesTwoBitFields) {
   EXPECT_EQ(*sick.route_recovery, true);
   EXPECT_EQ(*sick.incorrect_configuration, "no partition");
 
+  // 1, 2, 1, 2 from the lowest field up: no two neighbours are alike.
+  const FabricHealth mixed = decode_fabric_health(0x99);
+  EXPECT_EQ(*mixed.degraded_bandwidth, true);
+  EXPECT_EQ(*mixed.route_recovery, false);
+  EXPECT_EQ(*mixed.route_unhealthy, true);
+  EXPECT_EQ(*mixed.access_timeout_recovery, false);
+
   const FabricHealth unknown = decode_fabric_health(0);
   EXPECT_FALSE(unknown.degraded_bandwidth);
   EXPECT_FALSE(unknown.incorrect_configuration);
