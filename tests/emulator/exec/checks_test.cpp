@@ -123,6 +123,24 @@ TEST(Checks, WriteAfterReadIsARace) {
   (void)planted.fault(Fault::Kind::shared_race);
 }
 
+TEST(Checks, ReaderAndLaterWriterInDifferentWarps) {
+  // Warp 1 reads what warp 0 then overwrites. Whoever comes first, the pair is unordered.
+  int read_first = 0;
+  int write_first = 0;
+  for (std::uint64_t seed = 0; seed < 16; ++seed) {
+    Case planted(
+        "st.shared.u32 [%s], %i;\nbar.sync 0;\nsetp.lt.u32 %p1, %i, 32;\n"
+        "@%p1 st.shared.u32 [%s+128], 7;\n@!%p1 ld.shared.u32 %r1, [%s];");
+    planted.runner.config().seed = seed;
+    const std::string message = planted.fault(Fault::Kind::shared_race);
+    read_first += message.find("is not ordered after the read by thread") != std::string::npos;
+    write_first += message.find("is not ordered after the write by thread") != std::string::npos;
+  }
+  EXPECT_EQ(read_first + write_first, 16);
+  EXPECT_GT(read_first, 0);
+  EXPECT_GT(write_first, 0);
+}
+
 TEST(Checks, WarpSynchronousCodeNeedsItsBarrier) {
   const auto body = [](const std::string& between) {
     return "st.shared.u32 [%s], %i;\n" + between +

@@ -113,6 +113,19 @@ TEST(Warp, DivergentLanesMeetAtASynchronisation) {
   }
 }
 
+TEST(Warp, EarlyLanesWaitForThoseThatComeFromBehind) {
+  // The meeting point lies before the detour of the upper half: the lower half is there first.
+  const Lanes input = random_lanes(6);
+  const Lanes result = run_warp(
+      "setp.ge.u32 %p1, %i, 16;\n@%p1 bra DETOUR;\nMEET:\nshfl.sync.bfly.b32 %r1, %r0, 16, 31, "
+      "-1;\n"
+      "bra END;\nDETOUR:\nadd.u32 %r0, %r0, 11;\nbra MEET;\nEND:",
+      input);
+  for (std::uint32_t lane = 0; lane < 32; ++lane) {
+    ASSERT_EQ(result[lane], lane < 16 ? input[lane + 16] + 11 : input[lane - 16]);
+  }
+}
+
 TEST(Warp, BarrierAtDifferentInstructionsOrdersTheWarp) {
   const Lanes result = run_warp(
       ".shared .align 4 .b8 s[128];\nmov.u64 %rd4, s;\nadd.s64 %rd4, %rd4, %rd3;\nand.b32 %r2, %i, "
