@@ -38,6 +38,7 @@ void GridContext::refresh() {
     cached_generation_ = now;
     cached_low_ = 1;
     cached_high_ = 0;
+    recent_.fill({});
   }
 }
 
@@ -46,14 +47,22 @@ void GridContext::look_up(std::uint64_t address, std::uint64_t bytes, std::uint3
   if (!config.checks.bounds && address != 0) {
     return;
   }
+  for (const Range& range : recent_) {
+    if (address >= range.low && address + bytes <= range.high) {
+      cached_low_ = range.low;
+      cached_high_ = range.high;
+      return;
+    }
+  }
   const auto hit = addresses->find(static_cast<std::uintptr_t>(address));
-  const std::string access =
-      std::string(what) + " of " + std::to_string(bytes) + " bytes at " + hex(address);
   if (hit && !hit->freed && address - hit->base + bytes <= hit->size_bytes) {
     cached_low_ = hit->base;
     cached_high_ = hit->base + hit->size_bytes;
+    recent_[next_recent_++ % recent_.size()] = {cached_low_, cached_high_};
     return;
   }
+  const std::string access =
+      std::string(what) + " of " + std::to_string(bytes) + " bytes at " + hex(address);
   if (hit && hit->freed) {
     throw FaultRaised(Fault::Kind::use_after_free, lane,
                       access + ": " + describe(*hit) + " was freed");

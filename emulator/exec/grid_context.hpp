@@ -7,6 +7,8 @@
 #include "emulator/memory/address_space.hpp"
 #include "emulator/tensor/mma.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -42,8 +44,14 @@ struct GridContext {
  private:
   void look_up(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane, const char* what);
 
+  struct Range {
+    std::uint64_t low = 1;
+    std::uint64_t high = 0;
+  };
   std::uint64_t cached_low_ = 1;
   std::uint64_t cached_high_ = 0;
+  std::array<Range, 8> recent_{};  ///< allocations hit before, in turn
+  std::size_t next_recent_ = 0;
   std::uint64_t cached_generation_ = ~std::uint64_t{0};
 };
 
