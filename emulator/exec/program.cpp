@@ -163,8 +163,10 @@ Program::Program(std::shared_ptr<const ptx::Module> module, const fatbin::Conten
   for (std::size_t i = 0; i < declared.size(); ++i) {
     auto* const bytes = reinterpret_cast<std::byte*>(impl.variables[i].address);
     const ptx::Variable& variable = *declared[i];
-    std::memcpy(bytes, variable.initial.data(),
-                std::min<std::size_t>(variable.initial.size(), variable.size_bytes));
+    const auto initialised = std::min<std::size_t>(variable.initial.size(), variable.size_bytes);
+    std::transform(variable.initial.begin(),
+                   variable.initial.begin() + static_cast<std::ptrdiff_t>(initialised), bytes,
+                   [](std::uint8_t value) { return std::byte{value}; });
     for (const auto& relocation : variable.relocations) {
       std::uint64_t value = 0;
       if (const auto found = impl.variable_index.find(relocation.symbol);
