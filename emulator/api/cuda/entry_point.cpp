@@ -6,7 +6,6 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <mutex>
-#include <set>
 #include <string>
 
 namespace {
@@ -20,16 +19,6 @@ void* own_library() {
                : nullptr;
   }();
   return handle;
-}
-
-void say_missing(const std::string& name) {
-  static std::mutex* const mutex = new std::mutex;
-  static auto* const said = new std::set<std::string>;
-  const std::scoped_lock lock(*mutex);
-  if (said->insert(name).second) {
-    std::fprintf(stderr, "rackproof emulator: %s is not emulated (CUDA_ERROR_NOT_FOUND)\n",
-                 name.c_str());
-  }
 }
 
 // The newest version of a function: "cuMemAlloc" is exported as cuMemAlloc_v2.
@@ -57,14 +46,22 @@ CUresult cuGetProcAddress(const char* name, void** function, int /*version*/, cu
         *function != nullptr ? CU_GET_PROC_ADDRESS_SUCCESS : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
   }
   if (*function == nullptr) {
-    say_missing(name);
+    // A look-up is a question, not a call: NVIDIA's runtime asks for hundreds of names at once.
     return CUDA_ERROR_NOT_FOUND;
   }
   return CUDA_SUCCESS;
 }
 
-// Private tables of the driver are not offered.
+// Private tables of the driver are not offered. NVIDIA's own runtime asks for one first, so this is
+// also where a program that carries that runtime inside shows itself.
 CUresult cuGetExportTable(const void** table, const CUuuid* /*id*/) {
+  static std::once_flag said;
+  std::call_once(said, [] {
+    std::fprintf(
+        stderr,
+        "rackproof emulator: this program (or a library of it) carries NVIDIA's CUDA runtime "
+        "inside, which runs on a GPU only; build it with nvcc -cudart shared\n");
+  });
   *table = nullptr;
   return CUDA_ERROR_NOT_FOUND;
 }

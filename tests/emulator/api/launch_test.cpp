@@ -1,4 +1,4 @@
-// Launch checks, function attributes, occupancy, devices, peers, refusals.
+// Launch checks, function attributes, occupancy, devices, peers, refusals, counts of work.
 
 #include "tests/emulator/api/kernels.hpp"
 
@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <dlfcn.h>
 #include <string>
 #include <vector>
 
@@ -135,6 +137,38 @@ TEST_F(LaunchTest, ErrorsHaveNamesAndTexts) {
   EXPECT_STREQ(cudaGetErrorName(cudaErrorIllegalAddress), "cudaErrorIllegalAddress");
   EXPECT_STREQ(cudaGetErrorString(cudaSuccess), "no error");
   EXPECT_STREQ(cudaGetErrorName(static_cast<cudaError_t>(12345)), "unrecognized error code");
+}
+
+struct WorkCounters {
+  std::uint64_t kernels, ctas, warp_instructions, thread_instructions;
+  double tensor_flops, fp32_flops;
+  std::uint64_t global_requests, global_sectors, global_load_bytes, global_store_bytes;
+  std::uint64_t unique_global_bytes, shared_requests, shared_wavefronts, async_copy_bytes,
+      barrier_waits;
+};
+
+TEST_F(LaunchTest, WorkIsCountedExactly) {
+  const auto read =
+      reinterpret_cast<int (*)(WorkCounters*)>(dlsym(RTLD_DEFAULT, "rackproof_work_counters_v1"));
+  ASSERT_NE(read, nullptr);
+  WorkCounters before{};
+  ASSERT_EQ(read(&before), 0);
+  launch_fill(data_, 100, 7, nullptr);
+  ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  WorkCounters after{};
+  ASSERT_EQ(read(&after), 0);
+  EXPECT_EQ(after.kernels - before.kernels, 1U);
+  EXPECT_EQ(after.global_store_bytes - before.global_store_bytes, 400U);
+  EXPECT_EQ(after.global_load_bytes, before.global_load_bytes);
+  EXPECT_EQ(after.global_requests - before.global_requests, 4U) << "three full warps and a part";
+  // 100 ints from an address that is a multiple of 256: 12.5 sectors of 32 bytes.
+  EXPECT_EQ(after.global_sectors - before.global_sectors, 13U);
+  EXPECT_EQ(after.unique_global_bytes - before.unique_global_bytes, 13U * 32);
+  EXPECT_GT(after.thread_instructions - before.thread_instructions, 100U);
+  EXPECT_GT(after.warp_instructions, before.warp_instructions);
+  EXPECT_EQ(after.tensor_flops, before.tensor_flops);
+  EXPECT_EQ(after.shared_requests, before.shared_requests);
+  EXPECT_NE(read(nullptr), 0);
 }
 
 }  // namespace
