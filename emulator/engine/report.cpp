@@ -94,7 +94,7 @@ void Report::call(const char* name, cudaError_t result) {
 
 void Report::kernel_finished(const FinishedKernel& kernel, const exec::GridCounters& counters) {
   const std::scoped_lock lock(mutex_);
-  Sum& sum = kernels_[kernel.name];
+  Totals& sum = kernels_[kernel.name];
   ++sum.launches;
   sum.modelled_ps += kernel.end_ps - kernel.start_ps;
   add(sum.counters, counters);
@@ -114,6 +114,17 @@ void Report::operation_finished(const std::string& name, int device, TimePs star
     std::fprintf(trace_, "operation %s device %d start_ps %lld end_ps %lld\n", name.c_str(), device,
                  static_cast<long long>(start), static_cast<long long>(end));
   }
+}
+
+Report::Totals Report::totals() {
+  const std::scoped_lock lock(mutex_);
+  Totals totals;
+  for (const auto& [name, sum] : kernels_) {
+    totals.launches += sum.launches;
+    totals.modelled_ps += sum.modelled_ps;
+    add(totals.counters, sum.counters);
+  }
+  return totals;
 }
 
 void Report::write_counters() {

@@ -34,19 +34,23 @@ class Report {
   void operation_finished(const std::string& name, int device, TimePs start, TimePs end);
   [[nodiscard]] bool is_tracing() const { return trace_ != nullptr; }
 
-  /// Writes the counters to a temporary file and renames it; called at exit.
-  void write_counters();
-
- private:
-  struct Sum {
+  /// Sums over kernels that have finished.
+  struct Totals {
     std::uint64_t launches = 0;
     TimePs modelled_ps = 0;
     exec::GridCounters counters;
   };
+  /// Over all kernels of this process.
+  [[nodiscard]] Totals totals();
+
+  /// Writes the counters to a temporary file and renames it; called at exit.
+  void write_counters();
+
+ private:
   std::mutex mutex_;
   std::FILE* trace_ = nullptr;
   std::string counters_file_;
-  std::map<std::string, Sum> kernels_;
+  std::map<std::string, Totals> kernels_;  ///< by name
 };
 
 }  // namespace rackproof::emulator::engine

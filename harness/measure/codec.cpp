@@ -1,5 +1,7 @@
 #include "harness/measure/codec.hpp"
 
+#include "harness/record/fields.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace rackproof::harness::measure {
@@ -28,6 +30,8 @@ Json write(const kernels::Verification& v);
 void read(const Json& json, kernels::Verification& v);
 Json write(const kernels::KernelResources& r);
 void read(const Json& json, kernels::KernelResources& r);
+Json write(const record::WorkCounts& w);
+void read(const Json& json, record::WorkCounts& w);
 Json write(const record::Telemetry& t);
 void read(const Json& json, record::Telemetry& t);
 Json write(const BaselineMeasurement& b);
@@ -97,6 +101,18 @@ void read(const Json& json, kernels::KernelResources& r) {
   json.at("blocks").get_to(r.blocks);
 }
 
+Json write(const record::WorkCounts& w) {
+  Json json;
+  const auto visit = [&](const char* key, const auto& value) { json[key] = value; };
+  record::fields(visit, w);
+  return json;
+}
+
+void read(const Json& json, record::WorkCounts& w) {
+  const auto visit = [&](const char* key, auto& value) { json.at(key).get_to(value); };
+  record::fields(visit, w);
+}
+
 Json write(const record::Telemetry& t) {
   return {{"sm_clock_mhz", write(t.sm_clock_mhz)},
           {"memory_clock_mhz", write(t.memory_clock_mhz)},
@@ -132,6 +148,7 @@ std::vector<std::byte> encode(const RankMeasurement& m) {
                             {"throttled_samples", write(m.throttled_samples)},
                             {"verification", write(m.verification)},
                             {"resources", write(m.resources)},
+                            {"work_counts", write(m.work_counts)},
                             {"telemetry", write(m.telemetry)},
                             {"baseline", write(m.baseline)},
                             {"buffer_sets", m.buffer_sets},
@@ -148,6 +165,7 @@ RankMeasurement decode(std::span<const std::byte> bytes) {
   read(json.at("throttled_samples"), m.throttled_samples);
   read(json.at("verification"), m.verification);
   read(json.at("resources"), m.resources);
+  read(json.at("work_counts"), m.work_counts);
   read(json.at("telemetry"), m.telemetry);
   read(json.at("baseline"), m.baseline);
   json.at("buffer_sets").get_to(m.buffer_sets);

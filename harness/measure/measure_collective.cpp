@@ -61,6 +61,8 @@ Measurement measure(Context& context, Communicators& communicators, const std::s
   RankMeasurement own;
   own.resources = record::Reported<kernels::KernelResources>::missing(
       "NCCL's kernels: the library does not report them");
+  own.work_counts = record::Reported<record::WorkCounts>::missing(
+      "NCCL's kernels: counts are of our own kernels");
   own.baseline = record::Reported<BaselineMeasurement>::missing(
       "NCCL is what is measured; there is no second library");
 

@@ -3,6 +3,8 @@
 #include "harness/measure/codec.hpp"
 #include "harness/measure/sampling.hpp"
 #include "harness/ranks/lockstep.hpp"
+#include "harness/telemetry/work_counts.hpp"
+#include "runtime/event.hpp"
 
 namespace rackproof::harness::measure {
 namespace {
@@ -15,6 +17,26 @@ Execution execution_of(Context& context, kernels::Workload& workload, const std:
     wait_for_event(*context.bootstrap, event, deadline, name);
   };
   return execution;
+}
+
+/// What one more execution, which is no sample, makes the CUDA runtime count. Collective.
+record::Reported<record::WorkCounts> count_work(Context& context, const Execution& execution) {
+  record::Reported<record::WorkCounts> counts;
+  const std::optional<std::string> failure =
+      ranks::attempt(*context.bootstrap, context.deadline("counting of work"), [&] {
+        const auto before = telemetry::work_so_far();
+        if (!before) {
+          counts = before;
+          return;
+        }
+        runtime::Event done;
+        execution.launch(context.stream->get());
+        done.record(context.stream->get());
+        execution.wait(done.get(), context.deadline("counting of work"));
+        const auto after = telemetry::work_so_far();
+        counts = after ? telemetry::work_between(*before, *after) : after;
+      });
+  return failure ? record::Reported<record::WorkCounts>::missing(*failure) : counts;
 }
 
 /// The library on the same problem; missing with the reason where there is none.
@@ -83,6 +105,7 @@ Measurement measure(Context& context, const std::string& name,
   if (failure) {
     return {{}, *failure};
   }
+  own.work_counts = count_work(context, execution_of(context, *workload, name));
   workload.reset();  // the library needs the memory
   own.baseline = measure_baseline(context, name, benchmark, options, workload);
 

@@ -21,6 +21,7 @@ struct RankMeasurement {
   record::Reported<std::vector<std::size_t>> throttled_samples;
   record::Reported<kernels::Verification> verification;
   record::Reported<kernels::KernelResources> resources;
+  record::Reported<record::WorkCounts> work_counts;
   record::Reported<record::Telemetry> telemetry;
   record::Reported<BaselineMeasurement> baseline;
   int buffer_sets = 1;

@@ -109,6 +109,7 @@ record::GpuResult gpu_result(const RankMeasurement& rank, record::GpuRef gpu) {
   result.time_s = record::time_statistics(rank.samples_s);
   result.verification = rank.verification;
   result.resources = rank.resources;
+  result.work_counts = rank.work_counts;
   result.telemetry = rank.telemetry;
   return result;
 }

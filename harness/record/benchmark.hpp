@@ -5,6 +5,7 @@
 #include "kernels/operation.hpp"
 #include "kernels/params.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -28,6 +29,27 @@ struct Telemetry {
   Reported<std::vector<std::string>> clock_event_reasons;  ///< names of NVML clock event reasons
 };
 
+/// What one execution made its GPU do, counted exactly; figures of the kernel, not of its speed.
+struct WorkCounts {
+  std::uint64_t kernels = 0;  ///< grids launched
+  std::uint64_t ctas = 0;
+  std::uint64_t warp_instructions = 0;    ///< issued
+  std::uint64_t thread_instructions = 0;  ///< of active threads
+  double tensor_flops = 0;                ///< of matrix instructions, 2 per multiply-add
+  double fp32_flops = 0;                  ///< of fp32 instructions: fma 2, add and multiply 1
+  std::uint64_t global_requests = 0;      ///< warp instructions that access global memory
+  std::uint64_t global_sectors = 0;       ///< distinct 32-byte sectors of each request, added up
+  std::uint64_t global_load_bytes = 0;    ///< asked for by active threads
+  std::uint64_t global_store_bytes = 0;
+  std::uint64_t unique_global_bytes = 0;  ///< distinct sectors of each grid, times 32
+  std::uint64_t shared_requests = 0;      ///< warp instructions that access shared memory
+  std::uint64_t shared_wavefronts = 0;    ///< passes over the banks that those took
+  std::uint64_t async_copy_bytes = 0;     ///< from global to shared memory by cp.async
+  std::uint64_t barrier_waits = 0;        ///< warps that waited at a barrier
+
+  auto operator<=>(const WorkCounts&) const = default;
+};
+
 struct GpuResult {
   GpuRef gpu;
   std::vector<double> samples_s;                         ///< all of them, in the order taken
@@ -38,6 +60,7 @@ struct GpuResult {
   Reported<double> attainment;  ///< fraction of Roofline::peak
   Reported<kernels::Verification> verification;
   Reported<kernels::KernelResources> resources;
+  Reported<WorkCounts> work_counts;  ///< missing where the CUDA runtime does not count
   Reported<Telemetry> telemetry;
 };
 

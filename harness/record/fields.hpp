@@ -85,6 +85,25 @@ void fields(Visitor& visit, Of<kernels::KernelResources> auto& x) {
 }
 
 template <typename Visitor>
+void fields(Visitor& visit, Of<WorkCounts> auto& x) {
+  visit("kernels", x.kernels);
+  visit("ctas", x.ctas);
+  visit("warp_instructions", x.warp_instructions);
+  visit("thread_instructions", x.thread_instructions);
+  visit("tensor_flops", x.tensor_flops);
+  visit("fp32_flops", x.fp32_flops);
+  visit("global_requests", x.global_requests);
+  visit("global_sectors", x.global_sectors);
+  visit("global_load_bytes", x.global_load_bytes);
+  visit("global_store_bytes", x.global_store_bytes);
+  visit("unique_global_bytes", x.unique_global_bytes);
+  visit("shared_requests", x.shared_requests);
+  visit("shared_wavefronts", x.shared_wavefronts);
+  visit("async_copy_bytes", x.async_copy_bytes);
+  visit("barrier_waits", x.barrier_waits);
+}
+
+template <typename Visitor>
 void fields(Visitor& visit, Of<kernels::WrongElement> auto& x) {
   visit("index", x.index);
   visit("coordinate", x.coordinate);
@@ -115,6 +134,7 @@ void fields(Visitor& visit, Of<GpuResult> auto& x) {
   visit.verified("verified", x.verification);
   visit("verification", x.verification);
   visit("resources", x.resources);
+  visit("work_counts", x.work_counts);
   visit("telemetry", x.telemetry);
 }
 

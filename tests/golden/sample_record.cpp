@@ -49,6 +49,25 @@ kernels::Verification passed(std::uint64_t elements) {
   return result;
 }
 
+/// A kernel that does the minimum and no more, on tensor cores where it computes.
+Reported<WorkCounts> make_work_counts(const kernels::Work& work, topology::Backend backend) {
+  if (backend == topology::Backend::gpu) {
+    return Reported<WorkCounts>::missing("this CUDA runtime does not count work");
+  }
+  constexpr std::uint64_t kSectorBytes = 32;
+  WorkCounts counts;
+  counts.kernels = 1;
+  counts.ctas = 304;
+  counts.global_sectors = static_cast<std::uint64_t>(work.bytes) / kSectorBytes;
+  counts.unique_global_bytes = counts.global_sectors * kSectorBytes;
+  counts.global_load_bytes = counts.unique_global_bytes;
+  counts.global_requests = counts.global_sectors / 16;
+  counts.warp_instructions = 4 * counts.global_requests;
+  counts.thread_instructions = 32 * counts.warp_instructions;
+  counts.tensor_flops = work.flops;
+  return counts;
+}
+
 Telemetry make_telemetry(const SampleShape& shape) {
   Telemetry result;
   if (shape.backend == topology::Backend::gpu) {
@@ -103,6 +122,7 @@ Benchmark make_kernel(const Recipe& recipe, const Record& record, const SampleSh
     gpu.throughput = Throughput{amount / gpu.time_s->median, recipe.unit, record.run.basis()};
     gpu.verification = passed(4096);
     gpu.resources = kernels::KernelResources{"sample_kernel", 128, 0, 49152, 256, 304};
+    gpu.work_counts = make_work_counts(recipe.work, shape.backend);
     gpu.telemetry = make_telemetry(shape);
     result.gpus.push_back(gpu);
   }
@@ -155,6 +175,7 @@ Benchmark make_all_reduce(const std::string& placement, std::uint64_t bytes, con
     gpu.time_s = time_statistics(gpu.samples_s);
     gpu.verification = passed(bytes / 2);
     gpu.resources = Reported<kernels::KernelResources>::missing("NCCL's kernels are its own");
+    gpu.work_counts = Reported<WorkCounts>::missing("NCCL's kernels are its own");
     gpu.telemetry = make_telemetry(shape);
     communicator.ranks.push_back({gpu.gpu, time_s});
     result.gpus.push_back(gpu);

@@ -1,6 +1,7 @@
 """`rackproof run` on the emulated rack, from the command line to the files."""
 
 import json
+import math
 import unittest
 
 import rackproof
@@ -29,7 +30,34 @@ class EndToEnd(rackproof.RackTest):
                 self.assertGreater(part["throughput"]["sum"], 0)
                 self.assertEqual(part["throughput"]["basis"], "modelled")
             self.assertEqual(len(benchmark["nodes"]), nodes)
+        self.check_work(record)
         return record
+
+    def check_work(self, record):
+        """Kernels do what their problem needs; tests of kernels say how much more they may do."""
+        for benchmark in record["benchmarks"]:
+            counts = [gpu["work_counts"] for gpu in benchmark["gpus"]]
+            if benchmark["operation"] == "all_reduce":
+                self.assertEqual(counts, [None] * len(counts))
+                continue
+            name, work = benchmark["name"], benchmark["work"]
+            self.assertEqual(counts, [counts[0]] * len(counts), f"{name}: not data-dependent")
+            self.assertEqual(counts[0]["kernels"], 1, name)
+            self.assertEqual(counts[0]["ctas"], benchmark["gpus"][0]["resources"]["blocks"], name)
+            # Buffers are whole sectors and inputs and outputs are disjoint: the minimum, exactly.
+            self.assertEqual(counts[0]["unique_global_bytes"], work["bytes"], name)
+            if benchmark["operation"] == "gemm":
+                self.assertGreaterEqual(counts[0]["tensor_flops"], work["flops"], name)
+                self.assertEqual(counts[0]["tensor_flops"], self.flops_of_whole_tiles(benchmark))
+
+    @staticmethod
+    def flops_of_whole_tiles(benchmark):
+        """A tile that hangs over the edge is multiplied whole; the kernel's name ends in its size."""
+        tile = benchmark["gpus"][0]["resources"]["kernel"].rsplit("_", 1)[1].split("x")
+        padded = [
+            -(-benchmark["params"][key] // int(size)) * int(size) for key, size in zip("mnk", tile)
+        ]
+        return 2 * math.prod(padded)
 
     def test_one_tray(self):
         ended = self.run_tiny()

@@ -25,6 +25,12 @@ TEST(MeasurementCodec, CarriesEverythingToRankZero) {
   verification.measure = "m";
   before.verification = verification;
   before.resources = kernels::KernelResources{"kernel", 128, 0, 4096, 256, 152};
+  record::WorkCounts counts;
+  counts.kernels = 2;
+  counts.tensor_flops = 1.5e15;
+  counts.unique_global_bytes = std::uint64_t{1} << 63;
+  counts.barrier_waits = 7;
+  before.work_counts = counts;
   record::Telemetry telemetry;
   telemetry.power_w = record::Range{1, 2, 3};
   telemetry.clock_event_reasons = std::vector<std::string>{"sw_power_cap"};
@@ -46,6 +52,7 @@ TEST(MeasurementCodec, CarriesEverythingToRankZero) {
   EXPECT_EQ(after.verification->measure, "m");
   EXPECT_EQ(after.resources->kernel, "kernel");
   EXPECT_EQ(after.resources->blocks, 152);
+  EXPECT_EQ(*after.work_counts, counts);
   EXPECT_EQ(after.telemetry->power_w->median, 2);
   EXPECT_FALSE(after.telemetry->energy_j);
   EXPECT_EQ(*after.telemetry->clock_event_reasons, std::vector<std::string>{"sw_power_cap"});
@@ -58,10 +65,12 @@ TEST(MeasurementCodec, KeepsReasonsOfWhatIsMissing) {
   RankMeasurement before;
   before.verification = record::Reported<kernels::Verification>::missing("not verified");
   before.baseline = record::Reported<BaselineMeasurement>::missing("no library");
+  before.work_counts = record::Reported<record::WorkCounts>::missing("not counted");
   const RankMeasurement after = decode(encode(before));
   EXPECT_FALSE(after.verification);
   EXPECT_EQ(after.verification.reason(), "not verified");
   EXPECT_EQ(after.baseline.reason(), "no library");
+  EXPECT_EQ(after.work_counts.reason(), "not counted");
 }
 
 TEST(MeasurementCodec, CarriesNumbersThatAreNotFinite) {

@@ -57,6 +57,8 @@ TEST(RecordJson, ReadingGivesBackWhatWasWritten) {
   EXPECT_EQ(gpu_ref(read.topology, 3), gpu_ref(sample().topology, 3));
   EXPECT_EQ(read.benchmarks.front().gpus.front().samples_s,
             sample().benchmarks.front().gpus.front().samples_s);
+  EXPECT_EQ(*read.benchmarks.front().gpus.front().work_counts,
+            *sample().benchmarks.front().gpus.front().work_counts);
   EXPECT_EQ(read.benchmarks.back().params, sample().benchmarks.back().params);
 }
 
@@ -136,6 +138,11 @@ TEST(RecordReader, NamesTheFileThePlaceAndTheProblem) {
             "record.json: /run/suite: expected a text, found number");
   EXPECT_EQ(error_after([](Json& d) { d["benchmarks"][0]["gpus"][1]["rank"] = 1.5; }),
             "record.json: /benchmarks/0/gpus/1/rank: expected an integer, found number");
+  EXPECT_EQ(error_after([](Json& d) {
+              d["benchmarks"][0]["gpus"][0]["work_counts"]["global_sectors"] = -1;
+            }),
+            "record.json: /benchmarks/0/gpus/0/work_counts/global_sectors: the integer is out of "
+            "range");
   EXPECT_EQ(error_after([](Json& d) { d["benchmarks"][0]["gpus"][1]["rank"] = 5000000000; }),
             "record.json: /benchmarks/0/gpus/1/rank: the integer is out of range");
   EXPECT_EQ(error_after([](Json& d) { d["run"]["backend"] = "gpus"; }),
@@ -173,7 +180,7 @@ TEST(RecordReader, RefusesContradictions) {
 
 TEST(RecordReader, RefusesAnotherMajorVersion) {
   EXPECT_EQ(error_after([](Json& d) { d["schema_version"] = "2.0.0"; }),
-            "record.json: /schema_version: version 2.0.0, this program reads 1.0.0");
+            "record.json: /schema_version: version 2.0.0, this program reads 1.1.0");
 }
 
 TEST(RecordReader, EscapesSlashesInPointers) {
