@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""The emulator's libcudart exports every name of the toolkit's, in the same symbol version."""
+"""The emulator's libcudart exports every name of the toolkit's, in the same symbol version, and
+one of its own."""
 
 import subprocess
 import sys
+
+OUR_OWN = {"rackproof_work_counters_v1@@libcudart.so.13"}
 
 
 def exports(nm, library):
@@ -16,8 +19,8 @@ def main():
     nm, ours, theirs = sys.argv[1:4]
     wanted = exports(nm, theirs)
     have = exports(nm, ours)
-    missing = sorted(wanted - have)
-    extra = sorted(have - wanted)
+    missing = sorted((wanted | OUR_OWN) - have)
+    extra = sorted(have - wanted - OUR_OWN)
     print(f"{len(wanted)} names wanted, {len(missing)} missing {missing}, {len(extra)} extra {extra}")
     return 1 if missing or extra or len(wanted) < 400 else 0
 
