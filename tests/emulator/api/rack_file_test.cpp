@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <unistd.h>
 
 namespace rackproof::emulator::device {
 namespace {
@@ -27,15 +28,19 @@ std::string error_after(const std::string& from, const std::string& to) {
   const auto place = text.find(from);
   EXPECT_NE(place, std::string::npos) << from;
   text.replace(place, from.size(), to);
+  // Cases run as processes of their own, side by side.
   const std::filesystem::path file =
-      std::filesystem::path(testing::TempDir()) / "rackproof_broken_rack.json";
+      std::filesystem::path(testing::TempDir()) /
+      ("rackproof_broken_rack_" + std::to_string(getpid()) + ".json");
   std::ofstream(file) << text;
+  std::string message;
   try {
     static_cast<void>(load_rack_file(file));
   } catch (const RackFileError& error) {
-    return error.what();
+    message = error.what();
   }
-  return "";
+  std::filesystem::remove(file);
+  return message;
 }
 
 TEST(RackFile, Gb300IsWhatTheReferenceSays) {

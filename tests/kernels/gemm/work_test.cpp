@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <unistd.h>
 
 namespace {
 
@@ -31,7 +32,8 @@ constexpr std::uint64_t kTilesK = 5;
 
 /// Runs 2 x 2 tiles over 5 K-tiles in a process of its own and returns the emulator's counters.
 nlohmann::json count(const Case& instance) {
-  const std::string file = testing::TempDir() + "counters_" + instance.kernel + ".json";
+  const std::string file =
+      testing::TempDir() + "counters_" + instance.kernel + "_" + std::to_string(getpid()) + ".json";
   std::remove(file.c_str());
   const std::string command = "RACKPROOF_EMULATOR_COUNTERS='" + file + "' '" LAUNCH_GEMM "' " +
                               instance.kernel + " " + std::to_string(kTilesM * instance.tile_m) +
