@@ -29,9 +29,10 @@ std::string error_after(const std::string& from, const std::string& to) {
   EXPECT_NE(place, std::string::npos) << from;
   text.replace(place, from.size(), to);
   // Cases run as processes of their own, side by side.
-  const std::filesystem::path file =
-      std::filesystem::path(testing::TempDir()) /
-      ("rackproof_broken_rack_" + std::to_string(getpid()) + ".json");
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / ("rackproof_" + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  const std::filesystem::path file = folder / "broken_rack.json";
   std::ofstream(file) << text;
   std::string message;
   try {
@@ -39,7 +40,7 @@ std::string error_after(const std::string& from, const std::string& to) {
   } catch (const RackFileError& error) {
     message = error.what();
   }
-  std::filesystem::remove(file);
+  std::filesystem::remove_all(folder);
   return message;
 }
 
@@ -88,7 +89,7 @@ class BrokenRackFile : public testing::TestWithParam<Broken> {};
 TEST_P(BrokenRackFile, IsRefusedWithPlaceAndFix) {
   const std::string error = error_after(GetParam().from, GetParam().to);
   EXPECT_NE(error.find(GetParam().expected), std::string::npos) << error;
-  EXPECT_NE(error.find("rackproof_broken_rack.json"), std::string::npos) << error;
+  EXPECT_NE(error.find("broken_rack.json"), std::string::npos) << error;
   EXPECT_NE(error.find("; "), std::string::npos) << error;
   EXPECT_EQ(error.find('\n'), std::string::npos) << error;
 }
