@@ -168,6 +168,18 @@ build() {
     printf 'error: the build failed (log: %s)\n' "${log}" >&2
     exit 3
   fi
+  report_kernels "${log}"
+}
+
+# report_kernels <build log>: what ptxas -v said of the kernels compiled just now. A spill fails the
+# build, so there is none to report here.
+report_kernels() {
+  local registers
+  registers="$(sed -n 's/.*ptxas info *: Used \([0-9]*\) registers.*/\1/p' "$1" | sort -n)"
+  [[ -n "${registers}" ]] || return 0
+  printf '    %d kernels compiled: %d to %d registers, no spills (each in %s)\n' \
+    "$(wc -l <<<"${registers}")" "$(head -n 1 <<<"${registers}")" "$(tail -n 1 <<<"${registers}")" \
+    "${1#"${root}/"}"
 }
 
 # Without a terminal one line in about twenty seconds is progress enough.
