@@ -48,6 +48,15 @@ install_packages() {
   fi
 }
 
+# nccl_is_new_enough <nccl.h>
+nccl_is_new_enough() {
+  [[ -e "$1" ]] || return 1
+  local version
+  version="$(sed -n 's/^#define NCCL_\(MAJOR\|MINOR\) \([0-9]*\).*/\2/p' "$1" | paste -sd .)"
+  [[ "$(printf '%s\n%s\n' "${RACKPROOF_NCCL_MINIMUM}" "${version}" | sort -V | head -n 1)" == \
+    "${RACKPROOF_NCCL_MINIMUM}" ]]
+}
+
 # available_packages <package>...: prints those that this distribution has (Ubuntu has no chromium).
 available_packages() {
   local package
@@ -101,6 +110,8 @@ find_cuda() {
   local candidate
   local candidates=("$(command -v nvcc || true)" "${CUDA_HOME:+${CUDA_HOME}/bin/nvcc}"
     /usr/local/cuda/bin/nvcc)
+  # A stale one from the environment would be used unchecked.
+  unset CUDACXX
   # RACKPROOF_CUDA=wheels takes the path of a machine without a toolkit.
   [[ "${RACKPROOF_CUDA:-}" == wheels ]] && candidates=()
   for candidate in "${candidates[@]}" "${wheel_toolkit}/bin/nvcc"; do
@@ -112,22 +123,28 @@ find_cuda() {
   if [[ -z "${CUDACXX:-}" ]]; then
     # shellcheck disable=SC2086  # a list of words on purpose
     fetch_wheels cuda ${RACKPROOF_CUDA_WHEELS}
-    link_wheel_libraries "${wheel_toolkit}/lib"
-    ln -s lib "${wheel_toolkit}/lib64"
     export CUDACXX="${wheel_toolkit}/bin/nvcc"
     nvcc_is_new_enough "${CUDACXX}" || not_ready "the fetched nvcc does not run: ${CUDACXX} --version"
+  fi
+  # Also after a fetch that was interrupted here.
+  if [[ "${CUDACXX}" == "${wheel_toolkit}"/* ]]; then
+    link_wheel_libraries "${wheel_toolkit}/lib"
+    ln -sfn lib "${wheel_toolkit}/lib64"
   fi
   local toolkit header
   toolkit="$(dirname "$(dirname "$(readlink -f "${CUDACXX}")")")"
   for header in "${NCCL_HOME:-/nonexistent}/include/nccl.h" "${toolkit}/include/nccl.h" \
     /usr/include/nccl.h; do
-    [[ -e "${header}" ]] && return
+    if nccl_is_new_enough "${header}"; then
+      export NCCL_HOME="${header%/include/nccl.h}"
+      return
+    fi
   done
   if [[ ! -e "${wheel_nccl}/include/nccl.h" ]]; then
     # shellcheck disable=SC2086  # a list of words on purpose
     fetch_wheels nccl ${RACKPROOF_NCCL_WHEELS}
-    link_wheel_libraries "${wheel_nccl}/lib"
   fi
+  link_wheel_libraries "${wheel_nccl}/lib"
   export NCCL_HOME="${wheel_nccl}"
 }
 
@@ -164,7 +181,7 @@ build() {
   done
   if [[ -t 1 ]]; then printf '\r\033[K'; fi
   if ! wait "${pid}"; then
-    grep -n -A 12 -E '^FAILED:|error:|error ' "${log}" | head -n 60 >&2
+    grep -n -A 12 -E '^FAILED:|error:|error ' "${log}" | head -n 60 >&2 || true
     printf 'error: the build failed (log: %s)\n' "${log}" >&2
     exit 3
   fi

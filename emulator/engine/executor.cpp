@@ -229,9 +229,10 @@ void Executor::run() {
     }
     bool has_progressed = false;
     for (Stream* stream : ready) {
-      // A fault on this device, found a moment ago, has emptied its streams.
+      // A fault on this device, found a moment ago, has emptied its streams; and while the lock was
+      // open a host thread may have put work there that it does itself.
       if (std::find(active_.begin(), active_.end(), stream) == active_.end() ||
-          stream->queue.front()->start_ps_ < 0) {
+          stream->queue.front()->start_ps_ < 0 || stream->queue.front()->is_claimed_) {
         continue;
       }
       Operation& operation = *stream->queue.front();

@@ -13,7 +13,9 @@ __global__ void uses_everything(float* data, int n) {
   }
 }
 
-__global__ void uses_little(int* data) { data[threadIdx.x] = 1; }
+__global__ void uses_little(int* data) {
+  data[threadIdx.x] = 1;
+}
 
 extern "C" __global__ void calls_a_function(double* data) {
   data[threadIdx.x] = sin(data[threadIdx.x]);

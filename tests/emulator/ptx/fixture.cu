@@ -1,7 +1,8 @@
-// Compiled to PTX at build time for several targets; nvcc_test.cpp knows its lines by their markers.
-#include <cstdio>
-
+// Compiled to PTX at build time for several targets; nvcc_test.cpp knows its lines by their
+// markers.
 #include <cooperative_groups.h>
+
+#include <cstdio>
 
 __constant__ float table[4] = {1, 2, 3, 4};
 __device__ int counter;
@@ -14,8 +15,12 @@ struct Mixed {
 };
 __device__ Mixed mixed = {&numbers[1], "hi", 2.5};
 
-__device__ __noinline__ float twice(float x) { return x * 2 + sinf(x); }
-__device__ __noinline__ float thrice(float x) { return x * 3; }
+__device__ __noinline__ float twice(float x) {
+  return x * 2 + sinf(x);
+}
+__device__ __noinline__ float thrice(float x) {
+  return x * 3;
+}
 __device__ float (*functions[2])(float) = {twice, thrice};
 extern __shared__ float dynamic[];
 
@@ -36,13 +41,17 @@ __global__ void __launch_bounds__(128, 2) everything(T* a, const T* b, int n, Mi
   atomicAdd(&counter, 1);
   a[3] = static_cast<T>(functions[n & 1](static_cast<float>(n)));
   // The same labels and registers in two blocks.
-  asm volatile("{ .reg .pred p; setp.ne.s32 p, %0, 0; @p bra L; trap; L: @!p bra.uni D; D: }" ::"r"(n));
-  asm volatile("{ .reg .pred p; setp.ne.s32 p, %0, 1; @p bra L; trap; L: @!p bra.uni D; D: }" ::"r"(n));
+  asm volatile(
+      "{ .reg .pred p; setp.ne.s32 p, %0, 0; @p bra L; trap; L: @!p bra.uni D; D: }" ::"r"(n));
+  asm volatile(
+      "{ .reg .pred p; setp.ne.s32 p, %0, 1; @p bra L; trap; L: @!p bra.uni D; D: }" ::"r"(n));
 }
 template __global__ void everything<float>(float*, const float*, int, Mixed);
 template __global__ void everything<double>(double*, const double*, int, Mixed);
 
-__global__ void cooperative() { cooperative_groups::this_grid().sync(); }
+__global__ void cooperative() {
+  cooperative_groups::this_grid().sync();
+}
 
 extern "C" __global__ void warp_wide(unsigned* out, double* sum) {
   const unsigned lane = threadIdx.x;
