@@ -72,6 +72,15 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
+/// A rename would put a file in the place of what others use: /dev/null, a pipe, a folder.
+void expect_regular_or_absent(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw WriteError(path, "is not a regular file; name another file");
+  }
+}
+
 /// Makes the rename itself durable; a file system that cannot do it is not an error.
 void flush_folder(const std::filesystem::path& path) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
@@ -89,6 +98,7 @@ WriteError::WriteError(std::filesystem::path path, const std::string& problem)
       path_(std::move(path)) {}
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  expect_regular_or_absent(path);
   TemporaryFile file(path);
   file.write(content);
   file.publish();

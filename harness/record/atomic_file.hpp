@@ -20,7 +20,8 @@ class WriteError : public std::runtime_error {
 };
 
 /// Writes a temporary file in the same folder, flushes it to the disk and renames it to `path`.
-/// The folder must exist. Throws WriteError and removes the temporary file.
+/// The folder must exist, and what is at `path`, links followed, must be a regular file if
+/// anything. Throws WriteError and removes the temporary file.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace rackproof::harness::record

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sstream>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace rackproof::harness::record {
@@ -94,6 +95,27 @@ TEST_F(AtomicFile, AMissingFolderIsAnError) {
     EXPECT_EQ(error.path(), nowhere);
     EXPECT_NE(std::string(error.what()).find("No such file or directory"), std::string::npos);
   }
+}
+
+TEST_F(AtomicFile, ADeviceOrAPipeIsAnErrorAndStays) {
+  const std::string expected =
+      "cannot write " + file().string() + ": is not a regular file; name another file";
+  const auto problem = [this] {
+    try {
+      write_file_atomically(file(), "x");
+    } catch (const WriteError& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  std::filesystem::create_symlink("/dev/null", file());
+  EXPECT_EQ(problem(), expected);
+  EXPECT_TRUE(std::filesystem::is_symlink(file()));
+  std::filesystem::remove(file());
+  ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
+  EXPECT_EQ(problem(), expected);
+  EXPECT_TRUE(std::filesystem::is_fifo(file()));
+  EXPECT_EQ(files(), 1);
 }
 
 TEST_F(AtomicFile, AFolderInThePlaceOfTheFileIsAnErrorAndStays) {
