@@ -61,7 +61,7 @@ class Problem {
   [[nodiscard]] virtual ThroughputUnit unit() const = 0;
   /// Key of the compute peak in configs/racks/*.json (gpu.tflops), e.g. "bf16"; empty: memory only.
   [[nodiscard]] virtual std::string_view peak() const = 0;
-  /// Device memory that one workload needs, all rotated buffer sets included.
+  /// Device memory of one buffer set; sets that launches rotate through come on top.
   [[nodiscard]] virtual std::uint64_t footprint_bytes() const = 0;
 };
 

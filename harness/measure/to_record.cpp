@@ -1,6 +1,8 @@
 #include "harness/measure/to_record.hpp"
 
 #include "collectives/bandwidth_model.hpp"
+#include "collectives/exact_kernels.hpp"
+#include "collectives/workload.hpp"
 #include "harness/measure/communicators.hpp"
 #include "harness/plan/message_sizes.hpp"
 #include "harness/record/rollup.hpp"
@@ -62,7 +64,8 @@ void describe_cache(const Measurement& measurement, const RecordContext& context
                               plan::format_bytes(set_bytes), plan::format_bytes(l2_bytes));
 }
 
-/// Sets the status from the ranks' verifications: the first wrong element names its GPU.
+/// Sets the status from the ranks' verifications: the first wrong element names its GPU; else the
+/// first GPU whose output nobody compared.
 void judge(const Measurement& measurement, const RecordContext& context, Benchmark& benchmark) {
   for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
     const auto& verification = measurement.ranks[rank].verification;
@@ -81,6 +84,16 @@ void judge(const Measurement& measurement, const RecordContext& context, Benchma
                       wrong.coordinate, wrong.actual, wrong.expected);
     }
     return;
+  }
+  for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
+    const auto& verification = measurement.ranks[rank].verification;
+    if (!verification) {
+      const record::GpuRef gpu = record::gpu_ref(*context.topology, static_cast<int>(rank));
+      benchmark.status = record::Status::failed;
+      benchmark.status_reason = fmt::format("not verified on node {} GPU {} (rank {}): {}",
+                                            gpu.node, gpu.gpu, rank, verification.reason());
+      return;
+    }
   }
 }
 
@@ -151,10 +164,7 @@ Reported<record::Baseline> baseline_of(const plan::OperationBenchmark& operation
 
 void fill_operation(const plan::OperationBenchmark& operation, const Measurement& measurement,
                     const RecordContext& context, Benchmark& benchmark) {
-  const int sets = std::max(1, measurement.ranks.front().buffer_sets);
-  describe_cache(measurement, context,
-                 operation.problem->footprint_bytes() / static_cast<std::uint64_t>(sets),
-                 benchmark);
+  describe_cache(measurement, context, operation.problem->footprint_bytes(), benchmark);
   for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
     benchmark.gpus.push_back(gpu_result(
         measurement.ranks[rank], record::gpu_ref(*context.topology, static_cast<int>(rank))));
@@ -217,6 +227,7 @@ record::CommunicatorResult communicator_result(const plan::CollectiveBenchmark& 
   result.wire_model = "in-switch reduction and multicast: algbw * (n + 1) / n";
   bool all_right = true;
   std::uint64_t wrong_elements = 0;
+  std::optional<std::string> unverified;
   for (const int member : members) {
     const RankMeasurement& rank = measurement.ranks.at(static_cast<std::size_t>(member));
     if (!rank.samples_s.empty()) {
@@ -224,15 +235,15 @@ record::CommunicatorResult communicator_result(const plan::CollectiveBenchmark& 
           {record::gpu_ref(*context.topology, member), record::median(rank.samples_s)});
     }
     if (!rank.verification) {
-      result.verified = Reported<bool>::missing(rank.verification.reason());
-      result.wrong_elements = Reported<std::uint64_t>::missing(rank.verification.reason());
+      unverified = unverified.value_or(rank.verification.reason());
       continue;
     }
     all_right = all_right && rank.verification->passed;
     wrong_elements += rank.verification->wrong_elements;
-    result.verified = all_right;
-    result.wrong_elements = wrong_elements;
   }
+  result.verified = unverified ? Reported<bool>::missing(*unverified) : Reported(all_right);
+  result.wrong_elements =
+      unverified ? Reported<std::uint64_t>::missing(*unverified) : Reported(wrong_elements);
   fill_bandwidths(collective, context.basis, result);
   return result;
 }
@@ -241,14 +252,29 @@ bool is_within_one_rack(const topology::Topology& topology, plan::CommunicatorSc
   return scope != plan::CommunicatorScope::all || topology.racks.size() == 1;
 }
 
+/// Send and receive buffers of one rank, aligned as they are allocated.
+std::uint64_t set_bytes(const plan::CollectiveBenchmark& collective, std::size_t ranks) {
+  collectives::WorkloadConfig config;
+  config.type = collectives::parse_data_type(collective.type).value();
+  config.op = collectives::parse_reduce_op(collective.reduction).value();
+  config.placement = collectives::parse_placement(collective.placement).value();
+  config.bytes = collective.bytes;
+  // Of one set; the footprint also holds the verifier's result.
+  return collectives::CollectiveWorkload::footprint_bytes(
+             *collectives::find_collective(collective.collective), static_cast<int>(ranks),
+             config) -
+         sizeof(collectives::exact::Mismatches);
+}
+
 void fill_collective(const plan::CollectiveBenchmark& collective, const Measurement& measurement,
                      const RecordContext& context, Benchmark& benchmark) {
-  describe_cache(measurement, context, collective.bytes, benchmark);
+  const std::vector<std::vector<int>> groups = members_of(*context.topology, collective.scope);
+  describe_cache(measurement, context, set_bytes(collective, groups.front().size()), benchmark);
   for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
     benchmark.gpus.push_back(gpu_result(
         measurement.ranks[rank], record::gpu_ref(*context.topology, static_cast<int>(rank))));
   }
-  for (const std::vector<int>& members : members_of(*context.topology, collective.scope)) {
+  for (const std::vector<int>& members : groups) {
     benchmark.communicators.push_back(
         communicator_result(collective, members, measurement, context));
   }

@@ -21,8 +21,9 @@ struct RecordContext {
 [[nodiscard]] record::Benchmark not_run(const plan::PlannedBenchmark& planned,
                                         const std::string& reason, const RecordContext& context);
 
-/// The benchmark as measured: statistics, throughput, roofline, baseline, roll-up. A failure of any
-/// rank makes it Status::failed, a wrong element Status::wrong, with GPU and element in the reason.
+/// The benchmark as measured: statistics, throughput, roofline, baseline, roll-up. A wrong element
+/// makes it Status::wrong, a failure of any rank or an output that was not verified Status::failed,
+/// with GPU and element in the reason.
 [[nodiscard]] record::Benchmark to_record(const plan::PlannedBenchmark& planned,
                                           const Measurement& measurement,
                                           const RecordContext& context);

@@ -112,6 +112,50 @@ TEST_F(ToRecord, AWrongElementNamesItsGpu) {
   expect_valid(benchmark);
 }
 
+TEST_F(ToRecord, TheCacheMethodStatesOneBufferSet) {
+  Measurement measurement;
+  for (int rank = 0; rank < 8; ++rank) {
+    measurement.ranks.push_back(measured({1e-3}));
+    measurement.ranks.back().buffer_sets = 13;
+  }
+  // Copy: 10 MiB read and 10 MiB written.
+  const record::Benchmark kernel = to_record(copy(10 << 20), measurement, context_);
+  EXPECT_EQ(kernel.cache, record::CacheState::cold);
+  EXPECT_EQ(kernel.cache_method, "13 buffer sets of 20 MiB in turn, the L2 holds 126 MiB");
+  // Multiples of 256 bytes, the alignment of an allocation.
+  EXPECT_EQ(to_record(all_reduce("rack", 1000), measurement, context_).cache_method,
+            "13 buffer sets of 1 KiB in turn, the L2 holds 126 MiB");
+  plan::PlannedBenchmark out_of_place = all_reduce("rack", 1000);
+  std::get<plan::CollectiveBenchmark>(out_of_place.what).placement = "out_of_place";
+  EXPECT_EQ(to_record(out_of_place, measurement, context_).cache_method,
+            "13 buffer sets of 2 KiB in turn, the L2 holds 126 MiB");
+}
+
+TEST_F(ToRecord, OneUnverifiedRankLeavesTheBenchmarkUnverified) {
+  Measurement measurement;
+  for (int rank = 0; rank < 8; ++rank) {
+    measurement.ranks.push_back(measured({1e-3}));
+  }
+  measurement.ranks[0].verification = record::Reported<kernels::Verification>::missing("no reply");
+  const record::Benchmark collective = to_record(all_reduce("node", 64), measurement, context_);
+  EXPECT_EQ(collective.status, record::Status::failed);
+  EXPECT_EQ(collective.status_reason,
+            "not verified on node gb300-nvl72/tray0 GPU 0 (rank 0): no reply");
+  ASSERT_EQ(collective.communicators.size(), 2U);
+  EXPECT_EQ(collective.communicators[0].verified.reason(), "no reply");
+  EXPECT_EQ(collective.communicators[0].wrong_elements.reason(), "no reply");
+  EXPECT_TRUE(*collective.communicators[1].verified);
+  expect_valid(collective);
+  const record::Benchmark kernel = to_record(copy(64), measurement, context_);
+  EXPECT_EQ(kernel.status, record::Status::failed);
+  expect_valid(kernel);
+  // What is known to be wrong weighs more than what is not known.
+  kernels::Verification wrong = *measurement.ranks[7].verification;
+  wrong.passed = false;
+  measurement.ranks[7].verification = wrong;
+  EXPECT_EQ(to_record(copy(64), measurement, context_).status, record::Status::wrong);
+}
+
 TEST_F(ToRecord, AZeroTimeIsMissingAndNotInfinite) {
   Measurement measurement;
   for (int rank = 0; rank < 8; ++rank) {
