@@ -26,8 +26,9 @@ class Library {
     error_string_ = find<ErrorString>("nvmlErrorString");
     const Return result = call(find<Init>("nvmlInit_v2"));
     if (result != kSuccess) {
-      dlclose(handle_);
-      throw runtime::NotAvailable("NVML does not start: " + explain(result));
+      const std::string problem = "NVML does not start: " + explain(result);
+      dlclose(handle_);  // the text came from the library
+      throw runtime::NotAvailable(problem);
     }
   }
   ~Library() {
