@@ -13,6 +13,10 @@ inline constexpr const char* kDefaultEmulatedRack = "gb300-nvl72";
 /// Throws config::NotReady with the fix when the emulator's libraries were not built.
 void require_emulator();
 
+/// Lets the emulator read the rack file, in a process of its own. Throws config::ConfigError with
+/// the emulator's own line for a file that it refuses.
+void check_emulated_rack(const std::filesystem::path& rack_file);
+
 /// Makes this process one of the emulated `tray`: sets the library path and the emulator's
 /// variables, and replaces the process by a new one with the same arguments. Returns when the
 /// process already is one. Throws config::NotReady.

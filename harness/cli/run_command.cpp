@@ -69,9 +69,8 @@ ExitCode conclude(const LaunchResult& result, const ResultsDirectory& results) {
   return static_cast<ExitCode>(*result.exit_code);
 }
 
-ExitCode start_ranks(const RunCommand& command, const Arguments& arguments, const Machine& machine,
-                     const plan::Suite& suite) {
-  const ResultsDirectory results(choose_results_path(command.out, suite.name));
+ExitCode start_ranks(const Arguments& arguments, const Machine& machine,
+                     const ResultsDirectory& results) {
   std::vector<std::string> words = arguments.words;
   if (machine.is_default) {
     // The ranks need not find out again, and the record shows what was run.
@@ -99,6 +98,8 @@ ExitCode run(const RunCommand& command, const Arguments& arguments, int argc, ch
   const plan::Suite suite = choose_suite(command.target, machine.emulated.has_value());
   if (machine.emulated) {
     require_emulator();
+    check_emulated_rack(
+        config::find_config("racks", command.target.emulate.value_or(kDefaultEmulatedRack)));
   }
   if (!plans_anything(command, machine, suite)) {
     fmt::print(stderr,
@@ -107,6 +108,7 @@ ExitCode run(const RunCommand& command, const Arguments& arguments, int argc, ch
                suite.name);
     return ExitCode::nothing_ran;
   }
+  const ResultsDirectory results(choose_results_path(command.out, suite.name));
   if (machine.is_default) {
     fmt::print("No GPU here: emulating {} of {} (figures are modelled)\n",
                machine.trays == 1 ? "one tray" : std::to_string(machine.trays) + " trays",
@@ -116,7 +118,7 @@ ExitCode run(const RunCommand& command, const Arguments& arguments, int argc, ch
   if (machine.ranks == 1 && !machine.emulated) {
     return run_as_rank(command, arguments, argc, argv);
   }
-  return start_ranks(command, arguments, machine, suite);
+  return start_ranks(arguments, machine, results);
 }
 
 }  // namespace rackproof::harness::cli

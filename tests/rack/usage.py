@@ -59,6 +59,30 @@ class Usage(rackproof.RackTest):
         ended = self.rackproof("run", "--emulate", name)
         self.assert_one_line_error(ended, USAGE, "rack.json#/gpu/multiprocessors", "integer")
 
+    def test_rack_keys_of_the_emulator(self):
+        def without_registers(rack):
+            del rack["gpu"]["registers_per_sm"]
+
+        def shared_as_text(rack):
+            rack["gpu"]["shared_kib_per_sm"] = "x"
+
+        def clique_as_text(rack):
+            rack["nvlink"]["fabric"]["clique_id"] = "x"
+
+        for change, key in [
+            (without_registers, "registers_per_sm"),
+            (shared_as_text, "shared_kib_per_sm"),
+            (clique_as_text, "clique_id"),
+        ]:
+            with self.subTest(key=key):
+                rack = json.loads(
+                    (rackproof.SOURCE / "configs/racks/gb300-nvl72.json").read_text()
+                )
+                change(rack)
+                name = self.write("rack.json", json.dumps(rack))
+                ended = self.rackproof("run", "--emulate", name)
+                self.assert_one_line_error(ended, USAGE, "rack.json", key)
+
     def test_existing_results_are_not_overwritten(self):
         (self.folder / "out").mkdir()
         self.write("out/record.json", "{}")
