@@ -8,7 +8,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,7 +95,16 @@ class StatusFile {
   std::string path_;
 };
 
+/// mpirun in a process group of its own: a terminal's Ctrl-C reaches it once, through pass_on(); it
+/// takes a second one for the order to leave its ranks behind. Such a group may not read from the
+/// terminal.
 [[noreturn]] void become(const std::vector<std::string>& command) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);  // nobody would end the ranks of a program that was killed
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing >= 0) {
+    dup2(nothing, STDIN_FILENO);
+  }
   std::vector<char*> argv;
   for (const std::string& word : command) {
     argv.push_back(const_cast<char*>(word.c_str()));  // execvp does not write to them
@@ -180,8 +191,10 @@ std::vector<std::string> mpirun_command(const std::string& program,
   if (is_root) {
     command.emplace_back("--allow-run-as-root");
   }
+  // Open MPI counts cores, and takes a machine of fewer than ranks for a mistake.
+  command.emplace_back("--oversubscribe");
   if (share_cores) {
-    command.insert(command.end(), {"--oversubscribe", "--bind-to", "none"});
+    command.insert(command.end(), {"--bind-to", "none"});
   }
   // One machine: shared memory only, without the cross-memory attach that containers forbid, and
   // ranks that wait give their core away.

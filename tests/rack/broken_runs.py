@@ -112,7 +112,7 @@ class BrokenRuns(rackproof.RackTest):
 
     def test_interrupted(self):
         process = self.start_long_run()
-        os.kill(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         self.check_partial_results(self.finish(process), "failed")
 
 

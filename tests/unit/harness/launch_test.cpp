@@ -43,6 +43,7 @@ TEST(MpirunCommand, StartsOneRankPerGpuOnThisMachine) {
   };
   EXPECT_TRUE(has("--allow-run-as-root"));
   EXPECT_TRUE(has("--oversubscribe"));
+  EXPECT_TRUE(has("--bind-to"));
   const auto program = std::find(command.begin(), command.end(), "/x/rackproof");
   ASSERT_NE(program, command.end());
   EXPECT_EQ(*(program - 1), "4");
@@ -52,7 +53,9 @@ TEST(MpirunCommand, StartsOneRankPerGpuOnThisMachine) {
 
   const std::vector<std::string> plain = mpirun_command("r", {}, 4, false, false);
   EXPECT_EQ(std::find(plain.begin(), plain.end(), "--allow-run-as-root"), plain.end());
-  EXPECT_EQ(std::find(plain.begin(), plain.end(), "--oversubscribe"), plain.end());
+  EXPECT_EQ(std::find(plain.begin(), plain.end(), "--bind-to"), plain.end());
+  EXPECT_NE(std::find(plain.begin(), plain.end(), "--oversubscribe"), plain.end())
+      << "Open MPI counts cores, this program threads";
 }
 
 }  // namespace
