@@ -7,15 +7,30 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 namespace rackproof::harness::cli {
 namespace {
+
+/// A check whose text is a sentence: what the value must be and what was found.
+template <typename Value>
+CLI::Validator must_be(const std::string& what, bool (*is_allowed)(Value)) {
+  return {[what, is_allowed](std::string& text) {
+            Value value{};
+            const char* end = text.data() + text.size();
+            const auto parsed = std::from_chars(text.data(), end, value);
+            const bool is_good = parsed.ec == std::errc{} && parsed.ptr == end && is_allowed(value);
+            return is_good ? std::string() : "must be " + what + ", found \"" + text + "\"";
+          },
+          ""};
+}
 
 void add_target(CLI::App& command, Target& target) {
   command.add_option("--emulate", target.emulate,
                      "emulate this rack: a name of configs/racks/ or a path");
   command.add_option("--trays", target.trays, "trays of the emulated rack (default 1)")
-      ->check(CLI::PositiveNumber);
+      ->check(must_be<int>("a whole number from 1", [](int value) { return value >= 1; }));
   command.add_option("--suite", target.suite,
                      "what to run: a name of configs/suites/ or a path (default: acceptance on "
                      "GPUs, smoke on the emulator)");
@@ -29,6 +44,16 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error,
   std::string text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
   const CLI::App* command = app.get_subcommands().empty() ? &app : app.get_subcommands().front();
+  if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) {
+    return text;  // must_be() has said it all
+  }
+  if (command == &app && !words.empty() && !words.front().starts_with("-")) {
+    std::vector<std::string> commands;
+    for (const CLI::App* known : app.get_subcommands({})) {
+      commands.push_back(known->get_name());
+    }
+    return "unknown command " + words.front() + config::suggestion(words.front(), commands);
+  }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     std::vector<std::string> flags;
     for (const CLI::Option* option : command->get_options()) {
@@ -71,11 +96,13 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   run_app->add_option("--out", run.out,
                       "folder of the results (default results/local/<UTC time>-<suite>)");
   run_app->add_option("--seed", run.seed, "seed of the random inputs (default 1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(must_be<std::uint64_t>("a whole number from 0 to 18446744073709551615",
+                                     [](std::uint64_t) { return true; }));
   run_app
       ->add_option("--timeout", run.timeout_s,
                    "longest time in seconds that one step may take (default 300)")
-      ->check(CLI::PositiveNumber);
+      ->check(must_be<double>("a number of seconds above 0",
+                              [](double value) { return value > 0 && std::isfinite(value); }));
   run_app->add_option("--plant", run.plant,
                       "REGEX[@RANK]: corrupt one element of each matching result before it is "
                       "verified; the run must end with exit code 5");

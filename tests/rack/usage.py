@@ -16,7 +16,10 @@ class Usage(rackproof.RackTest):
     def test_flags(self):
         for arguments, parts in [
             (["run", "--trys", "2"], ['did you mean "--trays"?']),
-            (["run", "--trays", "0"], ["--trays"]),
+            (["run", "--trays", "0"], ["--trays", 'from 1, found "0"']),
+            (["run", "--seed", "-1"], ["--seed", 'found "-1"']),
+            (["run", "--timeout", "abc"], ["--timeout", 'found "abc"']),
+            (["rnu"], ["rnu", 'did you mean "run"?']),
             (["run", "--trays", "19"], ["--trays", "1 to 18"]),
             (["run", "--emulate", "gb301-nvl72"], ['did you mean "gb300-nvl72"?']),
             (["run", "--suite", "smok"], ['did you mean "smoke"?']),

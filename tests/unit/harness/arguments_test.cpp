@@ -58,6 +58,32 @@ TEST(Arguments, KnowTheOtherCommands) {
             std::string::npos);
 }
 
+TEST(Arguments, SayWhatAValueMustBe) {
+  for (const char* value : {"0", "-1", "abc", "1.5", "99999999999"}) {
+    EXPECT_EQ(problem_of({"run", "--trays", value}),
+              std::string("command line: --trays: must be a whole number from 1, found \"") +
+                  value + "\"");
+  }
+  for (const char* value : {"-1", "abc", "99999999999999999999"}) {
+    EXPECT_EQ(problem_of({"run", "--seed", value}),
+              std::string("command line: --seed: must be a whole number from 0 to "
+                          "18446744073709551615, found \"") +
+                  value + "\"");
+  }
+  for (const char* value : {"0", "-2", "abc", "inf", "nan"}) {
+    EXPECT_EQ(
+        problem_of({"run", "--timeout", value}),
+        std::string("command line: --timeout: must be a number of seconds above 0, found \"") +
+            value + "\"");
+  }
+  const auto largest = parse_arguments({"run", "--seed", "18446744073709551615"});
+  EXPECT_EQ(std::get<RunCommand>(largest.command).seed, ~std::uint64_t{0});
+}
+
+TEST(Arguments, NameAnUnknownCommand) {
+  EXPECT_EQ(problem_of({"rnu"}), "command line: unknown command rnu (did you mean \"run\"?)");
+}
+
 TEST(Arguments, ErrorsAreOneLineWithTheFix) {
   EXPECT_EQ(problem_of({"run", "--trys", "2"}),
             "command line: unknown flag --trys (did you mean \"--trays\"?)");
