@@ -120,6 +120,12 @@ void plan_curve(const CollectiveRequest& request, CollectiveBenchmark what,
   const MessageSize largest = largest_message(request, what.placement, context);
   const auto type_bytes = collectives::size_bytes(*collectives::parse_data_type(what.type));
   const std::uint64_t smallest_bytes = std::max<std::uint64_t>(request.min_bytes, type_bytes);
+  if (largest.bytes < smallest_bytes) {
+    throw config::ConfigError(request.place, "sizes from " + format_bytes(request.min_bytes) +
+                                                 " to " + largest.reason + " hold no message of " +
+                                                 what.type + " elements (" +
+                                                 format_bytes(type_bytes) + " each)");
+  }
   for (const MessageSize& size :
        message_sizes(smallest_bytes, largest.bytes, request.factor, largest.reason)) {
     what.bytes = size.bytes;

@@ -119,6 +119,18 @@ TEST(Plan, ShippedSuitesFitEveryRackAndAreEqualOnAllRanks) {
   }
 }
 
+TEST(Plan, ARangeOfSizesWithoutAnElementIsRefused) {
+  CollectiveRequest request;
+  request.min_bytes = 1;
+  request.max_bytes = 2;
+  EXPECT_EQ(message_of<config::ConfigError>(
+                [&] { static_cast<void>(make_plan(all_reduce_suite(request), trays(1))); }),
+            "t.json#/collectives/0: sizes from 1 B to 2 B by the suite hold no message of float32 "
+            "elements (4 B each)");
+  request.types = {"bfloat16"};
+  EXPECT_EQ(make_plan(all_reduce_suite(request), trays(1)).benchmarks.size(), 1U);
+}
+
 TEST(Plan, LargestMessageIsAShareOfMemoryOverItsBuffers) {
   CollectiveRequest request;
   request.max_memory_share = 0.1;
