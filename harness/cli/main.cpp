@@ -1,6 +1,7 @@
 #include "harness/cli/arguments.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/launch.hpp"
+#include "harness/config/error.hpp"
 
 #include <fmt/format.h>
 
@@ -33,15 +34,19 @@ ExitCode dispatch(const Arguments& arguments, int argc, char** argv) {
   return std::visit(Visitor{arguments, argc, argv}, arguments.command);
 }
 
-/// One line, from one rank: what all ranks found wrong need not be said 72 times.
+/// One line. What is wrong with the request all ranks find, and need not say it 72 times; anything
+/// else may have happened on this rank only.
 void explain(const std::exception& error) {
+  using rackproof::harness::config::ConfigError;
   const auto launcher = launcher_rank();
-  if (launcher && launcher->rank != 0) {
+  const bool is_other_rank = launcher && launcher->rank != 0;
+  if (is_other_rank && dynamic_cast<const ConfigError*>(&error) != nullptr) {
     return;
   }
+  const std::string rank = is_other_rank ? fmt::format("rank {}: ", launcher->rank) : "";
   std::string text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
-  fmt::print(stderr, "rackproof: error: {}\n", text);
+  fmt::print(stderr, "rackproof: error: {}{}\n", rank, text);
 }
 
 }  // namespace
