@@ -116,6 +116,8 @@ void fields(Visitor& visit, Of<topology::RackFacts> auto& x) {
   visit("memory_gb_per_s", x.memory_gb_per_s);
   visit("nvlink_gb_per_s", x.nvlink_gb_per_s);
   visit("source", x.source);
+  visit("memory_source", x.memory_source);
+  visit("nvlink_source", x.nvlink_source);
 }
 
 template <typename Visitor>

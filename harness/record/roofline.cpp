@@ -27,7 +27,7 @@ Reported<Roofline> kernel_roofline(const kernels::Work& work, std::string_view u
   const topology::RackFacts& facts = *rack_model;
   if (unit == kGbPerS) {
     return bound(facts.memory_gb_per_s, unit, "memory",
-                 fmt::format("memory bandwidth of {}: {}", facts.id, facts.source), basis);
+                 fmt::format("memory bandwidth of {}: {}", facts.id, facts.memory_source), basis);
   }
   const auto peak = facts.dense_tflops.find(format);
   if (peak == facts.dense_tflops.end()) {
@@ -39,7 +39,7 @@ Reported<Roofline> kernel_roofline(const kernels::Work& work, std::string_view u
   if (memory_bound_tflops < peak->second) {
     return bound(memory_bound_tflops, unit, "memory",
                  fmt::format("memory bandwidth of {} times {:.4g} flop/byte: {}", facts.id,
-                             work.flops / work.bytes, facts.source),
+                             work.flops / work.bytes, facts.memory_source),
                  basis);
   }
   return bound(peak->second, unit, "compute",
@@ -58,7 +58,7 @@ Reported<Roofline> collective_roofline(bool within_nvlink_domain,
   }
   return bound(rack_model->nvlink_gb_per_s, kGbPerS, "link",
                fmt::format("NVLink payload per GPU and direction of {}: {}", rack_model->id,
-                           rack_model->source),
+                           rack_model->nvlink_source),
                basis);
 }
 

@@ -81,6 +81,7 @@ WRONG = {
     "local time": put("run", "started_at", "2026-11-22 01:45:00"),
     "other major version": put("schema_version", "2.0.0"),
     "version without counts of work": put("schema_version", "1.0.0"),
+    "version without the sources of bandwidths": put("schema_version", "1.1.0"),
     "version as a number": put("schema_version", 1.0),
     "no rack": put("topology", "racks", []),
     "rank as a fraction": put("topology", "racks", 0, "nodes", 0, "gpus", 0, "rank", 0.5),

@@ -83,6 +83,8 @@ topology::RackFacts sample_rack_model(const SampleShape& shape) {
   facts.memory_gb_per_s = 8000;
   facts.nvlink_gb_per_s = 900;
   facts.source = "sample datasheet";
+  facts.memory_source = "sample memory datasheet";
+  facts.nvlink_source = "sample link datasheet";
   return facts;
 }
 

@@ -12,6 +12,8 @@ Reported<topology::RackFacts> facts() {
   result.memory_gb_per_s = 8000;
   result.nvlink_gb_per_s = 900;
   result.source = "datasheet";
+  result.memory_source = "memory datasheet";
+  result.nvlink_source = "link datasheet";
   return result;
 }
 
@@ -29,11 +31,13 @@ TEST(KernelRoofline, IsMemoryWhereThereIsLittle) {
   const auto roofline = kernel_roofline({2e9, 1e9}, kTflops, "bf16", facts(), Basis::measured);
   EXPECT_DOUBLE_EQ(roofline->peak, 16);
   EXPECT_EQ(roofline->limiter, "memory");
+  EXPECT_EQ(roofline->source, "memory bandwidth of model times 2 flop/byte: memory datasheet");
 }
 
 TEST(KernelRoofline, OfBytesIsTheBandwidth) {
   const auto roofline = kernel_roofline({0, 1e9}, kGbPerS, "", facts(), Basis::measured);
   EXPECT_DOUBLE_EQ(roofline->peak, 8000);
+  EXPECT_EQ(roofline->source, "memory bandwidth of model: memory datasheet");
 }
 
 TEST(KernelRoofline, IsMissingForAnUnknownFormatOrRack) {
@@ -45,7 +49,9 @@ TEST(KernelRoofline, IsMissingForAnUnknownFormatOrRack) {
 }
 
 TEST(CollectiveRoofline, IsTheLinkInsideOneNvlinkDomainOnly) {
-  EXPECT_DOUBLE_EQ(collective_roofline(true, facts(), Basis::measured)->peak, 900);
+  const auto roofline = collective_roofline(true, facts(), Basis::measured);
+  EXPECT_DOUBLE_EQ(roofline->peak, 900);
+  EXPECT_EQ(roofline->source, "NVLink payload per GPU and direction of model: link datasheet");
   EXPECT_FALSE(collective_roofline(false, facts(), Basis::measured));
 }
 
