@@ -326,7 +326,14 @@ ExitCode run_as_rank(const RunCommand& command, const Arguments& arguments, int 
     if (reports) {
       report_exit_code(*contract, to_int(exit_code_of(error)));
     }
-    throw;
+    if (bootstrap->rank() == 0 || dynamic_cast<const config::ConfigError*>(&error) != nullptr) {
+      throw;
+    }
+    // Said now: where only this rank has failed, leaving MPI waits for ranks that wait for this
+    // one.
+    std::cerr << "rackproof: error: rank " << bootstrap->rank() << ": " << error.what()
+              << std::endl;
+    return exit_code_of(error);
   }
   if (reports) {
     report_exit_code(*contract, to_int(code));
