@@ -95,6 +95,33 @@ class StatusFile {
   std::string path_;
 };
 
+/// A folder of its own for the ranks' shared memory, which killed ranks leave behind; removed at
+/// the end. In memory where there is /dev/shm.
+class SharedMemoryFolder {
+ public:
+  SharedMemoryFolder() {
+    const std::filesystem::path base = access("/dev/shm", W_OK) == 0
+                                           ? std::filesystem::path("/dev/shm")
+                                           : std::filesystem::temp_directory_path();
+    path_ = (base / "rackproof-XXXXXX").string();
+    if (mkdtemp(path_.data()) == nullptr) {
+      throw config::NotReady("cannot create a folder in " + base.string() + ": " +
+                             std::strerror(errno) + "; make it writable");
+    }
+  }
+  ~SharedMemoryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  SharedMemoryFolder(const SharedMemoryFolder&) = delete;
+  SharedMemoryFolder& operator=(const SharedMemoryFolder&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
 /// mpirun in a process group of its own: a terminal's Ctrl-C reaches it once, through pass_on(); it
 /// takes a second one for the order to leave its ranks behind. Such a group may not read from the
 /// terminal.
@@ -216,8 +243,10 @@ LaunchResult launch(const std::vector<std::string>& command,
                            "install openmpi-bin), or start the ranks with srun");
   }
   const StatusFile status;
+  const SharedMemoryFolder shared_memory;
   // NOLINTBEGIN(concurrency-mt-unsafe): before any thread
   setenv(kStatusVariable, status.path().c_str(), 1);
+  setenv("OMPI_MCA_btl_vader_backing_directory", shared_memory.path().c_str(), 1);
   setenv(kResultsVariable, results_path.c_str(), 1);
   setenv(kTerminalVariable, isatty(STDOUT_FILENO) == 1 ? "1" : "0", 1);
   // NOLINTEND(concurrency-mt-unsafe)
