@@ -71,10 +71,14 @@ std::string read_to_end(int descriptor) {
 
 }  // namespace
 
+bool has_emulator() {
+  return std::filesystem::exists(library_folder() / kRuntimeLibrary);
+}
+
 void require_emulator() {
-  const std::filesystem::path runtime = library_folder() / kRuntimeLibrary;
-  if (!std::filesystem::exists(runtime)) {
-    throw config::NotReady("the emulator is not here: no " + runtime.string() +
+  if (!has_emulator()) {
+    throw config::NotReady("the emulator is not here: no " +
+                           (library_folder() / kRuntimeLibrary).string() +
                            "; build it (cmake -DRACKPROOF_BUILD_EMULATOR=ON), or run on a machine "
                            "with a GPU");
   }

@@ -10,6 +10,9 @@ namespace rackproof::harness::cli {
 /// The rack that is emulated where there is no GPU and nobody asked for another.
 inline constexpr const char* kDefaultEmulatedRack = "gb300-nvl72";
 
+/// Whether the emulator's libraries were built.
+[[nodiscard]] bool has_emulator();
+
 /// Throws config::NotReady with the fix when the emulator's libraries were not built.
 void require_emulator();
 

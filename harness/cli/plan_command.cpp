@@ -1,5 +1,7 @@
 #include "harness/cli/commands.hpp"
+#include "harness/cli/emulate.hpp"
 #include "harness/cli/target.hpp"
+#include "harness/config/locations.hpp"
 #include "harness/topology/describe.hpp"
 #include "harness/topology/hypothetical.hpp"
 
@@ -53,6 +55,9 @@ void print(const plan::Plan& plan, const topology::Topology& topology) {
 ExitCode plan(const PlanCommand& command) {
   const Machine machine = choose_machine(command.target);
   const plan::Suite suite = choose_suite(command.target, machine.emulated.has_value());
+  if (command.target.emulate && has_emulator()) {
+    check_emulated_rack(config::find_config("racks", *command.target.emulate));
+  }
   if (machine.is_default) {
     fmt::print(stderr, "rackproof: no GPU here: planning for {}\n", machine.emulated->id);
   }

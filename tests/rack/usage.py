@@ -83,14 +83,16 @@ class Usage(rackproof.RackTest):
                 )
                 change(rack)
                 name = self.write("rack.json", json.dumps(rack))
-                ended = self.rackproof("run", "--emulate", name)
-                self.assert_one_line_error(ended, USAGE, "rack.json", key)
+                for command in ["run", "plan"]:
+                    ended = self.rackproof(command, "--emulate", name)
+                    self.assert_one_line_error(ended, USAGE, "rack.json", key)
 
     def test_existing_results_are_not_overwritten(self):
         (self.folder / "out").mkdir()
         self.write("out/record.json", "{}")
         ended = self.run_tiny()
         self.assert_one_line_error(ended, USAGE, "--out", "exists already")
+        self.assertEqual(ended.output, "")
 
     def test_record_that_is_none(self):
         name = self.write("record.json", "{}")
