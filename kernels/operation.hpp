@@ -35,8 +35,8 @@ struct SizingContext {
   std::uint64_t memory_bytes = 0;  ///< free device memory when the run began
   std::uint64_t l2_bytes = 0;
   std::uint64_t shared_memory_per_block_bytes = 0;  ///< opt-in limit
-  int gpus = 0;           ///< ranks in the job
-  int gpus_per_node = 0;  ///< ranks in this node
+  int gpus = 0;                                     ///< ranks in the job
+  int gpus_per_node = 0;                            ///< ranks in this node
 };
 
 /// The minimum of work that any correct kernel must do; owned by the operation's work table.
@@ -47,7 +47,7 @@ struct Work {
 };
 
 enum class ThroughputUnit : std::uint8_t { tflops, gb_per_s };  ///< 1e12 flop/s, 1e9 byte/s
-[[nodiscard]] std::string_view to_string(ThroughputUnit unit);   ///< "TFLOP/s", "GB/s"
+[[nodiscard]] std::string_view to_string(ThroughputUnit unit);  ///< "TFLOP/s", "GB/s"
 
 /// One fully specified problem; immutable, printable, device-independent.
 class Problem {
@@ -79,18 +79,18 @@ struct NotSupported {
 
 /// Static resources of the kernel that runs, as the driver reports them.
 struct KernelResources {
-  std::string kernel;            ///< symbol name
+  std::string kernel;  ///< symbol name
   int registers_per_thread = 0;
-  int spill_bytes_per_thread = 0;      ///< local memory; 0 by construction
-  int shared_bytes_per_block = 0;      ///< static + dynamic
+  int spill_bytes_per_thread = 0;  ///< local memory; 0 by construction
+  int shared_bytes_per_block = 0;  ///< static + dynamic
   int threads_per_block = 0;
   std::int64_t blocks = 0;
 };
 
 /// One element that is not what the reference says.
 struct WrongElement {
-  std::uint64_t index = 0;     ///< linear index in the output
-  std::string coordinate;      ///< "row 17, column 4"
+  std::uint64_t index = 0;  ///< linear index in the output
+  std::string coordinate;   ///< "row 17, column 4"
   double expected = 0;
   double actual = 0;
 };
@@ -102,9 +102,9 @@ struct Verification {
   std::uint64_t total_elements = 0;
   std::uint64_t wrong_elements = 0;
   std::optional<WrongElement> first_wrong;
-  double max_error = 0;       ///< largest |actual - expected| / tolerance scale, see `measure`
-  double tolerance = 0;       ///< bound on max_error
-  std::string measure;        ///< what max_error is, and where the bound comes from
+  double max_error = 0;  ///< largest |actual - expected| / tolerance scale, see `measure`
+  double tolerance = 0;  ///< bound on max_error
+  std::string measure;   ///< what max_error is, and where the bound comes from
 };
 
 /// A raw view of the output: the harness plants a wrong element in it to test the verifier.
@@ -140,7 +140,7 @@ struct PrepareOptions {
 
 /// One implementation of an operation. Listed in priority order; the first that fits is used.
 struct Variant {
-  std::string_view name;         ///< "sm80"
+  std::string_view name;  ///< "sm80"
   ComputeCapability minimum_cc;
   ComputeCapability maximum_cc;  ///< inclusive; {99, 9} for "and newer"
 };
