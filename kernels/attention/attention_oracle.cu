@@ -21,6 +21,7 @@ struct OracleArguments {
   std::int64_t kv_row_stride;
   int head_dim;
   int first_row;
+  SequenceMask mask;
   double scale;
   double* output;
   double* squares;
@@ -56,18 +57,19 @@ __device__ double score(const double* query, const T* key, int head_dim, double 
 
 template <typename T>
 __global__ void __launch_bounds__(kThreads)
-    attention_oracle(const __grid_constant__ OracleArguments arguments,
-                     const __grid_constant__ AttentionArguments problem) {
+    attention_oracle(const __grid_constant__ OracleArguments arguments) {
   __shared__ double query[kMaxHeadDim];
   __shared__ double weights[kThreads];
   __shared__ double scratch[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
   const int head_dim = arguments.head_dim;
   const auto row = static_cast<std::int64_t>(blockIdx.x);
-  const int visible = problem.visible_keys(arguments.first_row + static_cast<int>(row));
+  const int query_row = arguments.first_row + static_cast<int>(row);
+  const int first_visible = min(arguments.mask.begin(query_row), arguments.mask.end(query_row));
+  const int visible = arguments.mask.end(query_row) - first_visible;
   const T* q = static_cast<const T*>(arguments.q) + row * arguments.q_row_stride;
-  const T* k = static_cast<const T*>(arguments.k);
-  const T* v = static_cast<const T*>(arguments.v);
+  const T* k = static_cast<const T*>(arguments.k) + first_visible * arguments.kv_row_stride;
+  const T* v = static_cast<const T*>(arguments.v) + first_visible * arguments.kv_row_stride;
   if (thread < head_dim) {
     query[thread] = static_cast<double>(to_float(q[thread]));
   }
@@ -132,12 +134,9 @@ std::vector<ReferenceRow> DeviceOracle::rows(std::int64_t batch, std::int64_t q_
   const AttentionShape& shape = problem_.shape();
   const std::int64_t bytes = element_bytes(shape.type);
   const std::int64_t kv_head = q_head / arguments_.q_heads_per_kv_head;
-  const std::int64_t q_offset =
-      (batch * arguments_.q_strides.batch + q_head * arguments_.q_strides.head +
-       first_row * arguments_.q_strides.row) *
-      bytes;
-  const std::int64_t kv_offset =
-      (batch * arguments_.kv_strides.batch + kv_head * arguments_.kv_strides.head) * bytes;
+  const std::int64_t q_offset = problem_.q_index(batch, q_head, first_row) * bytes;
+  const std::int64_t kv_offset = problem_.kv_index(batch, kv_head, 0) * bytes;
+  const SequenceLengths lengths = problem_.lengths(batch);
   const OracleArguments arguments{
       .q = static_cast<const char*>(arguments_.q) + q_offset,
       .k = static_cast<const char*>(arguments_.k) + kv_offset,
@@ -146,6 +145,8 @@ std::vector<ReferenceRow> DeviceOracle::rows(std::int64_t batch, std::int64_t q_
       .kv_row_stride = arguments_.kv_strides.row,
       .head_dim = static_cast<int>(shape.head_dim),
       .first_row = static_cast<int>(first_row),
+      .mask = arguments_.mask(static_cast<std::int32_t>(lengths.q),
+                              static_cast<std::int32_t>(lengths.kv)),
       .scale = problem_.scale(),
       .output = output_.data(),
       .squares = squares_.data(),
@@ -153,9 +154,9 @@ std::vector<ReferenceRow> DeviceOracle::rows(std::int64_t batch, std::int64_t q_
   };
   const auto blocks = static_cast<unsigned>(count);
   if (shape.type == ElementType::bf16) {
-    attention_oracle<__nv_bfloat16><<<blocks, kThreads, 0, stream>>>(arguments, arguments_);
+    attention_oracle<__nv_bfloat16><<<blocks, kThreads, 0, stream>>>(arguments);
   } else {
-    attention_oracle<__half><<<blocks, kThreads, 0, stream>>>(arguments, arguments_);
+    attention_oracle<__half><<<blocks, kThreads, 0, stream>>>(arguments);
   }
   RACKPROOF_CUDA(cudaGetLastError());
   RACKPROOF_CUDA(cudaStreamSynchronize(stream));

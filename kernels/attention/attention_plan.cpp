@@ -18,6 +18,8 @@ struct Lists {
   std::vector<Mask> masks;
   Layout layout = Layout::bshd;
   double scale = 0;
+  std::int64_t window_left = kUnlimited;
+  std::int64_t window_right = kUnlimited;
 };
 
 std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
@@ -55,6 +57,8 @@ Lists read_lists(ParamReader& request) {
   if (request.has("scale") && lists.scale <= 0) {
     throw ParamError("scale", "must be positive and finite");
   }
+  lists.window_left = request.integer_or("window_left", kUnlimited);
+  lists.window_right = request.integer_or("window_right", kUnlimited);
   return lists;
 }
 
@@ -62,6 +66,8 @@ void append(std::vector<PlannedProblem>& plan, const Lists& lists, AttentionShap
             const std::string& reason) {
   shape.layout = lists.layout;
   shape.scale = lists.scale;
+  shape.window_left = lists.window_left;
+  shape.window_right = lists.window_right;
   for (const ElementType type : lists.types) {
     for (const Mask mask : lists.masks) {
       shape.type = type;
@@ -171,6 +177,57 @@ std::vector<PlannedProblem> plan_model_layer(ParamReader& request, const SizingC
   return plan;
 }
 
+/// Heads as the suite says, or those of a model's shard.
+struct Heads {
+  std::int64_t q_heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::string reason;
+};
+
+Heads read_heads(ParamReader& request, const SizingContext& context) {
+  if (!request.has("model")) {
+    const std::int64_t heads = request.integer("heads");
+    return {.q_heads = heads,
+            .kv_heads = request.integer_or("kv_heads", heads),
+            .head_dim = request.integer_or("head_dim", 128),
+            .reason = "as the suite says"};
+  }
+  const AttentionModel& model = find_model(request.text("model"));
+  const HeadShard shard = shard_heads(model, read_shards(request, context));
+  return {.q_heads = shard.q_heads,
+          .kv_heads = shard.kv_heads,
+          .head_dim = model.head_dim,
+          .reason = "heads of " + std::string(model.name) + "; " + shard.reason};
+}
+
+std::vector<PlannedProblem> plan_packed(ParamReader& request, const SizingContext& context,
+                                        const Lists& lists) {
+  const Heads heads = read_heads(request, context);
+  const std::vector<std::int64_t> q_lengths = request.integers_or("lengths", {});
+  const std::vector<std::int64_t> kv_lengths = request.integers_or("kv_lengths", q_lengths);
+  if (q_lengths.empty()) {
+    throw ParamError("lengths", "is required (a list of integers)");
+  }
+  if (kv_lengths.size() != q_lengths.size()) {
+    throw ParamError("kv_lengths", "must have as many entries as lengths (" +
+                                       std::to_string(q_lengths.size()) + "), found " +
+                                       std::to_string(kv_lengths.size()));
+  }
+  AttentionShape shape{
+      .q_heads = heads.q_heads, .kv_heads = heads.kv_heads, .head_dim = heads.head_dim};
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < q_lengths.size(); ++i) {
+    shape.sequences.push_back({.q = q_lengths[i], .kv = kv_lengths[i]});
+    tokens += q_lengths[i];
+  }
+  std::vector<PlannedProblem> plan;
+  append(plan, lists, shape,
+         std::to_string(q_lengths.size()) + " packed sequences, " + std::to_string(tokens) +
+             " tokens; " + heads.reason);
+  return plan;
+}
+
 }  // namespace
 
 WaveFill fill_waves(std::int64_t query_tiles, std::int64_t blocks_per_sm,
@@ -197,8 +254,11 @@ std::vector<PlannedProblem> plan_attention(ParamReader& request, const SizingCon
   if (shape == "model_layer") {
     return plan_model_layer(request, context, lists);
   }
-  throw ParamError("shape",
-                   "unknown shape '" + shape + "'; known: explicit, full_waves, model_layer");
+  if (shape == "packed") {
+    return plan_packed(request, context, lists);
+  }
+  throw ParamError(
+      "shape", "unknown shape '" + shape + "'; known: explicit, full_waves, model_layer, packed");
 }
 
 }  // namespace rackproof::kernels::attention

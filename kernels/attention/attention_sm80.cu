@@ -2,9 +2,7 @@
 
 #include "kernels/attention/arguments.hpp"
 #include "kernels/attention/sm80_config.hpp"
-#include "kernels/attention/sm80_memory.cuh"
-#include "kernels/attention/sm80_tile.cuh"
-#include "kernels/ptx/address.cuh"
+#include "kernels/attention/sm80_forward.cuh"
 #include "runtime/error.hpp"
 
 #include <cuda_runtime.h>
@@ -22,76 +20,23 @@ __global__ void __launch_bounds__(sm80_config(kHeadDim).threads(),
     attention_forward_sm80(const __grid_constant__ AttentionArguments arguments,
                            const __grid_constant__ TileOrder order) {
   constexpr Sm80Config kConfig = kHeadDim == 64 ? kHeadDim64 : kHeadDim128;
-  using Shape = Sm80Shape<kConfig>;
   extern __shared__ __align__(256) char shared[];
-  const std::uint32_t query_tile = ptx::shared_address(shared);
-  const int lane = static_cast<int>(threadIdx.x) % kWarpThreads;
-  const int warp = static_cast<int>(threadIdx.x) / kWarpThreads;
-
   const TileOrder::Tile tile = order.tile(blockIdx.x);
   const int batch = static_cast<int>(tile.head) / arguments.q_heads;
   const int q_head = static_cast<int>(tile.head) % arguments.q_heads;
   const int kv_head = q_head / arguments.q_heads_per_kv_head;
-  const int first_row = static_cast<int>(tile.query_tile) * kConfig.query_tile;
-  const int last_row = min(first_row + kConfig.query_tile, arguments.q_len) - 1;
   const std::int64_t q_offset =
       (batch * arguments.q_strides.batch + q_head * arguments.q_strides.head) * kElementBytes;
   const std::int64_t kv_offset =
       (batch * arguments.kv_strides.batch + kv_head * arguments.kv_strides.head) * kElementBytes;
-
-  // Rows see the first visible_keys(row) keys, more the further down: tiles beyond those of the
-  // last row are skipped, tiles within those of the first need no mask.
-  const int unmasked_keys = arguments.visible_keys(first_row);
-  const int tiles = (arguments.visible_keys(last_row) + kConfig.key_tile - 1) / kConfig.key_tile;
-
-  KeyValueRing<kConfig> ring{
-      .stages = query_tile + Shape::kQueryBytes,
-      .k = static_cast<const char*>(arguments.k) + kv_offset,
-      .v = static_cast<const char*>(arguments.v) + kv_offset,
-      .row_stride_bytes = static_cast<std::int32_t>(arguments.kv_strides.row) * kElementBytes,
-      .kv_len = arguments.kv_len,
-      .tiles = tiles,
-  };
-  if (tiles > 0) {
-    copy_rows_async<kConfig, kConfig.query_tile>(
-        query_tile, static_cast<const char*>(arguments.q) + q_offset,
-        static_cast<std::int32_t>(arguments.q_strides.row) * kElementBytes, first_row,
-        arguments.q_len);
-  }
-#pragma unroll
-  for (int stage = 0; stage < kConfig.stages - 1; ++stage) {
-    ring.prefetch();  // Q belongs to the first group
-  }
-
-  const LaneOffsets<kConfig> offsets(lane);
-  const std::uint32_t warp_rows =
-      query_tile + static_cast<std::uint32_t>(warp * Shape::kWarpRows * Shape::kRowBytes);
-  const int warp_first_row = first_row + warp * Shape::kWarpRows;
-  const float scale_log2 = arguments.scale * 1.44269504088896341F;
-  QueryFragments<kConfig> query;
-  WarpState<kConfig> state;
-  std::uint32_t stage = 0;
-  for (int step = 0; step < tiles; ++step) {
-    ring.acquire_and_refill();
-    if (step == 0) {
-      query.load(warp_rows, offsets);
-    }
-    Scores<kConfig> scores;
-    multiply_query_keys<kConfig, T>(scores, query, warp_rows, ring.stages + stage, offsets);
-    KeyValueRing<kConfig>::advance(stage);
-    const int first_key = (tiles - 1 - step) * kConfig.key_tile;
-    if (first_key + kConfig.key_tile > unmasked_keys) {
-      mask_scores<kConfig>(scores, arguments, warp_first_row + lane / 4, first_key, lane);
-    }
-    Probabilities<kConfig> probabilities;
-    online_softmax<kConfig, T>(probabilities, scores, state, scale_log2);
-    ring.acquire_and_refill();
-    multiply_probabilities_values<kConfig, T>(state, probabilities, ring.stages + stage, offsets);
-    KeyValueRing<kConfig>::advance(stage);
-  }
-  store_output<kConfig, T>(state, arguments, static_cast<char*>(arguments.o) + q_offset,
-                           arguments.lse + static_cast<std::int64_t>(tile.head) * arguments.q_len,
-                           warp_rows, warp_first_row, lane);
+  forward_tile<kConfig, T>(
+      arguments, PrefixView{arguments},
+      {.q = static_cast<const char*>(arguments.q) + q_offset,
+       .k = static_cast<const char*>(arguments.k) + kv_offset,
+       .v = static_cast<const char*>(arguments.v) + kv_offset,
+       .o = static_cast<char*>(arguments.o) + q_offset,
+       .lse = arguments.lse + static_cast<std::int64_t>(tile.head) * arguments.q_len},
+      static_cast<int>(tile.query_tile) * kConfig.query_tile, ptx::shared_address(shared));
 }
 
 using Kernel = void (*)(AttentionArguments, TileOrder);

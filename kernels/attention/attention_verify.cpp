@@ -35,38 +35,26 @@ struct KeyValueHead {
 class ArrayReader {
  public:
   ArrayReader(const AttentionProblem& problem, const HostArrays& arrays)
-      : shape_(problem.shape()),
-        arrays_(arrays),
-        q_strides_(strides(shape_.layout, shape_.q_heads, shape_.q_len, shape_.head_dim)),
-        kv_strides_(strides(shape_.layout, shape_.kv_heads, shape_.kv_len, shape_.head_dim)) {}
+      : problem_(problem), shape_(problem.shape()), arrays_(arrays) {}
 
   [[nodiscard]] KeyValueHead key_value_head(std::int64_t batch, std::int64_t kv_head) const {
-    const std::int64_t offset = batch * kv_strides_.batch + kv_head * kv_strides_.head;
-    KeyValueHead head{.k = decode_rows(arrays_.k, offset), .v = decode_rows(arrays_.v, offset)};
+    KeyValueHead head{.k = decode_rows(arrays_.k, batch, kv_head),
+                      .v = decode_rows(arrays_.v, batch, kv_head)};
     head.k_max = largest_magnitude(head.k);
     head.v_max = largest_magnitude(head.v);
     return head;
   }
   [[nodiscard]] std::vector<double> query_row(std::int64_t batch, std::int64_t q_head,
                                               std::int64_t row) const {
-    return decode_row(arrays_.q, output_index(batch, q_head, row));
+    return decode_row(arrays_.q, problem_.q_index(batch, q_head, row));
   }
   [[nodiscard]] std::vector<double> output_row(std::int64_t batch, std::int64_t q_head,
                                                std::int64_t row) const {
-    return decode_row(arrays_.o, output_index(batch, q_head, row));
-  }
-  /// Linear index of the first element of a row of Q or O.
-  [[nodiscard]] std::int64_t output_index(std::int64_t batch, std::int64_t q_head,
-                                          std::int64_t row) const {
-    return batch * q_strides_.batch + q_head * q_strides_.head + row * q_strides_.row;
-  }
-  [[nodiscard]] std::int64_t lse_index(std::int64_t batch, std::int64_t q_head,
-                                       std::int64_t row) const {
-    return (batch * shape_.q_heads + q_head) * shape_.q_len + row;
+    return decode_row(arrays_.o, problem_.q_index(batch, q_head, row));
   }
   [[nodiscard]] double lse(std::int64_t batch, std::int64_t q_head, std::int64_t row) const {
     return static_cast<double>(
-        arrays_.lse[static_cast<std::size_t>(lse_index(batch, q_head, row))]);
+        arrays_.lse[static_cast<std::size_t>(problem_.lse_index(batch, q_head, row))]);
   }
 
  private:
@@ -78,23 +66,31 @@ class ArrayReader {
     return {row.begin(), row.end()};
   }
   [[nodiscard]] std::vector<double> decode_rows(const std::vector<std::byte>& array,
-                                                std::int64_t offset) const {
+                                                std::int64_t batch, std::int64_t kv_head) const {
+    const std::int64_t count = problem_.lengths(batch).kv;
     std::vector<double> rows;
-    rows.reserve(static_cast<std::size_t>(shape_.kv_len * shape_.head_dim));
-    for (std::int64_t row = 0; row < shape_.kv_len; ++row) {
-      const std::vector<double> values = decode_row(array, offset + row * kv_strides_.row);
+    rows.reserve(static_cast<std::size_t>(count * shape_.head_dim));
+    for (std::int64_t row = 0; row < count; ++row) {
+      const std::vector<double> values = decode_row(array, problem_.kv_index(batch, kv_head, row));
       rows.insert(rows.end(), values.begin(), values.end());
     }
     return rows;
   }
 
+  const AttentionProblem& problem_;
   const AttentionShape& shape_;
   const HostArrays& arrays_;
-  Strides q_strides_;
-  Strides kv_strides_;
 };
 
-ToleranceInputs tolerance_inputs(const AttentionProblem& problem, std::int64_t row,
+/// reference_row() over the keys that a row sees.
+ReferenceRow reference_of(std::span<const double> query, const KeyValueHead& head,
+                          const KeyRange& keys, double scale) {
+  const auto first = static_cast<std::size_t>(keys.begin) * query.size();
+  return reference_row(query, std::span(head.k).subspan(first), std::span(head.v).subspan(first),
+                       keys.size(), scale);
+}
+
+ToleranceInputs tolerance_inputs(const AttentionProblem& problem, const KeyRange& keys,
                                  const KeyValueHead& head, std::span<const double> query) {
   const AttentionShape& shape = problem.shape();
   double q_abs_sum = 0;
@@ -103,7 +99,7 @@ ToleranceInputs tolerance_inputs(const AttentionProblem& problem, std::int64_t r
   }
   return {.type = shape.type,
           .head_dim = shape.head_dim,
-          .visible = visible_keys(shape, row),
+          .visible = keys.size(),
           .scale = problem.scale(),
           .q_abs_sum = q_abs_sum,
           .k_max = head.k_max,
@@ -126,13 +122,13 @@ class Comparison {
     const std::string place = "batch " + std::to_string(batch) + ", head " +
                               std::to_string(q_head) + ", row " + std::to_string(row);
     const std::vector<double> actual = reader_.output_row(batch, q_head, row);
-    const auto first = static_cast<std::uint64_t>(reader_.output_index(batch, q_head, row));
+    const auto first = static_cast<std::uint64_t>(problem_.q_index(batch, q_head, row));
     for (std::size_t d = 0; d < actual.size(); ++d) {
       element(first + d, reference.output[d], actual[d], tolerance.output(d),
               [&] { return place + ", column " + std::to_string(d); });
     }
     element(
-        problem_.q_elements() + static_cast<std::uint64_t>(reader_.lse_index(batch, q_head, row)),
+        problem_.q_elements() + static_cast<std::uint64_t>(problem_.lse_index(batch, q_head, row)),
         reference.lse, reader_.lse(batch, q_head, row), tolerance.lse(),
         [&] { return "lse of " + place; });
   }
@@ -224,15 +220,16 @@ void for_each_head(const AttentionProblem& problem, const ArrayReader& reader, c
 
 Verification verify_on_host(const AttentionProblem& problem, const ArrayReader& reader) {
   Comparison comparison(problem, reader);
-  for_each_head(
-      problem, reader, [&](std::int64_t batch, std::int64_t q_head, const KeyValueHead& head) {
-        for (std::int64_t row = 0; row < problem.shape().q_len; ++row) {
-          const std::vector<double> query = reader.query_row(batch, q_head, row);
-          comparison.row(batch, q_head, row, tolerance_inputs(problem, row, head, query),
-                         reference_row(query, head.k, head.v, visible_keys(problem.shape(), row),
-                                       problem.scale()));
-        }
-      });
+  for_each_head(problem, reader,
+                [&](std::int64_t batch, std::int64_t q_head, const KeyValueHead& head) {
+                  const SequenceLengths lengths = problem.lengths(batch);
+                  for (std::int64_t row = 0; row < lengths.q; ++row) {
+                    const std::vector<double> query = reader.query_row(batch, q_head, row);
+                    const KeyRange keys = visible_keys(problem.shape(), lengths, row);
+                    comparison.row(batch, q_head, row, tolerance_inputs(problem, keys, head, query),
+                                   reference_of(query, head, keys, problem.scale()));
+                  }
+                });
   return comparison.finish("every element against the float64 reference on the host");
 }
 
@@ -248,20 +245,20 @@ Verification verify_on_device(const AttentionProblem& problem, const ArrayReader
   std::string disagreement;
   for_each_head(
       problem, reader, [&](std::int64_t batch, std::int64_t q_head, const KeyValueHead& head) {
-        for (std::int64_t first = 0; first < shape.q_len; first += DeviceOracle::kMaxRows) {
-          const std::int64_t count = std::min(DeviceOracle::kMaxRows, shape.q_len - first);
+        const SequenceLengths lengths = problem.lengths(batch);
+        for (std::int64_t first = 0; first < lengths.q; first += DeviceOracle::kMaxRows) {
+          const std::int64_t count = std::min(DeviceOracle::kMaxRows, lengths.q - first);
           const std::vector<ReferenceRow> rows = oracle.rows(batch, q_head, first, count, stream);
           for (std::int64_t i = 0; i < count; ++i) {
             const std::int64_t row = first + i;
             const ReferenceRow& reference = rows[static_cast<std::size_t>(i)];
             const std::vector<double> query = reader.query_row(batch, q_head, row);
-            const ToleranceInputs inputs = tolerance_inputs(problem, row, head, query);
+            const KeyRange keys = visible_keys(shape, lengths, row);
+            const ToleranceInputs inputs = tolerance_inputs(problem, keys, head, query);
             comparison.row(batch, q_head, row, inputs, reference);
             if (sample.contains(batch * shape.q_heads + q_head, row)) {
               ++sampled;
-              if (!agree(reference,
-                         reference_row(query, head.k, head.v, inputs.visible, inputs.scale),
-                         inputs)) {
+              if (!agree(reference, reference_of(query, head, keys, inputs.scale), inputs)) {
                 disagreement = "; THE ORACLE IS WRONG at batch " + std::to_string(batch) +
                                ", head " + std::to_string(q_head) + ", row " + std::to_string(row);
               }
@@ -284,7 +281,7 @@ Verification verify_output(const AttentionProblem& problem, const HostArrays& ar
                            double host_multiply_adds) {
   const AttentionShape& shape = problem.shape();
   const ArrayReader reader(problem, arrays);
-  const double multiply_adds = static_cast<double>(shape.batch * shape.q_heads) *
+  const double multiply_adds = static_cast<double>(shape.q_heads) *
                                static_cast<double>(problem.visible_pairs()) *
                                static_cast<double>(shape.head_dim);
   return multiply_adds <= host_multiply_adds

@@ -42,14 +42,22 @@ TileOrder make_order(const AttentionProblem& problem, std::int64_t query_tile) {
 AttentionArguments make_arguments(const AttentionProblem& problem) {
   const AttentionShape& shape = problem.shape();
   AttentionArguments arguments;
-  arguments.q_strides = strides(shape.layout, shape.q_heads, shape.q_len, shape.head_dim);
-  arguments.kv_strides = strides(shape.layout, shape.kv_heads, shape.kv_len, shape.head_dim);
+  arguments.q_strides = problem.q_strides();
+  arguments.kv_strides = problem.kv_strides();
   arguments.q_heads = static_cast<std::int32_t>(shape.q_heads);
   arguments.q_heads_per_kv_head = static_cast<std::int32_t>(shape.q_heads / shape.kv_heads);
   arguments.q_len = static_cast<std::int32_t>(shape.q_len);
   arguments.kv_len = static_cast<std::int32_t>(shape.kv_len);
   arguments.scale = static_cast<float>(problem.scale());
   arguments.causal = shape.mask == Mask::causal;
+  const auto window = [](std::int64_t side) {
+    return side == kUnlimited ? AttentionArguments::kUnlimitedWindow
+                              : static_cast<std::int32_t>(side);
+  };
+  arguments.window_left = window(shape.window_left);
+  arguments.window_right = window(shape.window_right);
+  arguments.lse_batch_stride = problem.packed() ? 0 : shape.q_heads * shape.q_len;
+  arguments.lse_head_stride = problem.packed() ? problem.q_rows() : shape.q_len;
   return arguments;
 }
 
@@ -59,6 +67,11 @@ AttentionWorkload::AttentionWorkload(const Implementation& implementation,
       problem_(problem),
       order_(make_order(problem, implementation.geometry(problem.shape().head_dim, 0).query_tile)) {
   implementation.enable(problem);
+  if (problem.packed() || problem.windowed()) {
+    const auto tiles =
+        packed_tiles(problem, implementation.geometry(problem.shape().head_dim, 0).query_tile);
+    tiles_ = runtime::DeviceBuffer<PackedTile>(std::span<const PackedTile>(tiles));
+  }
   const std::uint64_t sets = options.rotate_beyond_bytes / problem.set_bytes() + 1;
   for (std::uint64_t set = 0; set < sets; ++set) {
     sets_.push_back(make_set());
@@ -85,7 +98,22 @@ AttentionWorkload::BufferSet AttentionWorkload::make_set() const {
                 .k = Bytes(kv_bytes),
                 .v = Bytes(kv_bytes),
                 .o = Bytes(q_bytes),
-                .lse = runtime::DeviceBuffer<float>(problem_.lse_elements())};
+                .lse = runtime::DeviceBuffer<float>(problem_.lse_elements()),
+                .cu_seqlens_q = {},
+                .cu_seqlens_kv = {}};
+  if (problem_.packed()) {
+    std::vector<std::int32_t> q_begins;
+    std::vector<std::int32_t> kv_begins;
+    for (std::int64_t sequence = 0; sequence < problem_.shape().batch; ++sequence) {
+      q_begins.push_back(static_cast<std::int32_t>(problem_.q_begin(sequence)));
+      kv_begins.push_back(static_cast<std::int32_t>(problem_.kv_begin(sequence)));
+    }
+    q_begins.push_back(static_cast<std::int32_t>(problem_.q_rows()));
+    kv_begins.push_back(static_cast<std::int32_t>(problem_.kv_rows()));
+    set.cu_seqlens_q = runtime::DeviceBuffer<std::int32_t>(std::span<const std::int32_t>(q_begins));
+    set.cu_seqlens_kv =
+        runtime::DeviceBuffer<std::int32_t>(std::span<const std::int32_t>(kv_begins));
+  }
   RACKPROOF_CUDA(cudaMemsetAsync(set.o.data(), kPoison, set.o.size_bytes(), nullptr));
   RACKPROOF_CUDA(cudaMemsetAsync(set.lse.data(), kPoison, set.lse.size_bytes(), nullptr));
   return set;
@@ -98,6 +126,10 @@ AttentionArguments AttentionWorkload::arguments_of(BufferSet& set) const {
   arguments.v = set.v.data();
   arguments.o = set.o.data();
   arguments.lse = set.lse.data();
+  arguments.cu_seqlens_q = set.cu_seqlens_q.data();
+  arguments.cu_seqlens_kv = set.cu_seqlens_kv.data();
+  arguments.tiles = tiles_.data();
+  arguments.tile_count = static_cast<std::uint32_t>(tiles_.size());
   return arguments;
 }
 

@@ -32,6 +32,8 @@ class AttentionWorkload final : public Workload {
     runtime::DeviceBuffer<std::byte> v;
     runtime::DeviceBuffer<std::byte> o;
     runtime::DeviceBuffer<float> lse;
+    runtime::DeviceBuffer<std::int32_t> cu_seqlens_q;   ///< empty unless packed
+    runtime::DeviceBuffer<std::int32_t> cu_seqlens_kv;  ///< likewise
   };
   [[nodiscard]] AttentionArguments arguments_of(BufferSet& set) const;
   [[nodiscard]] BufferSet make_set() const;
@@ -39,6 +41,7 @@ class AttentionWorkload final : public Workload {
   const Implementation& implementation_;
   AttentionProblem problem_;
   TileOrder order_;
+  runtime::DeviceBuffer<PackedTile> tiles_;  ///< empty unless packed or windowed
   std::vector<BufferSet> sets_;
   std::size_t last_set_ = 0;  ///< of the most recent launch
   std::size_t next_set_ = 0;

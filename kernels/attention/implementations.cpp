@@ -15,15 +15,33 @@ CtaGeometry sm80_geometry(std::int64_t head_dim, std::uint64_t shared_bytes_per_
           .blocks_per_sm = config.blocks_per_sm(shared_bytes_per_sm)};
 }
 
+bool needs_packed_kernel(const AttentionProblem& problem) {
+  return problem.packed() || problem.windowed();
+}
+
+void enable(const AttentionProblem& problem) {
+  return needs_packed_kernel(problem) ? enable_packed_sm80(problem) : enable_sm80(problem);
+}
+
+void launch(const AttentionProblem& problem, const AttentionArguments& arguments,
+            const TileOrder& order, cudaStream_t stream) {
+  return needs_packed_kernel(problem) ? launch_packed_sm80(problem, arguments, stream)
+                                      : launch_sm80(problem, arguments, order, stream);
+}
+
+KernelResources resources(const AttentionProblem& problem) {
+  return needs_packed_kernel(problem) ? packed_sm80_resources(problem) : sm80_resources(problem);
+}
+
 }  // namespace
 
 std::span<const Implementation> implementations() {
   static constexpr std::array<Implementation, 1> kAll{{
       {.variant = {.name = "sm80", .minimum_cc = {8, 0}, .maximum_cc = {99, 9}},
        .geometry = &sm80_geometry,
-       .enable = &enable_sm80,
-       .launch = &launch_sm80,
-       .resources = &sm80_resources},
+       .enable = &enable,
+       .launch = &launch,
+       .resources = &resources},
   }};
   return kAll;
 }

@@ -79,12 +79,12 @@ struct KeyValueRing {
 
 /// Divides by the sums, writes lse, and sends O through the warp's own rows of shared memory so
 /// that global stores are whole 16-byte chunks of consecutive addresses.
-/// `rows`: shared address of those rows; `first_row`: their first row in the output.
+/// `rows`: shared address of those rows; `first_row`: their first row in the output, whose rows lie
+/// `row_stride` elements apart; rows at `q_len` and beyond are not stored.
 template <Sm80Config kConfig, typename T>
-__device__ __forceinline__ void store_output(WarpState<kConfig>& state,
-                                             const AttentionArguments& arguments, char* output,
-                                             float* lse, std::uint32_t rows, int first_row,
-                                             int lane) {
+__device__ __forceinline__ void store_output(WarpState<kConfig>& state, char* output,
+                                             std::int64_t row_stride, float* lse, int q_len,
+                                             std::uint32_t rows, int first_row, int lane) {
   using Shape = Sm80Shape<kConfig>;
   constexpr float kLn2 = 0.693147180559945309F;
 #pragma unroll
@@ -96,7 +96,7 @@ __device__ __forceinline__ void store_output(WarpState<kConfig>& state,
       sum += __shfl_xor_sync(kFullWarp, sum, 2);
       const float inverse = sum == 0.0F ? 0.0F : 1.0F / sum;
       const int row = m * 16 + half * 8 + lane / 4;
-      if (lane % 4 == 0 && first_row + row < arguments.q_len) {
+      if (lane % 4 == 0 && first_row + row < q_len) {
         lse[first_row + row] =
             sum == 0.0F ? kMinusInfinity : (state.maximum[m][half] + ptx::lg2(sum)) * kLn2;
       }
@@ -115,10 +115,10 @@ __device__ __forceinline__ void store_output(WarpState<kConfig>& state,
 #pragma unroll
   for (int pass = 0; pass < Shape::kWarpRows / kRowsPerPass; ++pass) {
     const int row = pass * kRowsPerPass + lane / Shape::kChunksPerRow;
-    if (first_row + row < arguments.q_len) {
-      ptx::st_global_16(output + (first_row + row) * arguments.q_strides.row * kElementBytes +
-                            chunk * kVectorBytes,
-                        ptx::ld_shared_16(rows + swizzled_offset<Shape::kRowBytes>(row, chunk)));
+    if (first_row + row < q_len) {
+      ptx::st_global_16(
+          output + (first_row + row) * row_stride * kElementBytes + chunk * kVectorBytes,
+          ptx::ld_shared_16(rows + swizzled_offset<Shape::kRowBytes>(row, chunk)));
     }
   }
 }

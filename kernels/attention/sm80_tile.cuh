@@ -141,22 +141,25 @@ __device__ __forceinline__ void multiply_query_keys(Scores<kConfig>& scores,
 }
 
 /// Scores of keys that a row does not see become -infinity. `first_row`: this lane's first row.
-template <Sm80Config kConfig>
-__device__ __forceinline__ void mask_scores(Scores<kConfig>& scores,
-                                            const AttentionArguments& arguments, int first_row,
-                                            int first_key, int lane) {
+/// `visible_end(row)`: keys from there on are not seen; `visible_begin(row)`: keys before are not.
+template <Sm80Config kConfig, typename VisibleBegin, typename VisibleEnd>
+__device__ __forceinline__ void mask_scores(Scores<kConfig>& scores, VisibleBegin visible_begin,
+                                            VisibleEnd visible_end, int first_row, int first_key,
+                                            int lane) {
   using Shape = Sm80Shape<kConfig>;
   const int column = first_key + lane % 4 * 2;
 #pragma unroll
   for (int m = 0; m < Shape::kRowTiles; ++m) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const int visible = arguments.visible_keys(first_row + m * 16 + half * 8) - column;
+      const int row = first_row + m * 16 + half * 8;
+      const int end = visible_end(row) - column;
+      const int begin = visible_begin(row) - column;
 #pragma unroll
       for (int n = 0; n < Shape::kScoreTiles; ++n) {
 #pragma unroll
         for (int e = 0; e < 2; ++e) {
-          if (n * 8 + e >= visible) {
+          if (n * 8 + e >= end || n * 8 + e < begin) {
             scores[m][n][half * 2 + e] = kMinusInfinity;
           }
         }

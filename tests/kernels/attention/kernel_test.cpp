@@ -102,6 +102,57 @@ TEST(AttentionHeads, AScaleOfItsOwn) {
   expect_right({.type = ElementType::fp16, .q_len = 20, .kv_len = 90, .head_dim = 128, .scale = 3});
 }
 
+/// One huge sequence among tiny ones, empty on either side, lengths at both sides of a tile, rows
+/// that see nothing; then windows: the diagonal alone, narrower and wider than a tile of keys.
+AttentionShape packed_batch(ElementType type, std::int64_t head_dim) {
+  AttentionShape shape{.type = type, .q_heads = 2, .kv_heads = 1, .head_dim = head_dim};
+  shape.sequences = {{.q = 1, .kv = 1},     {.q = 0, .kv = 5},   {.q = 3, .kv = 0},
+                     {.q = 130, .kv = 321}, {.q = 65, .kv = 20}, {.q = 129, .kv = 129}};
+  return shape;
+}
+
+struct Window {
+  Mask mask = Mask::full;
+  std::int64_t left = kUnlimited;
+  std::int64_t right = kUnlimited;
+};
+constexpr Window kWindows[] = {{.mask = Mask::full},
+                               {.mask = Mask::causal},
+                               {.mask = Mask::causal, .left = 0},
+                               {.mask = Mask::causal, .left = 70},
+                               {.mask = Mask::full, .left = 3, .right = 130}};
+
+class PackedKernel : public testing::TestWithParam<std::tuple<ElementType, std::int64_t, Window>> {
+};
+
+TEST_P(PackedKernel, EqualsTheDefinition) {
+  const auto [type, head_dim, window] = GetParam();
+  AttentionShape shape = packed_batch(type, head_dim);
+  shape.mask = window.mask;
+  shape.window_left = window.left;
+  shape.window_right = window.right;
+  expect_right(shape);
+}
+
+INSTANTIATE_TEST_SUITE_P(Windows, PackedKernel,
+                         testing::Combine(testing::Values(ElementType::bf16, ElementType::fp16),
+                                          testing::Values(64, 128), testing::ValuesIn(kWindows)));
+
+TEST(AttentionWindows, BatchesOfEqualSequencesInBothLayouts) {
+  for (const Layout layout : {Layout::bshd, Layout::bhsd}) {
+    AttentionShape shape{.mask = Mask::causal,
+                         .layout = layout,
+                         .batch = 2,
+                         .q_heads = 4,
+                         .kv_heads = 2,
+                         .q_len = 150,
+                         .kv_len = 200,
+                         .head_dim = 64};
+    shape.window_left = 65;
+    expect_right(shape);
+  }
+}
+
 TEST(AttentionKernelOutput, RowsThatSeeNoKeyAreZero) {
   const AttentionProblem problem({.mask = Mask::causal, .q_len = 140, .kv_len = 3, .head_dim = 64});
   const runtime::Stream stream;
@@ -229,6 +280,16 @@ TEST(AttentionCounts, CausalMask) {
   run_whole_tiles(Mask::causal);
 }
 
+/// A window of 32 keys: tiles of 128 x 64 that no row of the tile sees are not visited.
+TEST(AttentionCounts, SlidingWindow) {
+  for (const std::int64_t head_dim : {64, 128}) {
+    AttentionShape shape{
+        .mask = Mask::causal, .q_heads = 2, .q_len = 384, .kv_len = 384, .head_dim = head_dim};
+    shape.window_left = 31;
+    expect_right(shape);
+  }
+}
+
 /// The path for outputs too large for the host: the oracle kernel agrees with the host reference,
 /// passes what is right and finds what is wrong.
 TEST(AttentionOracle, ChecksEveryElementOnTheDevice) {
@@ -241,6 +302,12 @@ TEST(AttentionOracle, ChecksEveryElementOnTheDevice) {
                                     .q_len = 30,
                                     .kv_len = 25,
                                     .head_dim = 64});
+    AttentionShape packed = packed_batch(type, 64);
+    packed.window_left = 40;
+    AttentionWorkload windows(implementations()[0], AttentionProblem(packed), {.seed = 6});
+    windows.launch(nullptr);
+    EXPECT_TRUE(windows.verify_beyond(100, nullptr).passed);
+
     const runtime::Stream stream;
     AttentionWorkload workload(implementations()[0], problem, {.seed = 5});
     workload.launch(stream.get());

@@ -116,9 +116,38 @@ TEST(AttentionPlan, ShardsKeepWholeGroups) {
       << many.reason;
 }
 
+TEST(AttentionPlan, PackedSequencesTakeTheirHeadsFromASuiteOrAModel) {
+  const auto own = plan({{"shape", "packed"},
+                         {"lengths", std::vector<std::int64_t>{3, 0, 5}},
+                         {"kv_lengths", std::vector<std::int64_t>{7, 2, 5}},
+                         {"heads", std::int64_t{4}},
+                         {"kv_heads", std::int64_t{2}},
+                         {"mask", "causal"},
+                         {"window_left", std::int64_t{2}}});
+  ASSERT_EQ(own.size(), 1U);
+  const AttentionShape& shape = shape_of(own[0]);
+  EXPECT_EQ(shape.sequences, (std::vector<SequenceLengths>{
+                                 {.q = 3, .kv = 7}, {.q = 0, .kv = 2}, {.q = 5, .kv = 5}}));
+  EXPECT_EQ(shape.window_left, 2);
+  EXPECT_EQ(own[0].reason, "3 packed sequences, 8 tokens; as the suite says");
+
+  const auto layer = plan({{"shape", "packed"},
+                           {"lengths", std::vector<std::int64_t>{30, 20}},
+                           {"model", "llama-3.1-70b"}});
+  EXPECT_EQ(shape_of(layer[0]).q_heads, 16);
+  EXPECT_EQ(shape_of(layer[0]).kv_heads, 2);
+}
+
 TEST(AttentionPlan, SaysWhichKeyIsWrong) {
+  EXPECT_EQ(rejected({{"shape", "packed"}, {"heads", std::int64_t{1}}}),
+            "'lengths' is required (a list of integers)");
+  EXPECT_EQ(rejected({{"shape", "packed"},
+                      {"heads", std::int64_t{1}},
+                      {"lengths", std::vector<std::int64_t>{1, 2}},
+                      {"kv_lengths", std::vector<std::int64_t>{1}}}),
+            "'kv_lengths' must have as many entries as lengths (2), found 1");
   EXPECT_EQ(rejected({{"shape", "square"}}),
-            "'shape' unknown shape 'square'; known: explicit, full_waves, model_layer");
+            "'shape' unknown shape 'square'; known: explicit, full_waves, model_layer, packed");
   EXPECT_EQ(rejected({{"shape", "full_waves"}, {"mask", "triangle"}}),
             "'mask' unknown mask 'triangle'; known: full, causal");
   EXPECT_EQ(rejected({{"shape", "full_waves"}, {"waves", std::int64_t{0}}}),

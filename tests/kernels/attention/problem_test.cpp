@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace rackproof::kernels::attention {
 namespace {
@@ -43,11 +46,11 @@ TEST(AttentionProblem, CountsExactlyTheVisiblePairs) {
         for (std::int64_t key = 0; key < kv_len; ++key) {
           visible += mask == Mask::full || key <= row + (kv_len - q_len) ? 1 : 0;
         }
-        EXPECT_EQ(visible_keys(problem.shape(), row), visible);
+        EXPECT_EQ(visible_keys(problem.shape(), problem.lengths(0), row).size(), visible);
         pairs += visible;
         seeing_rows += visible > 0 ? 1 : 0;
       }
-      EXPECT_EQ(problem.visible_pairs(), pairs) << problem.name();
+      EXPECT_EQ(problem.visible_pairs(), 2 * pairs) << problem.name();
       EXPECT_EQ(problem.work().flops, 2.0 * 6 * static_cast<double>(pairs) * 64 * 2 * 2);
       const std::int64_t elements = 2 * 6 * seeing_rows * 64     // Q
                                     + 2 * (2 * 3 * kv_len * 64)  // K, V
@@ -55,6 +58,88 @@ TEST(AttentionProblem, CountsExactlyTheVisiblePairs) {
       EXPECT_EQ(problem.work().bytes, static_cast<double>(2 * elements + 4 * 2 * 6 * q_len));
     }
   }
+}
+
+/// Every window, every pair of small lengths, against the definition of the mask.
+TEST(AttentionProblem, CountsTheWindowsOfPackedSequencesPairByPair) {
+  for (const std::int64_t left : {-1, 0, 1, 3}) {
+    for (const std::int64_t right : {-1, 0, 2}) {
+      AttentionShape packed{.q_heads = 2, .kv_heads = 1, .head_dim = 64};
+      packed.window_left = left;
+      packed.window_right = right;
+      std::int64_t pairs = 0;
+      std::int64_t rows_that_see = 0;
+      std::int64_t keys_seen = 0;
+      std::int64_t rows = 0;
+      for (std::int64_t q = 0; q < 6; ++q) {
+        for (std::int64_t kv = 0; kv < 6; ++kv) {
+          packed.sequences.push_back({.q = q, .kv = kv});
+          rows += q;
+          std::vector<bool> seen(static_cast<std::size_t>(kv));
+          for (std::int64_t i = 0; i < q; ++i) {
+            std::int64_t of_row = 0;
+            for (std::int64_t j = 0; j < kv; ++j) {
+              const std::int64_t distance = j - (i + kv - q);
+              const bool visible =
+                  (left < 0 || distance >= -left) && (right < 0 || distance <= right);
+              of_row += visible ? 1 : 0;
+              seen[static_cast<std::size_t>(j)] = seen[static_cast<std::size_t>(j)] || visible;
+            }
+            pairs += of_row;
+            rows_that_see += of_row > 0 ? 1 : 0;
+          }
+          keys_seen += std::count(seen.begin(), seen.end(), true);
+        }
+      }
+      const AttentionProblem problem(packed);
+      EXPECT_EQ(problem.visible_pairs(), pairs) << problem.name();
+      EXPECT_EQ(problem.work().flops, 4.0 * 2 * 64 * static_cast<double>(pairs));
+      const std::int64_t elements = 2 * 64 * (rows_that_see + rows) + 2 * 64 * keys_seen;
+      EXPECT_EQ(problem.work().bytes,
+                static_cast<double>(2 * elements + 4 * 2 * rows + 4 * 2 * (36 + 1)))
+          << problem.name();
+    }
+  }
+}
+
+TEST(AttentionProblem, NamesOfPackedAndWindowedBatchesTellThemApart) {
+  AttentionShape packed{.mask = Mask::causal, .q_heads = 2, .kv_heads = 1, .head_dim = 64};
+  packed.sequences = {{.q = 3, .kv = 7}, {.q = 0, .kv = 2}};
+  const std::string name = AttentionProblem(packed).name();
+  EXPECT_EQ(name.substr(0, name.rfind('/')),
+            "attention/bf16/causal/b2hq2hkv1q3kv7d64/packed2q3kv9");
+  std::swap(packed.sequences[0], packed.sequences[1]);
+  EXPECT_NE(AttentionProblem(packed).name(), name);
+  AttentionShape windowed = shape(Mask::full, 5, 7);
+  windowed.window_left = 4;
+  windowed.window_right = 0;
+  EXPECT_EQ(AttentionProblem(windowed).name(),
+            "attention/bf16/full/b2hq6hkv3q5kv7d64/left4/right0");
+}
+
+TEST(AttentionProblem, SaysWhichWindowOrLengthIsWrong) {
+  const auto rejected = [](const AttentionShape& wrong) -> std::string {
+    try {
+      const AttentionProblem problem(wrong);
+    } catch (const ParamError& error) {
+      return error.key();
+    }
+    return "accepted";
+  };
+  AttentionShape wrong = shape(Mask::causal, 5, 7);
+  wrong.window_right = 1;
+  EXPECT_EQ(rejected(wrong), "window_right");
+  wrong.window_right = kUnlimited;
+  wrong.window_left = -2;
+  EXPECT_EQ(rejected(wrong), "window_left");
+  wrong.window_left = kUnlimited;
+  wrong.sequences = {{.q = -1, .kv = 3}};
+  EXPECT_EQ(rejected(wrong), "lengths");
+  wrong.sequences = {{.q = 0, .kv = 3}};
+  EXPECT_EQ(rejected(wrong), "lengths") << "nothing to compute";
+  wrong.sequences = {{.q = 3, .kv = 3}};
+  wrong.layout = Layout::bhsd;
+  EXPECT_EQ(rejected(wrong), "layout");
 }
 
 TEST(AttentionProblem, FootprintIsOneBufferSet) {

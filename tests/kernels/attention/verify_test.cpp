@@ -87,7 +87,7 @@ class TiledModel {
                                      : head / (shape.q_heads / shape.kv_heads);
     const std::int64_t q_row = batch * q.batch + head * q.head + row * q.row;
     const std::int64_t kv_base = batch * kv.batch + kv_head * kv.head;
-    std::int64_t visible = visible_keys(shape, row);
+    std::int64_t visible = visible_keys(shape, problem_.lengths(batch), row).end;
     visible += bug_ == Bug::mask_sees_one_key_too_many && visible < shape.kv_len ? 1 : 0;
     visible -= bug_ == Bug::mask_sees_one_key_too_few && visible > 1 ? 1 : 0;
     const float scale =
