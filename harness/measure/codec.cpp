@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <stdexcept>
+#include <string>
+
 namespace rackproof::harness::measure {
 namespace {
 
@@ -157,7 +160,7 @@ std::vector<std::byte> encode(const RankMeasurement& m) {
   return {begin, begin + packed.size()};
 }
 
-RankMeasurement decode(std::span<const std::byte> bytes) {
+RankMeasurement decode(std::span<const std::byte> bytes) try {
   const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const Json json = Json::from_msgpack(begin, begin + bytes.size());
   RankMeasurement m;
@@ -171,6 +174,10 @@ RankMeasurement decode(std::span<const std::byte> bytes) {
   json.at("buffer_sets").get_to(m.buffer_sets);
   json.at("warnings").get_to(m.warnings);
   return m;
+} catch (const Json::exception& error) {
+  throw std::runtime_error(std::string("a rank's measurement is not in the form of this build (do "
+                                       "all ranks run the same build?): ") +
+                           error.what());
 }
 
 }  // namespace rackproof::harness::measure

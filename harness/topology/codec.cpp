@@ -2,6 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <stdexcept>
+#include <string>
+
 namespace rackproof::harness::topology {
 namespace {
 
@@ -121,9 +124,18 @@ std::vector<std::byte> pack(const Json& json) {
   return {begin, begin + packed.size()};
 }
 
-Json unpack(std::span<const std::byte> bytes) {
+/// What `read` makes of the message; std::runtime_error where it is none.
+template <typename Read>
+auto unpack(std::span<const std::byte> bytes, Read read) {
   const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  return Json::from_msgpack(begin, begin + bytes.size());
+  try {
+    return read(Json::from_msgpack(begin, begin + bytes.size()));
+  } catch (const Json::exception& error) {
+    throw std::runtime_error(
+        std::string("a rank described itself in a way that this build does not "
+                    "know (do all ranks run the same build?): ") +
+        error.what());
+  }
 }
 
 }  // namespace
@@ -139,20 +151,22 @@ std::vector<std::byte> encode(const RankDescription& description) {
 }
 
 RankCandidate decode_candidate(std::span<const std::byte> bytes) {
-  const Json json = unpack(bytes);
-  RankCandidate candidate;
-  candidate.node = read_node(json.at("node"));
-  json.at("gpu_uuids").get_to(candidate.gpu_uuids);
-  return candidate;
+  return unpack(bytes, [](const Json& json) {
+    RankCandidate candidate;
+    candidate.node = read_node(json.at("node"));
+    json.at("gpu_uuids").get_to(candidate.gpu_uuids);
+    return candidate;
+  });
 }
 
 RankDescription decode_description(std::span<const std::byte> bytes) {
-  const Json json = unpack(bytes);
-  RankDescription description;
-  description.node = read_node(json.at("node"));
-  description.gpu = read_gpu(json.at("gpu"));
-  json.at("driver_version").get_to(description.driver_version);
-  return description;
+  return unpack(bytes, [](const Json& json) {
+    RankDescription description;
+    description.node = read_node(json.at("node"));
+    description.gpu = read_gpu(json.at("gpu"));
+    json.at("driver_version").get_to(description.driver_version);
+    return description;
+  });
 }
 
 }  // namespace rackproof::harness::topology

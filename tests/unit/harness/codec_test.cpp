@@ -9,6 +9,13 @@
 namespace rackproof::harness::measure {
 namespace {
 
+TEST(MeasurementCodec, RefusesWhatItDidNotWrite) {
+  std::vector<std::byte> torn = encode(RankMeasurement{});
+  torn.resize(torn.size() / 2);
+  EXPECT_THROW(static_cast<void>(decode(torn)), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(decode({})), std::runtime_error);
+}
+
 TEST(MeasurementCodec, CarriesEverythingToRankZero) {
   RankMeasurement before;
   before.samples_s = {1e-6, 2.5e-6, 1.0 / 3};
