@@ -24,6 +24,8 @@
 namespace rackproof::harness::cli {
 namespace {
 
+constexpr const char* kGoogleBenchmarkFile = "benchmark.json";
+
 /// Longer than any batch or verification of the shipped suites, shorter than patience.
 constexpr double kDefaultStepTimeout_s = 300;
 /// How long other ranks give rank 0 to write what there is before they end the job themselves.
@@ -172,9 +174,12 @@ class RankRun {
                         record_context_.basis == record::Basis::measured ? "measured" : "modelled"},
                        {"rackproof_gpus", std::to_string(discovery_.topology.gpus())}};
     if (is_root()) {
-      options.json = journal_->directory().working_path() / "benchmark.json";
+      options.json = journal_->directory().growing_file(kGoogleBenchmarkFile);
     }
     gbench::run_benchmarks(registered, options);
+    if (is_root()) {
+      journal_->directory().finish_file(kGoogleBenchmarkFile);
+    }
     communicators_.finalize(context_);
   }
 

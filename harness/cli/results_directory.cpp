@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kGrowing = ".growing";
+
 const fs::path& default_base() {
   static const fs::path base = fs::path("results") / "local";
   return base;
@@ -78,8 +80,23 @@ void ResultsDirectory::create() {
   }
 }
 
+fs::path ResultsDirectory::growing_file(const std::string& name) const {
+  return working_path_ / (name + kGrowing);
+}
+
+void ResultsDirectory::finish_file(const std::string& name) const {
+  if (fs::exists(growing_file(name))) {
+    fs::rename(growing_file(name), working_path_ / name);
+  }
+}
+
 void ResultsDirectory::publish() {
   try {
+    for (const fs::directory_entry& entry : fs::directory_iterator(working_path_)) {
+      if (entry.path().extension() == kGrowing) {
+        fs::remove(entry.path());
+      }
+    }
     if (fs::is_directory(final_path_)) {
       fs::remove(final_path_);  // empty, by choose_results_path()
     }

@@ -28,6 +28,10 @@ class ResultsDirectory {
 
   /// Creates the working folder. Throws config::NotReady when that cannot be done.
   void create();
+  /// Where a file that somebody else writes bit by bit grows, until finish_file(name).
+  [[nodiscard]] std::filesystem::path growing_file(const std::string& name) const;
+  /// The file, if there is one, is whole. Without this, publish() drops it.
+  void finish_file(const std::string& name) const;
   /// Renames the working folder to the final one and points `latest` beside it there (only in
   /// results/local). Throws config::NotReady.
   void publish();

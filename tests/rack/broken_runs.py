@@ -31,9 +31,16 @@ SUITE = {
 class BrokenRuns(rackproof.RackTest):
     def start_long_run(self, *arguments):
         suite = self.write("long.json", json.dumps(SUITE))
-        process = self.start("run", "--suite", suite, "--out", "out", *arguments)
+        self.temporary = self.folder / "temporary"
+        self.temporary.mkdir()
+        environment = rackproof.clean_environment(TMPDIR=str(self.temporary))
+        process = self.start("run", "--suite", suite, "--out", "out", *arguments,
+                             environment=environment)
         self.addCleanup(self.kill_all)
         self.wait_until_measured(process)
+        self.shared_memory = pathlib.Path(
+            self.variables(self.ranks()[1])["OMPI_MCA_btl_vader_backing_directory"])
+        self.assertTrue(any(self.shared_memory.iterdir()), "where do the ranks share memory?")
         return process
 
     def wait_until_measured(self, process):
@@ -48,16 +55,18 @@ class BrokenRuns(rackproof.RackTest):
             time.sleep(0.05)
         self.fail(str(self.finish(process, timeout=1)))
 
+    @staticmethod
+    def variables(pid):
+        """The environment of a process."""
+        text = pathlib.Path(f"/proc/{pid}/environ").read_text(errors="replace")
+        return dict(item.split("=", 1) for item in text.split("\0") if "=" in item)
+
     def ranks(self):
         """Process ids of this test's ranks, by rank."""
         found = {}
         for entry in pathlib.Path("/proc").glob("[0-9]*/environ"):
             try:
-                variables = dict(
-                    item.split("=", 1)
-                    for item in entry.read_text(errors="replace").split("\0")
-                    if "=" in item
-                )
+                variables = self.variables(entry.parent.name)
                 name = pathlib.Path(os.readlink(entry.parent / "exe")).name
             except OSError:
                 continue
@@ -90,6 +99,12 @@ class BrokenRuns(rackproof.RackTest):
         self.assertTrue((self.folder / "out" / "report.html").exists())
         self.assertFalse((self.folder / ".out.partial").exists())
         self.assertEqual(self.ranks(), {}, "ranks are left behind")
+        self.assertFalse(self.shared_memory.exists(), "shared memory is left behind")
+        self.assertEqual([str(path) for path in self.temporary.rglob("*") if path.is_file()], [])
+        self.assertEqual(sorted(path.name for path in self.folder.iterdir()),
+                         ["long.json", "out", "temporary"])
+        self.assertEqual(sorted(path.name for path in (self.folder / "out").iterdir()),
+                         ["record.json", "report.html"])
 
     def test_killed_rank(self):
         process = self.start_long_run()
@@ -97,6 +112,11 @@ class BrokenRuns(rackproof.RackTest):
         ended = self.finish(process)
         self.check_partial_results(ended, "failed")
         self.assertIn("a rank ended before the run did", ended.errors)
+
+    def test_crashing_rank(self):
+        process = self.start_long_run()
+        os.kill(self.ranks()[1], signal.SIGSEGV)
+        self.check_partial_results(self.finish(process), "failed")
 
     def test_killed_root(self):
         process = self.start_long_run()

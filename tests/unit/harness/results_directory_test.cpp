@@ -53,6 +53,20 @@ TEST(ResultsDirectory, AppearsOnlyWhenItIsComplete) {
   EXPECT_FALSE(fs::exists(folder.path() / "latest")) << "latest is for results/local only";
 }
 
+TEST(ResultsDirectory, DropsFilesThatNobodyFinished) {
+  const TemporaryFolder folder;
+  ResultsDirectory results(folder.path() / "out");
+  results.create();
+  for (const char* name : {"whole.json", "torn.json"}) {
+    std::ofstream(results.growing_file(name)) << "{";
+  }
+  results.finish_file("whole.json");
+  results.finish_file("never_begun.json");
+  results.publish();
+  EXPECT_TRUE(fs::exists(folder.path() / "out" / "whole.json"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path() / "out"), {}), 1);
+}
+
 TEST(ResultsDirectory, LatestPointsToTheNewest) {
   const TemporaryFolder folder;
   const InFolder here(folder.path());
