@@ -1,5 +1,6 @@
 #pragma once
-/// cp.async of one warp: copies in flight and their commit groups (PTX ISA 9.0, section 9.7.9.25).
+/// cp.async of one warp: copies in flight, their commit groups, and the arrivals on mbarriers that
+/// follow them (PTX ISA 9.0, sections 9.7.9.25 and 9.7.13.15.16).
 
 #include "emulator/async/timing.hpp"
 
@@ -22,14 +23,24 @@ struct Copy {
   std::array<std::uint64_t, 32> source{};
   std::array<std::uint32_t, 32> destination{};
   std::array<std::uint8_t, 32> source_bytes{};  ///< beyond them the destination is zeroed
+  std::uint64_t order = 0;                      ///< set by the queue
 };
 
-/// The owner performs the transfers. It has two members: `land(copy, lanes)`, called once a lane
-/// when the data moves, and `retire(copy, lanes)`, called once a lane when a wait has ordered the
-/// copy.
+/// cp.async.mbarrier.arrive: an arrival once all earlier copies of a thread have landed.
+struct Arrival {
+  std::uint32_t lanes = 0;  ///< still to arrive
+  bool adds_pending = false;
+  Moment moment = Moment::at_wait();
+  std::array<std::uint32_t, 32> barrier{};  ///< shared addresses
+  std::uint64_t order = 0;                  ///< set by the queue
+};
+
+/// The owner performs the transfers. It has three members: `land(copy, lanes)`, called once a lane
+/// when the data moves, `retire(copy, lanes)`, called once a lane when a wait or an arrival has
+/// ordered the copy, and `arrive(arrival, lanes)`.
 class CopyQueue {
  public:
-  [[nodiscard]] bool empty() const { return copies_.empty(); }
+  [[nodiscard]] bool empty() const { return copies_.empty() && arrivals_.empty(); }
 
   /// `copy.group` is set here; a copy whose lanes are in different groups is split.
   template <class Owner>
@@ -45,6 +56,7 @@ class CopyQueue {
       rest &= ~lanes;
       copy.lanes = lanes;
       copy.group = group;
+      copy.order = next_order_++;
       copy.landed = copy.moment.immediate();
       if (copy.landed) {
         owner.land(std::as_const(copy), lanes);
@@ -69,6 +81,17 @@ class CopyQueue {
   template <class Owner>
   void wait_all(std::uint32_t lanes, Owner& owner) {
     retire_if(lanes, owner, [](const Copy&, std::uint32_t) { return true; });
+    fire_if(owner, [lanes](const Arrival& arrival) { return arrival.lanes & lanes; });
+  }
+  /// cp.async.mbarrier.arrive. Its moment has to come by itself: nobody waits for it here.
+  template <class Owner>
+  void arrive_after(Arrival arrival, Owner& owner) {
+    arrival.order = next_order_++;
+    arrivals_.push_back(arrival);
+    if (arrival.moment.immediate()) {
+      fire_if(owner,
+              [&](const Arrival& each) { return each.order == arrival.order ? each.lanes : 0; });
+    }
   }
   /// A scheduling step: whatever was drawn to land by now does.
   template <class Owner>
@@ -79,9 +102,37 @@ class CopyQueue {
         owner.land(std::as_const(copy), copy.lanes);
       }
     }
+    for (Arrival& arrival : arrivals_) {
+      if (arrival.moment.step()) {
+        const std::uint64_t order = arrival.order;
+        fire_if(owner,
+                [order](const Arrival& each) { return each.order == order ? each.lanes : 0; });
+        break;  // arrivals_ has changed; the others have their turn later
+      }
+    }
   }
 
  private:
+  /// `due(arrival)`: its lanes that arrive now, after their earlier copies.
+  template <class Owner, class Due>
+  void fire_if(Owner& owner, Due&& due) {
+    for (std::size_t i = 0; i < arrivals_.size();) {
+      Arrival& arrival = arrivals_[i];
+      if (const std::uint32_t ready = due(arrival); ready != 0) {
+        retire_if(ready, owner, [&arrival](const Copy& copy, std::uint32_t) {
+          return copy.order < arrival.order;
+        });
+        arrival.lanes &= ~ready;
+        owner.arrive(std::as_const(arrival), ready);
+      }
+      if (arrivals_[i].lanes == 0) {
+        arrivals_.erase(arrivals_.begin() + static_cast<std::ptrdiff_t>(i));
+      } else {
+        ++i;
+      }
+    }
+  }
+
   template <class Owner, class Due>
   void retire_if(std::uint32_t lanes, Owner& owner, Due&& due) {
     std::size_t kept = 0;
@@ -111,6 +162,8 @@ class CopyQueue {
 
   std::vector<Copy> copies_;               ///< not yet retired, in order of issue
   std::array<std::uint64_t, 32> group_{};  ///< the open group of each lane
+  std::vector<Arrival> arrivals_;          ///< in order of issue
+  std::uint64_t next_order_ = 0;
 };
 
 }  // namespace rackproof::emulator::async

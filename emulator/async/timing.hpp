@@ -35,6 +35,10 @@ class Moment {
     const bool late = (random.next() & 1) != 0;
     return Moment(late ? kNever : random.below(max_steps));
   }
+  /// After a number of scheduling steps below `max_steps`, and not only when somebody waits.
+  static Moment soon(Random& random, std::uint32_t max_steps) {
+    return Moment(random.below(max_steps));
+  }
   static Moment at_wait() { return Moment(kNever); }
   /// One scheduling step went by: true if the operation lands now.
   bool step() {

@@ -25,6 +25,8 @@ void add(exec::GridCounters& sum, const exec::GridCounters& part) {
   sum.mma_flops_f16 += part.mma_flops_f16;
   sum.mma_flops_tf32 += part.mma_flops_tf32;
   sum.mma_flops_fp8 += part.mma_flops_fp8;
+  sum.mma_flops_f64 += part.mma_flops_f64;
+  sum.mma_ops_integer += part.mma_ops_integer;
   sum.fp32_flops += part.fp32_flops;
   sum.global_requests += part.global_requests;
   sum.global_sectors += part.global_sectors;
@@ -52,6 +54,8 @@ Json to_json(const exec::GridCounters& counters) {
   json["mma_flops_f16"] = counters.mma_flops_f16;
   json["mma_flops_tf32"] = counters.mma_flops_tf32;
   json["mma_flops_fp8"] = counters.mma_flops_fp8;
+  json["mma_flops_f64"] = counters.mma_flops_f64;
+  json["mma_ops_integer"] = counters.mma_ops_integer;
   json["fp32_flops"] = counters.fp32_flops;
   json["global_requests"] = counters.global_requests;
   json["global_sectors"] = counters.global_sectors;

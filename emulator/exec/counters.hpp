@@ -36,6 +36,8 @@ struct GridCounters {
   double mma_flops_f16 = 0;  ///< f16 and bf16 operands, 2 per multiply-add
   double mma_flops_tf32 = 0;
   double mma_flops_fp8 = 0;
+  double mma_flops_f64 = 0;
+  double mma_ops_integer = 0;           ///< 8-, 4- and 1-bit operands, 2 per multiply-add
   double fp32_flops = 0;                ///< fma counts 2, add and mul 1
   std::uint64_t global_requests = 0;    ///< warp-level global accesses
   std::uint64_t global_sectors = 0;     ///< distinct 32-byte sectors over those requests

@@ -53,6 +53,7 @@ std::uint64_t Cta::run(std::uint64_t budget) {
     for (const std::uint32_t index : order_) {
       Warp& warp = *warps_[index];
       if (warp.finished() || !warp.runnable()) {
+        warp.step_copies();
         continue;
       }
       running_ = &warp;

@@ -179,9 +179,12 @@ std::int64_t literal(Decoder& decoder, std::size_t index) {
 
 void copy(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
-  if (!modifiers.take("async") || modifiers.take("bulk") || modifiers.take("mbarrier") ||
-      modifiers.take("reduce")) {
+  if (!modifiers.take("async") || modifiers.take("bulk") || modifiers.take("reduce")) {
     decoder.refuse("of the asynchronous copies only cp.async is supported");
+  }
+  if (modifiers.take("mbarrier")) {
+    copy_async_mbarrier(decoder);
+    return;
   }
   constexpr auto kClass = InstructionClass::async_copy;
   if (modifiers.take("commit_group")) {

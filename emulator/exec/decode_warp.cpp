@@ -1,8 +1,5 @@
-// Warp-wide and matrix instructions.
+// Instructions that lanes execute together.
 #include "emulator/exec/decoder.hpp"
-
-#include <cstdio>
-#include <variant>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -125,121 +122,6 @@ void activemask(Decoder& decoder) {
   decoder.emit(active_mask, kOther).dst = decoder.destination(0);
 }
 
-void matrix_move(Decoder& decoder, bool is_store) {
-  Modifiers& modifiers = decoder.modifiers();
-  modifiers.take("sync");
-  modifiers.take("aligned");
-  if (!modifiers.take("m8n8")) {
-    decoder.refuse("only the m8n8 shape is supported");
-  }
-  modifiers.take_any({"x1", "x2", "x4"});
-  const bool transposed = modifiers.take("trans");
-  const bool shared = modifiers.take_any({"shared", "shared::cta"}) >= 0;
-  if (modifiers.take_type() != Type::b16) {
-    decoder.refuse("only 16-bit elements are supported");
-  }
-  const auto registers = decoder.elements(decoder.operand(is_store ? 1 : 0));
-  std::vector<Ref> refs;
-  for (const auto* element : registers) {
-    refs.push_back(is_store ? decoder.source(*element, Type::b32) : decoder.destination(*element));
-  }
-  const std::uint32_t list = decoder.add_refs(refs);
-  Op& op = decoder.emit(is_store ? store_matrix : load_matrix,
-                        is_store ? InstructionClass::store_shared : InstructionClass::load_shared);
-  op.list = list;
-  op.list_size = static_cast<std::uint8_t>(refs.size());
-  op.mode = transposed ? 1 : 0;
-  op.size = 16;
-  decoder.address(op, decoder.operand(is_store ? 0 : 1),
-                  shared ? AddressKind::shared : AddressKind::generic);
-}
-void ldmatrix(Decoder& decoder) {
-  matrix_move(decoder, false);
-}
-void stmatrix(Decoder& decoder) {
-  matrix_move(decoder, true);
-}
-
-void movmatrix(Decoder& decoder) {
-  Modifiers& modifiers = decoder.modifiers();
-  modifiers.take("sync");
-  modifiers.take("aligned");
-  modifiers.take("m8n8");
-  modifiers.take("trans");
-  (void)modifiers.take_type();
-  const Ref a = decoder.source(1, Type::b32);
-  Op& op = decoder.emit(move_matrix, kOther);
-  op.dst = decoder.destination(0);
-  op.a = a;
-}
-
-std::optional<tensor::Format> format_of(Type type) {
-  switch (type) {
-    case Type::f16:
-      return tensor::Format::f16;
-    case Type::bf16:
-      return tensor::Format::bf16;
-    case Type::tf32:
-      return tensor::Format::tf32;
-    case Type::e4m3:
-      return tensor::Format::e4m3;
-    case Type::e5m2:
-      return tensor::Format::e5m2;
-    default:
-      return std::nullopt;
-  }
-}
-
-void mma(Decoder& decoder) {
-  Modifiers& modifiers = decoder.modifiers();
-  modifiers.take("sync");
-  modifiers.take("aligned");
-  MmaSpec spec;
-
-  constexpr int kDepths[] = {4, 8, 16, 32};
-  const int shape = modifiers.take_any({"m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32"});
-  if (shape < 0 || !modifiers.take("row") || !modifiers.take("col")) {
-    decoder.refuse("this shape or layout is not supported");
-  }
-  spec.shape.k = kDepths[shape];
-  const Type d = modifiers.take_type();
-  const Type a = modifiers.take_type();
-  const Type b = modifiers.take_type();
-  const Type c = modifiers.take_type();
-  const auto format = format_of(a);
-  const bool sums = d == c && (d == Type::f32 || d == Type::f16);
-  if (!format || a != b || !sums) {
-    decoder.refuse("this combination of types is not supported");
-  }
-  const int bits = *format == tensor::Format::tf32     ? 32
-                   : a == Type::f16 || a == Type::bf16 ? 16
-                                                       : 8;
-  // A's rows are 4 lanes wide: k spans one or two registers of each.
-  if (spec.shape.k * bits != 128 && spec.shape.k * bits != 256) {
-    decoder.refuse("this shape does not exist for the type");
-  }
-  spec.format = *format;
-  spec.accumulator = d == Type::f16 ? tensor::Accumulator::f16 : tensor::Accumulator::f32;
-  std::vector<Ref> refs;
-  for (std::size_t i = 0; i < 4; ++i) {
-    for (const auto* element : decoder.elements(decoder.operand(i))) {
-      refs.push_back(
-          i == 0 ? decoder.destination(*element)
-                 : decoder.source(*element, i == 3 && d == Type::f32 ? Type::f32 : Type::b32));
-    }
-  }
-  const auto words =
-      static_cast<std::size_t>(2 * (d == Type::f16 ? 2 : 4) + 3 * spec.shape.k * bits / 128);
-  if (refs.size() != words) {
-    decoder.refuse("the number of registers does not fit the shape");
-  }
-  const std::uint32_t list = decoder.add_refs(refs);
-  Op& op = decoder.emit(matrix_multiply, InstructionClass::tensor);
-  op.list = list;
-  op.list_size = static_cast<std::uint8_t>(refs.size());
-  op.immediate = spec.pack();
-}
-
 }  // namespace
 
 void add_warp(DecodeTable& table) {
@@ -249,10 +131,6 @@ void add_warp(DecodeTable& table) {
   table["redux"] = redux_;
   table["elect"] = elect_;
   table["activemask"] = activemask;
-  table["ldmatrix"] = ldmatrix;
-  table["stmatrix"] = stmatrix;
-  table["movmatrix"] = movmatrix;
-  table["mma"] = mma;
 }
 
 }  // namespace rackproof::emulator::exec

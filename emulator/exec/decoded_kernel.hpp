@@ -3,6 +3,7 @@
 
 #include "emulator/exec/aligned_buffer.hpp"
 #include "emulator/exec/op.hpp"
+#include "emulator/exec/video_op.hpp"
 #include "emulator/ptx/module.hpp"
 
 #include <cstdint>
@@ -49,6 +50,7 @@ struct DecodedKernel {
   std::vector<const ptx::Instruction*> source;  ///< parallel to code
   std::vector<Ref> refs;
   std::vector<CallSite> calls;
+  std::vector<VideoOp> video;
   std::vector<std::vector<std::uint32_t>> branch_tables;
   std::vector<FunctionCode> functions;  ///< 0: the kernel
   std::map<std::uint32_t, std::int32_t> function_of_module_index;

@@ -14,6 +14,9 @@ const DecodeTable& decode_table() {
     add_memory(result);
     add_control(result);
     add_warp(result);
+    add_matrix(result);
+    add_mbarrier(result);
+    add_video(result);
     return result;
   }();
   return table;

@@ -30,6 +30,17 @@ class Modifiers {
   ptx::Type take_type();
   /// The first of `names` that is there: its index; -1 if none is.
   int take_any(std::initializer_list<std::string_view> names);
+  /// The first one, in the instruction's order, that `accept` wants; empty if there is none.
+  template <class Accept>
+  std::string_view take_first(Accept&& accept) {
+    for (std::size_t i = 0; i < taken_.size(); ++i) {
+      if (!taken_[i] && accept(instruction_->modifiers[i])) {
+        taken_[i] = true;
+        return instruction_->modifiers[i];
+      }
+    }
+    return {};
+  }
   /// .rn .rz .rm .rp .rna, or nullopt.
   std::optional<Rounding> take_rounding();
   /// .ftz .sat .satfinite .relu .NaN .xorsign .abs as op_flags.
@@ -143,5 +154,9 @@ void add_conversions(DecodeTable& table);
 void add_memory(DecodeTable& table);
 void add_control(DecodeTable& table);
 void add_warp(DecodeTable& table);
+void add_matrix(DecodeTable& table);
+void add_mbarrier(DecodeTable& table);
+void copy_async_mbarrier(Decoder& decoder);  ///< of the cp family, after "cp.async.mbarrier"
+void add_video(DecodeTable& table);
 
 }  // namespace rackproof::emulator::exec

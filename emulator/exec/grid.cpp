@@ -44,7 +44,8 @@ class GridExecution::Impl {
     grid_.kernel = &decoded.decoded(kernel_index);
     grid_.module = decoded.module.get();
     grid_.architecture = decoded.architecture;
-    grid_.generation = decoded.architecture >= 90   ? tensor::Generation::hopper
+    grid_.generation = decoded.architecture >= 120  ? tensor::Generation::rtx_blackwell
+                       : decoded.architecture >= 90 ? tensor::Generation::hopper
                        : decoded.architecture >= 89 ? tensor::Generation::ada
                                                     : tensor::Generation::ampere;
     grid_.config = std::move(config);

@@ -6,7 +6,6 @@
 #include "emulator/exec/op.hpp"
 #include "emulator/exec/windows.hpp"
 #include "emulator/ptx/module.hpp"
-#include "emulator/tensor/mma.hpp"
 
 #include <cstdint>
 
@@ -47,6 +46,32 @@ void copy_async(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void copy_async_commit(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// immediate: groups that may stay in flight; -1: wait_all.
 void copy_async_wait(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_mbarrier.cpp. a + immediate: address of the object; low bits of mode as below.
+enum class MbarrierArrival : std::uint8_t {
+  arrive,
+  no_complete,
+  expect_tx,
+  drop,
+  drop_no_complete,
+  drop_expect_tx
+};
+inline constexpr std::uint8_t kMbarrierKindMask = 0x7;
+inline constexpr std::uint8_t kMbarrierParity = 1;    ///< of test: b is a parity, not a state
+inline constexpr std::uint8_t kMbarrierBlocking = 2;  ///< of test: try_wait
+/// b: count.
+void mbarrier_init(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void mbarrier_invalidate(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// b: count or transactions, or kNoRef; dst: the state before, or kNoRef; mode: MbarrierArrival.
+void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// b: count; mode 0 expect_tx, 1 complete_tx.
+void mbarrier_transactions(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// dst predicate; b: state or parity.
+void mbarrier_test(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// a: a state.
+void mbarrier_pending(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// cp.async.mbarrier.arrive; mode 1: .noinc.
+void copy_async_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_warp.cpp
 /// shfl.sync: a value, b lane, c clamp, d members, list[0] the result predicate or kNoRef;
@@ -101,23 +126,18 @@ void load_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void store_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void move_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
-/// Op::immediate of mma.sync; list: D, A, B, C registers in this order.
-struct MmaSpec {
-  tensor::MmaShape shape;
-  tensor::Format format = tensor::Format::f16;
-  tensor::Accumulator accumulator = tensor::Accumulator::f32;
-
-  [[nodiscard]] std::int64_t pack() const {
-    return shape.m | shape.n << 8 | shape.k << 16 | static_cast<std::int64_t>(format) << 24 |
-           static_cast<std::int64_t>(accumulator) << 32;
-  }
-  [[nodiscard]] static MmaSpec unpack(std::int64_t packed) {
-    return {{static_cast<int>(packed & 0xff), static_cast<int>(packed >> 8 & 0xff),
-             static_cast<int>(packed >> 16 & 0xff)},
-            static_cast<tensor::Format>(packed >> 24 & 0xff),
-            static_cast<tensor::Accumulator>(packed >> 32 & 0xff)};
-  }
-};
+// ops_mma.cpp: mma.sync and wmma.mma. immediate: MmaSpec; list: D, A, B, C registers in this order.
+/// f16, bf16, tf32 and fp8.
 void matrix_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// Integers, single bits and f64.
+void matrix_multiply_exact(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_video.cpp. a, b, c or kNoRef; list: index in DecodedKernel::video.
+void video(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_wmma.cpp: wmma.load and wmma.store. a + immediate: address; b: stride in elements or kNoRef;
+// list: registers, then scratch rows of 8 and 4 bytes; d: FragmentSpec.
+void load_fragment(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void store_fragment(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 }  // namespace rackproof::emulator::exec

@@ -37,6 +37,7 @@ class CopyOwner {
   explicit CopyOwner(Warp& warp) : warp_(&warp) {}
   void land(const async::Copy& copy, std::uint32_t lanes);
   void retire(const async::Copy& copy, std::uint32_t lanes);
+  void arrive(const async::Arrival& arrival, std::uint32_t lanes);  ///< ops_mbarrier.cpp
 
  private:
   Warp* warp_;

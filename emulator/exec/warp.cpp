@@ -117,12 +117,16 @@ bool Warp::select() {
   return true;
 }
 
-std::uint32_t Warp::run(std::uint32_t budget) {
-  yielded_ = false;
+void Warp::step_copies() {
   if (!copies_.empty()) {
     CopyOwner owner(*this);
     copies_.step(owner);
   }
+}
+
+std::uint32_t Warp::run(std::uint32_t budget) {
+  yielded_ = false;
+  step_copies();
   std::uint32_t executed = 0;
   executed_ = 0;
   while (executed < budget && !yielded_ && live_ != 0 && select()) {

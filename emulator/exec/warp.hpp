@@ -74,6 +74,8 @@ class Warp : public LaneContext {
   [[nodiscard]] Group& current() { return groups_[current_]; }
   [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
   [[nodiscard]] async::CopyQueue& copies() { return copies_; }
+  /// What cp.async has under way goes on, whether or not the warp itself can run.
+  void step_copies();
   [[nodiscard]] std::byte* local_memory(std::uint32_t lane) const;
   [[nodiscard]] std::uint32_t local_bytes() const { return local_bytes_; }
 

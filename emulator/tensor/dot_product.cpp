@@ -176,18 +176,33 @@ DotModel dot_model(Generation generation, Format format_a, Format format_b,
     throw UnknownArithmetic("no matrix instruction multiplies these two formats");
   }
   if (is_fp8(format_a)) {
+    if (generation == Generation::rtx_blackwell) {
+      return {.kept_bits = 25, .step = 0};
+    }
     if (generation != Generation::ada) {
-      throw UnknownArithmetic("the arithmetic of fp8 mma.sync is known for Ada (sm_89) only");
+      throw UnknownArithmetic("this generation has no fp8 unit for mma.sync");
     }
     constexpr std::uint32_t kThirteenFractionBits = ~((1U << 10) - 1);
     return {.kept_bits = 13,
             .step = 16,
             .result_mask = accumulator == Accumulator::f32 ? kThirteenFractionBits : ~0U};
   }
-  if (generation == Generation::hopper) {
+  if (generation == Generation::hopper || generation == Generation::rtx_blackwell) {
     return {.kept_bits = 25, .step = 0};
   }
   return {.kept_bits = 24, .step = format_a == Format::tf32 ? 4 : 8};
+}
+
+std::uint32_t convert_accumulator(Accumulator from, Accumulator to, std::uint32_t code) {
+  const FormatFacts& format = facts(from);
+  const Number number = decode(format, code);
+  if (number.kind != Number::Kind::finite) {
+    return number.kind == Number::Kind::infinite ? infinity(to, number.negative)
+           : to == Accumulator::f32              ? kNanF32
+                                                 : kNanF16;
+  }
+  return rounded({.kept_bits = format.fraction_bits}, to, number.negative, number.significand,
+                 number.exponent);
 }
 
 std::uint32_t dot_product(const DotModel& model, const FormatFacts& format_a,

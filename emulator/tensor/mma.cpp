@@ -5,13 +5,93 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <string>
+#include <vector>
 
 namespace rackproof::emulator::tensor {
+namespace {
+
+bool is_fp8(Format format) {
+  return format == Format::e4m3 || format == Format::e5m2;
+}
+
+/// The f16 code of the same value.
+std::uint32_t to_f16(Format format, std::uint32_t code) {
+  if (format == Format::e5m2) {
+    return code << 8;
+  }
+  const std::uint32_t sign = (code & 0x80) << 8;
+  std::uint32_t magnitude = code & 0x7f;
+  if (magnitude == 0x7f) {
+    return sign | 0x7fff;
+  }
+  if (magnitude == 0) {
+    return sign;
+  }
+  // A subnormal of e4m3 is a normal number of f16: bias 15 instead of 7.
+  std::uint32_t exponent = 15 - 7;
+  if ((magnitude >> 3) == 0) {
+    for (exponent += 1; (magnitude & 0x8) == 0; magnitude <<= 1) {
+      --exponent;
+    }
+    magnitude &= 0x7;
+  }
+  return sign | ((exponent << 10) + (magnitude << 7));
+}
+
+/// c + sum, rounded to nearest even.
+std::uint32_t add_nearest(Accumulator accumulator, std::uint32_t c, std::uint32_t sum) {
+  if (accumulator == Accumulator::f32) {
+    const float result = std::bit_cast<float>(c) + std::bit_cast<float>(sum);
+    return result != result ? 0x7fffffffU : std::bit_cast<std::uint32_t>(result);
+  }
+  // All sums of two f16 numbers are exact in this many bits; f16 results round to nearest.
+  constexpr DotModel kExact{.kept_bits = 45};
+  constexpr std::uint32_t kOne = 0x3c00;
+  const FormatFacts& f16 = facts(Format::f16);
+  return dot_product(kExact, f16, f16, accumulator, {&sum, 1}, {&kOne, 1}, c);
+}
+
+/// fp8 on Hopper and Blackwell: see mma.hpp.
+void multiply_as_f16(Format format_a, Format format_b, Accumulator accumulator, MmaShape shape,
+                     const std::uint32_t* a, const std::uint32_t* b, const std::uint32_t* c,
+                     std::uint32_t* d) {
+  const auto half_k = static_cast<std::size_t>(shape.k) / 2;
+  const auto lines = [half_k](const std::uint32_t* codes, std::size_t count, Format format,
+                              std::size_t upper) {
+    std::vector<std::uint32_t> result(count * half_k);
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      const std::size_t k = i % half_k;
+      result[i] = to_f16(format, codes[i / half_k * 2 * half_k + k / 2 * 4 + 2 * upper + k % 2]);
+    }
+    return result;
+  };
+  const std::size_t elements =
+      static_cast<std::size_t>(shape.m) * static_cast<std::size_t>(shape.n);
+  std::vector<std::uint32_t> sum(elements, 0);
+  for (std::size_t upper = 0; upper < 2; ++upper) {
+    const auto part_a = lines(a, static_cast<std::size_t>(shape.m), format_a, upper);
+    const auto part_b = lines(b, static_cast<std::size_t>(shape.n), format_b, upper);
+    multiply_accumulate(Generation::hopper, Format::f16, accumulator,
+                        {shape.m, shape.n, shape.k / 2}, part_a.data(), part_b.data(), sum.data(),
+                        sum.data());
+  }
+  for (std::size_t i = 0; i < elements; ++i) {
+    d[i] = add_nearest(accumulator, c[i], sum[i]);
+  }
+}
+
+}  // namespace
 
 void multiply_accumulate(Generation generation, Format format_a, Format format_b,
                          Accumulator accumulator, MmaShape shape, const std::uint32_t* a,
                          const std::uint32_t* b, const std::uint32_t* c, std::uint32_t* d) {
+  if (generation == Generation::hopper && is_fp8(format_a) && is_fp8(format_b) &&
+      shape.k % 4 == 0) {
+    multiply_as_f16(format_a, format_b, accumulator, shape, a, b, c, d);
+    return;
+  }
   const DotModel model = dot_model(generation, format_a, format_b, accumulator);
   const FormatFacts& facts_a = facts(format_a);
   const FormatFacts& facts_b = facts(format_b);

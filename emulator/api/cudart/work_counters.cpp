@@ -54,7 +54,8 @@ int rackproof_work_counters_v1(api::WorkCountersV1* counters) {
   counters->ctas = sums.ctas;
   counters->warp_instructions = sum(sums.warp_instructions);
   counters->thread_instructions = sum(sums.thread_instructions);
-  counters->tensor_flops = sums.mma_flops_f16 + sums.mma_flops_tf32 + sums.mma_flops_fp8;
+  counters->tensor_flops = sums.mma_flops_f16 + sums.mma_flops_tf32 + sums.mma_flops_fp8 +
+                           sums.mma_flops_f64 + sums.mma_ops_integer;
   counters->fp32_flops = sums.fp32_flops;
   counters->global_requests = sums.global_requests;
   counters->global_sectors = sums.global_sectors;
