@@ -1,4 +1,4 @@
-# add_arch_kernels(TARGET <library> ARCH <80|90a|100f|103a> SOURCES <file.cu>...)
+# add_arch_kernels(TARGET <library> ARCH <80|89|90a|100f|103a> SOURCES <file.cu>...)
 #
 # Compiles SOURCES as an object library for one architecture and adds the objects to TARGET.
 # Each fatbin holds the SASS and the PTX of its own target; the emulator executes the PTX.

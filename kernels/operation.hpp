@@ -131,6 +131,7 @@ class Workload {
 
 /// How inputs are drawn; recorded with every figure, since data changes power and clocks.
 inline constexpr std::string_view kInputDistribution = "uniform [-1, 1), seeded";
+inline constexpr std::string_view kIntegerInputDistribution = "uniform -128 to 127, seeded";
 
 struct PrepareOptions {
   std::uint64_t seed = 0;

@@ -6,18 +6,30 @@
 
 namespace rackproof::kernels {
 
-enum class ElementType : std::uint8_t { bf16, fp16, fp32 };
+enum class ElementType : std::uint8_t {
+  bf16,
+  fp16,
+  fp32,
+  tf32,  ///< fp32 in memory with 10 fraction bits; the low 13 bits carry nothing
+  fp64,
+  fp8_e4m3,  ///< no infinity, largest value 448 (OCP 8-bit Floating Point Specification 1.0)
+  fp8_e5m2,  ///< the upper byte of an fp16 (same source)
+  int8,
+  int32,
+};
 
-/// "bf16", "fp16", "fp32": as in suites, names and the peak table of configs/racks/*.json.
+/// "bf16", "fp16", "fp8_e4m3": as in suites and in names of problems.
 [[nodiscard]] std::string_view to_string(ElementType type);
 /// Throws ParamError on `key` for an unknown name, listing the known ones.
 [[nodiscard]] ElementType element_type_from(std::string_view key, std::string_view name);
 [[nodiscard]] std::uint32_t element_bytes(ElementType type);
+[[nodiscard]] bool is_integer(ElementType type);
 
 /// Largest relative error of rounding to nearest: 2^-p with p significand bits, the hidden one
-/// included (bf16 8, fp16 11, fp32 24).
+/// included (bf16 8, fp16 11, fp32 24); 0 for integers.
 [[nodiscard]] double unit_roundoff(ElementType type);
-/// Half the distance between subnormal numbers: the absolute error of rounding near zero.
+/// Half the distance between subnormal numbers: the absolute error of rounding near zero; 0 for
+/// integers.
 [[nodiscard]] double subnormal_roundoff(ElementType type);
 
 }  // namespace rackproof::kernels

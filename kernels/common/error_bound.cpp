@@ -5,15 +5,35 @@
 
 namespace rackproof::kernels {
 
+namespace {
+
+/// A tensor core adds `group` products and the accumulator at once, each cut at 24 fraction bits,
+/// and truncates the sum to fp32.
+double tensor_steps(std::int64_t k, std::int64_t group) {
+  const double step = static_cast<double>(group + 1) * 0x1p-24 + 0x1p-23;
+  return step * static_cast<double>((k + group - 1) / group);
+}
+
+double relative_error(Accumulation accumulation, std::int64_t k) {
+  switch (accumulation) {
+    case Accumulation::tensor_fp32:
+      return tensor_steps(k, 8);
+    case Accumulation::tensor_tf32:
+      return tensor_steps(k, 4);
+    case Accumulation::fma_fp32:
+      return 0x1p-24 * static_cast<double>(k);
+    case Accumulation::fma_fp64:
+      return 0x1p-53 * static_cast<double>(k);
+    case Accumulation::exact:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace
+
 double dot_error_bound(Accumulation accumulation, std::int64_t k, double largest_partial) {
-  constexpr std::int64_t kProductsPerStep = 8;
-  constexpr double kTensorStep = 9 * 0x1p-24 + 0x1p-23;
-  constexpr double kFmaStep = 0x1p-24;
-  const double steps =
-      accumulation == Accumulation::tensor_fp32
-          ? kTensorStep * static_cast<double>((k + kProductsPerStep - 1) / kProductsPerStep)
-          : kFmaStep * static_cast<double>(k);
-  return steps * largest_partial;
+  return relative_error(accumulation, k) * largest_partial;
 }
 
 double rounding_bound(ElementType type, double value) {

@@ -10,7 +10,10 @@ namespace rackproof::kernels {
 /// How a dot product is accumulated.
 enum class Accumulation : std::uint8_t {
   tensor_fp32,  ///< mma.sync / wgmma / tcgen05 with fp32 accumulators
+  tensor_tf32,  ///< the same for tf32 operands
   fma_fp32,     ///< chain of fp32 fused multiply-adds, rounded to nearest
+  fma_fp64,     ///< the same in fp64
+  exact,        ///< integers in range
 };
 
 /// Bound on |computed - exact| of a length-`k` dot product whose partial sums and single products
@@ -20,7 +23,8 @@ enum class Accumulation : std::uint8_t {
 /// the 9 terms is truncated at 24 fraction bits below the largest exponent and the result is
 /// truncated to fp32 (microsoft/MMA-Sim and arXiv 2511.10909 for sm_80, the coarsest unit in the
 /// list): at most (9 * 2^-24 + 2^-23) * largest_partial for each 8 products.
-/// fma_fp32: one rounding to nearest, 2^-24 * largest_partial, for each product.
+/// tensor_tf32: the same for groups of 4 (same sources, same unit): (5 * 2^-24 + 2^-23) for each 4.
+/// fma_fp32: one rounding to nearest, 2^-24 * largest_partial, for each product; fma_fp64: 2^-53.
 [[nodiscard]] double dot_error_bound(Accumulation accumulation, std::int64_t k,
                                      double largest_partial);
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 namespace rackproof::kernels {
 namespace {
@@ -18,6 +20,14 @@ T load(const void* elements, std::size_t index) {
   T value;
   std::memcpy(&value, static_cast<const std::byte*>(elements) + index * sizeof(T), sizeof(T));
   return value;
+}
+
+/// Reads `values.size()` elements of type T, each through `to_number`.
+template <typename T, typename Number, typename Convert>
+void decode_each(const void* elements, std::span<Number> values, Convert to_number) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<Number>(to_number(load<T>(elements, i)));
+  }
 }
 
 template <typename T>
@@ -72,51 +82,151 @@ std::uint16_t float_to_fp16(float value) {
   return static_cast<std::uint16_t>(sign | ((rounded - kBiasDifference) >> 13));
 }
 
-float decode_one(ElementType type, const void* elements, std::size_t index) {
-  switch (type) {
-    case ElementType::bf16:
-      return bf16_to_float(load<std::uint16_t>(elements, index));
-    case ElementType::fp16:
-      return fp16_to_float(load<std::uint16_t>(elements, index));
-    case ElementType::fp32:
-      break;
+float fp8_e4m3_to_float(std::uint8_t bits) {
+  const std::uint32_t magnitude = bits & 0x7FU;
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x80U) << 24;
+  if (magnitude == 0x7F) {
+    return std::bit_cast<float>(sign | 0x7FC0'0000U);
   }
-  return load<float>(elements, index);
+  constexpr std::uint32_t kFractionBits = 3;
+  constexpr std::uint32_t kBiasDifference = 127 - 7;
+  if (magnitude < 1U << kFractionBits) {
+    const float subnormal = static_cast<float>(magnitude) * 0x1p-9F;
+    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(subnormal));
+  }
+  return std::bit_cast<float>(
+      sign | ((magnitude + (kBiasDifference << kFractionBits)) << (23 - kFractionBits)));
 }
 
-void decode(ElementType type, const void* elements, std::span<float> values) {
+float fp8_e5m2_to_float(std::uint8_t bits) {
+  return fp16_to_float(static_cast<std::uint16_t>(bits << 8));
+}
+
+namespace {
+
+/// The code whose value is nearest, ties to the even code: codes of one sign are ordered like
+/// their values.
+template <float (*ToFloat)(std::uint8_t)>
+std::uint8_t nearest_fp8(double value, std::uint8_t largest) {
+  const auto sign = static_cast<std::uint8_t>(std::signbit(value) ? 0x80 : 0);
+  const double magnitude = std::fabs(value);
+  if (std::isnan(value)) {
+    return static_cast<std::uint8_t>(sign | 0x7FU);
+  }
+  std::uint8_t low = 0;
+  while (low < largest &&
+         static_cast<double>(ToFloat(static_cast<std::uint8_t>(low + 1))) <= magnitude) {
+    ++low;
+  }
+  if (low < largest) {
+    const double below = magnitude - static_cast<double>(ToFloat(low));
+    const double above =
+        static_cast<double>(ToFloat(static_cast<std::uint8_t>(low + 1))) - magnitude;
+    low = static_cast<std::uint8_t>(low + (above < below || (above == below && low % 2 == 1)));
+  }
+  return static_cast<std::uint8_t>(sign | low);
+}
+
+/// fp32 with the low 13 bits rounded away to nearest even.
+float nearest_tf32(float value) {
+  auto bits = std::bit_cast<std::uint32_t>(value);
+  if (std::isfinite(value)) {
+    bits += 0x0FFFU + ((bits >> 13) & 1U);
+  }
+  return std::bit_cast<float>(bits & ~0x1FFFU);
+}
+
+template <typename Number>
+void decode_as(ElementType type, const void* elements, std::span<Number> values) {
   // One loop a type: large outputs are decoded element by element when they are verified.
   switch (type) {
     case ElementType::bf16:
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = bf16_to_float(load<std::uint16_t>(elements, i));
-      }
-      return;
+      return decode_each<std::uint16_t>(elements, values, bf16_to_float);
     case ElementType::fp16:
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = fp16_to_float(load<std::uint16_t>(elements, i));
-      }
-      return;
+      return decode_each<std::uint16_t>(elements, values, fp16_to_float);
     case ElementType::fp32:
-      std::memcpy(values.data(), elements, values.size_bytes());
-      return;
+      return decode_each<float>(elements, values, [](float value) { return value; });
+    case ElementType::tf32:
+      return decode_each<std::uint32_t>(elements, values, [](std::uint32_t bits) {
+        return std::bit_cast<float>(bits & ~0x1FFFU);
+      });
+    case ElementType::fp8_e4m3:
+      return decode_each<std::uint8_t>(elements, values, fp8_e4m3_to_float);
+    case ElementType::fp8_e5m2:
+      return decode_each<std::uint8_t>(elements, values, fp8_e5m2_to_float);
+    case ElementType::int8:
+      return decode_each<std::int8_t>(elements, values, [](std::int8_t value) { return value; });
+    case ElementType::fp64:
+      return decode_each<double>(elements, values, [](double value) { return value; });
+    case ElementType::int32:
+      return decode_each<std::int32_t>(elements, values, [](std::int32_t value) { return value; });
   }
 }
 
-void encode(ElementType type, std::span<const float> values, void* elements) {
+template <typename Number>
+void encode_as(ElementType type, std::span<const Number> values, void* elements) {
+  constexpr std::uint8_t kLargestE4m3 = 0x7E;
+  constexpr std::uint8_t kLargestE5m2 = 0x7B;
   for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto value = static_cast<double>(values[i]);
     switch (type) {
       case ElementType::bf16:
-        store(elements, i, float_to_bf16(values[i]));
+        store(elements, i, float_to_bf16(static_cast<float>(value)));
         break;
       case ElementType::fp16:
-        store(elements, i, float_to_fp16(values[i]));
+        store(elements, i, float_to_fp16(static_cast<float>(value)));
         break;
       case ElementType::fp32:
-        store(elements, i, values[i]);
+        store(elements, i, static_cast<float>(value));
+        break;
+      case ElementType::tf32:
+        store(elements, i, nearest_tf32(static_cast<float>(value)));
+        break;
+      case ElementType::fp8_e4m3:
+        store(elements, i, nearest_fp8<fp8_e4m3_to_float>(value, kLargestE4m3));
+        break;
+      case ElementType::fp8_e5m2:
+        store(elements, i, nearest_fp8<fp8_e5m2_to_float>(value, kLargestE5m2));
+        break;
+      case ElementType::int8:
+        store(elements, i, static_cast<std::int8_t>(std::nearbyint(value)));
+        break;
+      case ElementType::fp64:
+        store(elements, i, value);
+        break;
+      case ElementType::int32:
+        store(elements, i, static_cast<std::int32_t>(std::nearbyint(value)));
         break;
     }
   }
+}
+
+}  // namespace
+
+void decode(ElementType type, const void* elements, std::span<double> values) {
+  decode_as(type, elements, values);
+}
+
+void decode(ElementType type, const void* elements, std::span<float> values) {
+  if (type == ElementType::fp64 || type == ElementType::int32) {
+    throw std::invalid_argument("fp32 does not hold " + std::string(to_string(type)));
+  }
+  decode_as(type, elements, values);
+}
+
+void encode(ElementType type, std::span<const double> values, void* elements) {
+  encode_as(type, values, elements);
+}
+
+void encode(ElementType type, std::span<const float> values, void* elements) {
+  encode_as(type, values, elements);
+}
+
+float decode_one(ElementType type, const void* elements, std::size_t index) {
+  float value = 0;
+  decode(type, static_cast<const std::byte*>(elements) + index * element_bytes(type),
+         std::span(&value, 1));
+  return value;
 }
 
 }  // namespace rackproof::kernels

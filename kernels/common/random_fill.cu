@@ -15,14 +15,30 @@ __device__ std::uint64_t mix64(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
+/// fp32 and narrower: 24 random bits are as many as an fp32 in [-1, 1) has.
+template <typename T>
+__device__ T draw(std::uint64_t bits) {
+  return from_float_rz<T>(static_cast<float>(bits >> 40) * 0x1p-23F - 1.0F);
+}
+template <>
+__device__ double draw<double>(std::uint64_t bits) {
+  return static_cast<double>(bits >> 11) * 0x1p-52 - 1.0;
+}
+template <>
+__device__ std::int8_t draw<std::int8_t>(std::uint64_t bits) {
+  return static_cast<std::int8_t>(bits >> 56);
+}
+template <>
+__device__ std::int32_t draw<std::int32_t>(std::uint64_t bits) {
+  return static_cast<std::int8_t>(bits >> 56);
+}
+
 template <typename T>
 __global__ void fill_uniform_kernel(T* elements, std::size_t count, std::uint64_t seed) {
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
        i += stride) {
-    const std::uint64_t bits = mix64(seed + i * 0x9E3779B97F4A7C15ULL);
-    const auto uniform24 = static_cast<float>(bits >> 40);
-    elements[i] = from_float_rz<T>(uniform24 * 0x1p-23F - 1.0F);
+    elements[i] = draw<T>(mix64(seed + i * 0x9E3779B97F4A7C15ULL));
   }
 }
 
@@ -50,6 +66,18 @@ void fill_uniform(void* elements, ElementType type, std::size_t count, std::uint
       return fill<__half>(elements, count, seed, stream);
     case ElementType::fp32:
       return fill<float>(elements, count, seed, stream);
+    case ElementType::tf32:
+      return fill<Tf32>(elements, count, seed, stream);
+    case ElementType::fp64:
+      return fill<double>(elements, count, seed, stream);
+    case ElementType::fp8_e4m3:
+      return fill<Fp8E4m3>(elements, count, seed, stream);
+    case ElementType::fp8_e5m2:
+      return fill<Fp8E5m2>(elements, count, seed, stream);
+    case ElementType::int8:
+      return fill<std::int8_t>(elements, count, seed, stream);
+    case ElementType::int32:
+      return fill<std::int32_t>(elements, count, seed, stream);
   }
 }
 

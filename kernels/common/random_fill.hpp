@@ -10,8 +10,9 @@
 
 namespace rackproof::kernels {
 
-/// Enqueues a fill of `count` elements with kInputDistribution: element i is a 64-bit mix of
-/// (seed, i) reduced to 24 bits, scaled to [-1, 1) and rounded toward zero to `type`.
+/// Enqueues a fill of `count` elements: element i is a 64-bit mix of (seed, i). Floating-point
+/// types take its upper 24 bits (fp64: 53), scaled to [-1, 1) and rounded toward zero to `type`
+/// (kInputDistribution); int8 and int32 its upper 8 as a number from -128 to 127.
 void fill_uniform(void* elements, ElementType type, std::size_t count, std::uint64_t seed,
                   cudaStream_t stream);
 

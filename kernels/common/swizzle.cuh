@@ -22,4 +22,10 @@ __host__ __device__ constexpr std::uint32_t swizzled_offset(int row, int chunk) 
   return static_cast<std::uint32_t>(row * RowBytes + mixed * 16);
 }
 
+/// The same for 16-byte reads in which four neighbouring lanes share a row (fp64 fragments): eight
+/// lanes meet four chunks of two rows, which must lie in different halves of the 128-byte line.
+__host__ __device__ constexpr std::uint32_t pair_swizzled_offset(int row, int chunk) {
+  return static_cast<std::uint32_t>(row * 128 + (chunk ^ (row % 2 * 4)) * 16);
+}
+
 }  // namespace rackproof::kernels

@@ -7,8 +7,14 @@
 ///      transpose
 ///   C, D  M x N, row-major and dense (row n+1 follows row n without a gap)
 /// lda and ldb are K rounded up to 16 bytes, so that every row starts on a 16-byte boundary; the
-/// padding is never read. bf16 and fp16 operands accumulate in fp32 and are rounded once at the
-/// end; fp32 is fused multiply-adds. Any M, N, K >= 1.
+/// padding is never read. Any M, N, K >= 1 (int8: K <= kLargestInt8K).
+///
+///   A, B                 C, D   in between
+///   bf16, fp16           same   exact products, fp32 sums, rounded once at the end
+///   fp8_e4m3, fp8_e5m2   bf16   the same; A and B have one format
+///   tf32                 fp32   the same; the low 13 bits of A and B are 0 and not read
+///   fp32, fp64           same   fused multiply-adds
+///   int8                 int32  exact; alpha is 1, beta 0 or 1
 
 #include "kernels/common/element_type.hpp"
 #include "kernels/operation.hpp"
@@ -21,6 +27,14 @@ struct GemmShape {
   std::int64_t k = 0;
 };
 
+/// 2^14 is the largest product, so that every sum of K of them and an element of C (inputs: -128 to
+/// 127) stays below 2^31.
+inline constexpr std::int64_t kLargestInt8K = (std::int64_t{1} << 17) - 1;
+
+/// What C and D hold if A and B hold `operand`. Throws ParamError naming "type" if no GEMM
+/// multiplies that type.
+[[nodiscard]] ElementType result_type_of(ElementType operand);
+
 /// The scalars of the definition. beta = 0 means that C does not exist.
 struct GemmScalars {
   float alpha = 1.0F;
@@ -29,10 +43,11 @@ struct GemmScalars {
 
 class GemmProblem final : public Problem {
  public:
-  /// Throws ParamError naming "m", "n", "k", "alpha" or "beta" if it is out of range.
+  /// Throws ParamError naming "type", "m", "n", "k", "alpha" or "beta" if it is out of range.
   GemmProblem(ElementType type, GemmShape shape, GemmScalars scalars = {});
 
-  [[nodiscard]] ElementType type() const { return type_; }
+  [[nodiscard]] ElementType type() const { return type_; }  ///< of A and B
+  [[nodiscard]] ElementType result_type() const { return result_type_; }
   [[nodiscard]] const GemmShape& shape() const { return shape_; }
   [[nodiscard]] const GemmScalars& scalars() const { return scalars_; }
   [[nodiscard]] bool has_c() const { return scalars_.beta != 0.0F; }
@@ -42,16 +57,17 @@ class GemmProblem final : public Problem {
   /// "gemm/bf16/m8192n8192k8192", then "/alpha<x>" and "/beta<x>" unless they are 1 and 0.
   [[nodiscard]] std::string name() const override;
   [[nodiscard]] ParamMap params() const override;
-  /// flops 2MNK (a multiply-add is 2; alpha and beta are not counted), bytes MK + NK + MN (and MN
-  /// more for C) elements.
+  /// flops 2MNK (a multiply-add is 2, of integers too; alpha and beta are not counted), bytes of
+  /// MK + NK operands and of MN results (and MN more for C).
   [[nodiscard]] Work work() const override;
   [[nodiscard]] ThroughputUnit unit() const override { return ThroughputUnit::tflops; }
-  [[nodiscard]] std::string_view peak() const override { return to_string(type_); }
+  [[nodiscard]] std::string_view peak() const override;
   /// One buffer set; rotated sets add at most PrepareOptions::rotate_beyond_bytes.
   [[nodiscard]] std::uint64_t footprint_bytes() const override;
 
  private:
   ElementType type_;
+  ElementType result_type_;
   GemmShape shape_;
   GemmScalars scalars_;
 };

@@ -8,14 +8,13 @@ namespace {
 
 using Buffer = runtime::DeviceBuffer<std::byte>;
 
-Buffer allocate(const GemmProblem& problem, std::int64_t rows, std::int64_t columns) {
+Buffer allocate(ElementType type, std::int64_t rows, std::int64_t columns) {
   return Buffer(static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) *
-                element_bytes(problem.type()));
+                element_bytes(type));
 }
 
-void fill(const GemmProblem& problem, Buffer& buffer, const PrepareOptions& options,
-          std::uint64_t array) {
-  fill_uniform(buffer.data(), problem.type(), buffer.size() / element_bytes(problem.type()),
+void fill(ElementType type, Buffer& buffer, const PrepareOptions& options, std::uint64_t array) {
+  fill_uniform(buffer.data(), type, buffer.size() / element_bytes(type),
                derive_seed(options.seed, array), nullptr);
 }
 
@@ -26,16 +25,17 @@ void copy(Buffer& destination, const Buffer& source) {
 
 GemmBuffers::Set allocate_set(const GemmProblem& problem) {
   const GemmShape& shape = problem.shape();
-  return {.a = allocate(problem, shape.m, problem.leading_dimension()),
-          .b = allocate(problem, shape.n, problem.leading_dimension()),
-          .c = problem.has_c() ? allocate(problem, shape.m, shape.n) : Buffer{},
-          .d = allocate(problem, shape.m, shape.n)};
+  const ElementType result = problem.result_type();
+  return {.a = allocate(problem.type(), shape.m, problem.leading_dimension()),
+          .b = allocate(problem.type(), shape.n, problem.leading_dimension()),
+          .c = problem.has_c() ? allocate(result, shape.m, shape.n) : Buffer{},
+          .d = allocate(result, shape.m, shape.n)};
 }
 
 RowReader device_rows(ElementType type, const Buffer& buffer, std::int64_t columns,
                       std::int64_t leading_dimension) {
   return [=, device = buffer.data()](std::int64_t first, std::int64_t count,
-                                     std::span<float> values) {
+                                     std::span<double> values) {
     const std::size_t row_bytes = static_cast<std::size_t>(leading_dimension) * element_bytes(type);
     std::vector<std::byte> raw(static_cast<std::size_t>(count) * row_bytes);
     RACKPROOF_CUDA(cudaMemcpy(raw.data(), device + static_cast<std::size_t>(first) * row_bytes,
@@ -55,16 +55,17 @@ GemmBuffers::GemmBuffers(const GemmProblem& problem, const PrepareOptions& optio
   for (std::uint64_t i = 0; i < sets; ++i) {
     Set& set = sets_.emplace_back(allocate_set(problem));
     if (i == 0) {
-      fill(problem, set.a, options, 0);
-      fill(problem, set.b, options, 1);
-      fill(problem, set.c, options, 2);
+      fill(problem.type(), set.a, options, 0);
+      fill(problem.type(), set.b, options, 1);
+      fill(problem.result_type(), set.c, options, 2);
     } else {
       copy(set.a, sets_.front().a);
       copy(set.b, sets_.front().b);
       copy(set.c, sets_.front().c);
     }
-    constexpr int kAllOnes = 0xFF;  // a NaN in every element type
-    RACKPROOF_CUDA(cudaMemsetAsync(set.d.data(), kAllOnes, set.d.size_bytes(), nullptr));
+    // A NaN in every floating-point type; 0x80808080 is below all sums of kLargestInt8K products.
+    const int unwritten = is_integer(problem.result_type()) ? 0x80 : 0xFF;
+    RACKPROOF_CUDA(cudaMemsetAsync(set.d.data(), unwritten, set.d.size_bytes(), nullptr));
   }
   RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
   current_ = sets_.size() - 1;
@@ -79,7 +80,7 @@ OutputView GemmBuffers::output() {
   const GemmShape& shape = problem_.shape();
   return {.data = current().d.data(),
           .elements = static_cast<std::uint64_t>(shape.m * shape.n),
-          .element_bytes = element_bytes(problem_.type())};
+          .element_bytes = element_bytes(problem_.result_type())};
 }
 
 GemmData GemmBuffers::data() {
@@ -88,8 +89,8 @@ GemmData GemmBuffers::data() {
   const std::int64_t leading_dimension = problem_.leading_dimension();
   return {.a = device_rows(problem_.type(), set.a, shape.k, leading_dimension),
           .b = device_rows(problem_.type(), set.b, shape.k, leading_dimension),
-          .c = device_rows(problem_.type(), set.c, shape.n, shape.n),
-          .d = device_rows(problem_.type(), set.d, shape.n, shape.n)};
+          .c = device_rows(problem_.result_type(), set.c, shape.n, shape.n),
+          .d = device_rows(problem_.result_type(), set.d, shape.n, shape.n)};
 }
 
 }  // namespace rackproof::kernels::gemm

@@ -19,8 +19,8 @@ class GemmBuffers {
     runtime::DeviceBuffer<std::byte> d;
   };
 
-  /// Allocates on the current device. All sets hold the same inputs; D starts as NaN, so that an
-  /// element that no kernel wrote is found.
+  /// Allocates on the current device. All sets hold the same inputs; D starts as NaN (int32: as a
+  /// number that no sum reaches), so that an element that no kernel wrote is found.
   GemmBuffers(const GemmProblem& problem, const PrepareOptions& options);
 
   [[nodiscard]] int count() const { return static_cast<int>(sets_.size()); }

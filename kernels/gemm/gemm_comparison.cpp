@@ -6,17 +6,17 @@
 
 namespace rackproof::kernels::gemm {
 
-RowNorm row_norm(std::span<const float> row) {
+RowNorm row_norm(std::span<const double> row) {
   double squares = 0;
-  float largest = 0;
-  for (const float value : row) {
-    squares += static_cast<double>(value) * static_cast<double>(value);
+  double largest = 0;
+  for (const double value : row) {
+    squares += value * value;
     largest = std::max(largest, std::fabs(value));
   }
-  return {.euclidean = std::sqrt(squares), .largest = static_cast<double>(largest)};
+  return {.euclidean = std::sqrt(squares), .largest = largest};
 }
 
-std::vector<RowNorm> row_norms(std::span<const float> values, std::int64_t rows) {
+std::vector<RowNorm> row_norms(std::span<const double> values, std::int64_t rows) {
   const std::size_t columns = values.size() / static_cast<std::size_t>(rows);
   std::vector<RowNorm> norms;
   norms.reserve(static_cast<std::size_t>(rows));
@@ -30,21 +30,24 @@ double largest_partial(const RowNorm& a, const RowNorm& b) {
   return a.euclidean * std::min(b.euclidean, kPartialSumSigmas * b.largest);
 }
 
-std::vector<float> read_rows(const RowReader& reader, std::int64_t first, std::int64_t count,
-                             std::int64_t columns) {
-  std::vector<float> values(static_cast<std::size_t>(count * columns));
+std::vector<double> read_rows(const RowReader& reader, std::int64_t first, std::int64_t count,
+                              std::int64_t columns) {
+  std::vector<double> values(static_cast<std::size_t>(count * columns));
   reader(first, count, values);
   return values;
 }
 
 void Comparison::compare(std::int64_t row, std::int64_t column, double product, double partial,
-                         float addend, float actual) {
+                         double addend, double actual) {
   const GemmScalars& scalars = problem_.scalars();
-  const double expected = static_cast<double>(scalars.alpha) * product +
-                          static_cast<double>(scalars.beta) * static_cast<double>(addend);
-  const double bound = element_bound(problem_, partial, product, static_cast<double>(addend));
-  const double error = std::isfinite(actual)
-                           ? std::fabs(static_cast<double>(actual) - expected) / bound
+  const double expected =
+      static_cast<double>(scalars.alpha) * product + static_cast<double>(scalars.beta) * addend;
+  const double bound = element_bound(problem_, summation_, partial, product, addend);
+  const double difference = std::fabs(actual - expected);
+  // The bound of integers is 0: equal or wrong.
+  const double error = difference == 0 ? 0
+                       : std::isfinite(difference) && bound > 0
+                           ? difference / bound
                            : std::numeric_limits<double>::max();
   ++checked_;
   max_error_ = std::max(max_error_, error);
@@ -58,7 +61,7 @@ void Comparison::compare(std::int64_t row, std::int64_t column, double product, 
         .index = index,
         .coordinate = "row " + std::to_string(row) + ", column " + std::to_string(column),
         .expected = expected,
-        .actual = static_cast<double>(actual)};
+        .actual = actual};
   }
 }
 

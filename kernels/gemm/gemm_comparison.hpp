@@ -12,34 +12,37 @@ struct RowNorm {
   double euclidean = 0;
   double largest = 0;
 };
-[[nodiscard]] RowNorm row_norm(std::span<const float> row);
+[[nodiscard]] RowNorm row_norm(std::span<const double> row);
 
 /// Norms of `rows` dense rows.
-[[nodiscard]] std::vector<RowNorm> row_norms(std::span<const float> values, std::int64_t rows);
+[[nodiscard]] std::vector<RowNorm> row_norms(std::span<const double> values, std::int64_t rows);
 
 /// Largest partial sum of the dot product of two rows: Cauchy-Schwarz, or with random signs
 /// kPartialSumSigmas * |a|_2 * |b|_max, whichever is less.
 [[nodiscard]] double largest_partial(const RowNorm& a, const RowNorm& b);
 
 /// Rows of a matrix in one allocation.
-[[nodiscard]] std::vector<float> read_rows(const RowReader& reader, std::int64_t first,
-                                           std::int64_t count, std::int64_t columns);
+[[nodiscard]] std::vector<double> read_rows(const RowReader& reader, std::int64_t first,
+                                            std::int64_t count, std::int64_t columns);
 
 /// Collects comparisons into a Verification.
 class Comparison {
  public:
-  explicit Comparison(const GemmProblem& problem) : problem_(problem) {}
+  Comparison(const GemmProblem& problem, const Summation& summation)
+      : problem_(problem), summation_(summation) {}
 
   /// `product` is the float64 sum, `addend` the element of C (0 if there is none).
-  void compare(std::int64_t row, std::int64_t column, double product, double partial, float addend,
-               float actual);
+  void compare(std::int64_t row, std::int64_t column, double product, double partial, double addend,
+               double actual);
   /// Elements compared so far.
   [[nodiscard]] std::uint64_t checked() const { return checked_; }
   [[nodiscard]] std::uint64_t wrong() const { return wrong_; }
   [[nodiscard]] Verification finish(std::string measure) const;
+  [[nodiscard]] const Summation& summation() const { return summation_; }
 
  private:
   const GemmProblem& problem_;
+  Summation summation_;
   std::uint64_t checked_ = 0;
   std::uint64_t wrong_ = 0;
   double max_error_ = 0;

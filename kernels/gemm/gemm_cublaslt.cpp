@@ -93,38 +93,98 @@ cudaDataType_t data_type(ElementType type) {
     case ElementType::fp16:
       return CUDA_R_16F;
     case ElementType::fp32:
+    case ElementType::tf32:
+      return CUDA_R_32F;
+    case ElementType::fp64:
+      return CUDA_R_64F;
+    case ElementType::fp8_e4m3:
+      return CUDA_R_8F_E4M3;
+    case ElementType::fp8_e5m2:
+      return CUDA_R_8F_E5M2;
+    case ElementType::int8:
+      return CUDA_R_8I;
+    case ElementType::int32:
       break;
   }
-  return CUDA_R_32F;
+  return CUDA_R_32I;
 }
+
+/// Rows of the tables of supported types in cuBLAS's documentation of cublasLtMatmul().
+struct Arithmetic {
+  cublasComputeType_t compute;
+  cudaDataType_t scale;
+};
+Arithmetic arithmetic_of(ElementType type) {
+  switch (type) {
+    case ElementType::tf32:
+      return {CUBLAS_COMPUTE_32F_FAST_TF32, CUDA_R_32F};
+    case ElementType::fp64:
+      return {CUBLAS_COMPUTE_64F, CUDA_R_64F};
+    case ElementType::int8:
+    case ElementType::int32:
+      return {CUBLAS_COMPUTE_32I, CUDA_R_32I};
+    case ElementType::bf16:
+    case ElementType::fp16:
+    case ElementType::fp32:
+    case ElementType::fp8_e4m3:
+    case ElementType::fp8_e5m2:
+      break;
+  }
+  return {CUBLAS_COMPUTE_32F, CUDA_R_32F};
+}
+
+/// alpha or beta in the type that the library reads.
+class Scale {
+ public:
+  Scale(cudaDataType_t type, float value)
+      : type_(type),
+        fp32_(value),
+        fp64_(static_cast<double>(value)),
+        int32_(static_cast<std::int32_t>(value)) {}
+  [[nodiscard]] const void* data() const {
+    return type_ == CUDA_R_64F   ? static_cast<const void*>(&fp64_)
+           : type_ == CUDA_R_32I ? static_cast<const void*>(&int32_)
+                                 : &fp32_;
+  }
+
+ private:
+  cudaDataType_t type_;
+  float fp32_;
+  double fp64_;
+  std::int32_t int32_;
+};
 
 /// cuBLASLt is column-major, so it computes the transpose: D^T (N x M) = B * A^T, where our
 /// K-major B is its K x N matrix to be transposed and our A its K x M matrix.
 class CublasLtWorkload final : public Workload {
  public:
   CublasLtWorkload(const GemmProblem& problem, const PrepareOptions& options)
-      : problem_(problem), buffers_(problem, options), workspace_(kWorkspaceBytes) {
+      : problem_(problem),
+        arithmetic_(arithmetic_of(problem.type())),
+        buffers_(problem, options),
+        workspace_(kWorkspaceBytes) {
     check("cublasLtCreate", cublaslt().Create(handle_.out()));
     check("cublasLtMatmulDescCreate",
-          cublaslt().MatmulDescCreate(operation_.out(), CUBLAS_COMPUTE_32F, CUDA_R_32F));
+          cublaslt().MatmulDescCreate(operation_.out(), arithmetic_.compute, arithmetic_.scale));
     const cublasOperation_t transpose = CUBLAS_OP_T;
     check("cublasLtMatmulDescSetAttribute",
           cublaslt().MatmulDescSetAttribute(operation_.get(), CUBLASLT_MATMUL_DESC_TRANSA,
                                             &transpose, sizeof(transpose)));
     const GemmShape& shape = problem.shape();
-    create_layout(b_layout_, shape.k, shape.n, problem.leading_dimension());
-    create_layout(a_layout_, shape.k, shape.m, problem.leading_dimension());
-    create_layout(d_layout_, shape.n, shape.m, shape.n);
+    create_layout(b_layout_, problem.type(), shape.k, shape.n, problem.leading_dimension());
+    create_layout(a_layout_, problem.type(), shape.k, shape.m, problem.leading_dimension());
+    create_layout(d_layout_, problem.result_type(), shape.n, shape.m, shape.n);
     choose_algorithm();
   }
 
   void launch(cudaStream_t stream) override {
     GemmBuffers::Set& set = buffers_.advance();
-    const GemmScalars& scalars = problem_.scalars();
+    const Scale alpha(arithmetic_.scale, problem_.scalars().alpha);
+    const Scale beta(arithmetic_.scale, problem_.scalars().beta);
     const void* c = problem_.has_c() ? set.c.data() : set.d.data();
     check("cublasLtMatmul",
-          cublaslt().Matmul(handle_.get(), operation_.get(), &scalars.alpha, set.b.data(),
-                            b_layout_.get(), set.a.data(), a_layout_.get(), &scalars.beta, c,
+          cublaslt().Matmul(handle_.get(), operation_.get(), alpha.data(), set.b.data(),
+                            b_layout_.get(), set.a.data(), a_layout_.get(), beta.data(), c,
                             d_layout_.get(), set.d.data(), d_layout_.get(), &choice_.algo,
                             workspace_.data(), workspace_.size_bytes(), stream));
   }
@@ -135,16 +195,17 @@ class CublasLtWorkload final : public Workload {
   [[nodiscard]] OutputView output() override { return buffers_.output(); }
   [[nodiscard]] Verification verify(cudaStream_t stream) override {
     RACKPROOF_CUDA(cudaStreamSynchronize(stream));
-    return verify_gemm(problem_, buffers_.data());
+    return verify_gemm(problem_, buffers_.data(),
+                       {.accumulation = accumulation_of(problem_.type())});
   }
 
  private:
   using Layout = Handle<cublasLtMatrixLayout_t>;
 
-  void create_layout(Layout& layout, std::int64_t rows, std::int64_t columns,
+  void create_layout(Layout& layout, ElementType type, std::int64_t rows, std::int64_t columns,
                      std::int64_t leading_dimension) {
     check("cublasLtMatrixLayoutCreate",
-          cublaslt().MatrixLayoutCreate(layout.out(), data_type(problem_.type()),
+          cublaslt().MatrixLayoutCreate(layout.out(), data_type(type),
                                         static_cast<std::uint64_t>(rows),
                                         static_cast<std::uint64_t>(columns), leading_dimension));
   }
@@ -167,6 +228,7 @@ class CublasLtWorkload final : public Workload {
   }
 
   GemmProblem problem_;
+  Arithmetic arithmetic_;
   GemmBuffers buffers_;
   runtime::DeviceBuffer<std::byte> workspace_;
   Handle<cublasLtHandle_t> handle_{cublaslt().Destroy};
@@ -197,6 +259,9 @@ std::variant<std::unique_ptr<Workload>, NotSupported> make_cublaslt_workload(
     const GemmProblem& problem, const PrepareOptions& options) {
   if (std::optional<NotSupported> reason = unavailable()) {
     return *std::move(reason);
+  }
+  if (problem.type() == ElementType::fp8_e5m2) {
+    return NotSupported{"cuBLASLt multiplies e5m2 by e4m3, not by e5m2"};
   }
   try {
     return std::make_unique<CublasLtWorkload>(problem, options);

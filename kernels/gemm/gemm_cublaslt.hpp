@@ -10,7 +10,7 @@
 namespace rackproof::kernels::gemm {
 
 /// A workload that runs cuBLASLt's first heuristic choice (32 MiB of workspace), or why there is
-/// none: not a GPU, no library, or no algorithm for the problem.
+/// none: not a GPU, no library, no algorithm for the problem, or a type it does not multiply.
 [[nodiscard]] std::variant<std::unique_ptr<Workload>, NotSupported> make_cublaslt_workload(
     const GemmProblem& problem, const PrepareOptions& options);
 

@@ -21,8 +21,14 @@ struct KernelArguments {
   int m = 0;
   int n = 0;
   int k = 0;
-  float alpha = 1.0F;
-  float beta = 0.0F;
+  float alpha = 1.0F;  ///< 1 for integers
+  float beta = 0.0F;   ///< 0 or 1 for integers
+  /// Split-K: CTA b computes the K-tiles of slice b / tiles, of `slices`. With one slice the
+  /// pointers are not used.
+  int slices = 1;
+  int k_tiles_per_slice = 0;
+  void* partials = nullptr;           ///< `slices` x tiles x a tile of accumulators
+  std::uint32_t* arrivals = nullptr;  ///< one a tile, 0 before and after a launch
 };
 
 struct GemmKernel {
@@ -30,14 +36,24 @@ struct GemmKernel {
   const void* function = nullptr;
   int tile_m = 0;
   int tile_n = 0;
+  int tile_k = 0;
   int threads = 0;
   int shared_bytes = 0;
-  int blocks_per_sm = 1;  ///< that fit at once, as __launch_bounds__ promises
+  int blocks_per_sm = 1;      ///< that fit at once, as __launch_bounds__ promises
+  int accumulator_bytes = 0;  ///< of one partial sum; 0: the kernel takes one slice only
 };
 
-/// The tensor-core kernels for a 16-bit type, largest tile first. (gemm_sm80.cu)
+/// The tensor-core kernels for bf16 and fp16, largest tile first. (gemm_sm80.cu)
 [[nodiscard]] std::span<const GemmKernel> sm80_tensor_kernels(ElementType type);
+/// tf32 (gemm_sm80_tf32.cu), int8 (gemm_sm80_int8.cu), fp64 (gemm_sm80_fp64.cu).
+[[nodiscard]] std::span<const GemmKernel> sm80_tf32_kernels();
+[[nodiscard]] std::span<const GemmKernel> sm80_int8_kernels();
+[[nodiscard]] std::span<const GemmKernel> sm80_fp64_kernels();
 /// The fp32 kernel. (gemm_sm80_fp32.cu)
 [[nodiscard]] std::span<const GemmKernel> sm80_simt_kernels();
+/// All of the above by type; empty for fp8. (gemm_workload.cpp)
+[[nodiscard]] std::span<const GemmKernel> sm80_kernels(ElementType type);
+/// fp8, widened to fp16 in registers; needs the conversions of sm_89. (gemm_sm89_fp8.cu)
+[[nodiscard]] std::span<const GemmKernel> sm89_kernels(ElementType type);
 
 }  // namespace rackproof::kernels::gemm

@@ -2,6 +2,7 @@
 #include "kernels/gemm/gemm_cublaslt.hpp"
 #include "kernels/gemm/gemm_kernel.hpp"
 #include "kernels/gemm/gemm_plan.hpp"
+#include "kernels/gemm/gemm_split.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
 #include "runtime/error.hpp"
 
@@ -15,14 +16,15 @@ namespace {
 struct KernelSet {
   Variant variant;
   std::span<const GemmKernel> (*kernels)(ElementType);
+  bool split_k = false;  ///< cuts K into as many slices as choose_split() says
 };
 
-std::span<const GemmKernel> sm80_kernels(ElementType type) {
-  return type == ElementType::fp32 ? sm80_simt_kernels() : sm80_tensor_kernels(type);
-}
-
+constexpr ComputeCapability kNewest{99, 9};
 constexpr std::array kKernelSets{
-    KernelSet{{.name = "sm80", .minimum_cc = {8, 0}, .maximum_cc = {99, 9}}, &sm80_kernels},
+    KernelSet{{"sm89_splitk", {8, 9}, kNewest}, &sm89_kernels, true},
+    KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
+    KernelSet{{"sm80_splitk", {8, 0}, kNewest}, &sm80_kernels, true},
+    KernelSet{{"sm80", {8, 0}, kNewest}, &sm80_kernels},
 };
 
 constexpr auto kVariants = [] {
@@ -42,10 +44,19 @@ const KernelSet& kernel_set(const Variant& variant) {
   throw std::invalid_argument("gemm has no variant '" + std::string(variant.name) + "'");
 }
 
-/// What the portable kernels compute in one wave: the largest tile that fits, which large problems
-/// use.
+/// The kernel of the set that takes slices of K: the one with the smallest tile. nullptr: none
+/// does.
+const GemmKernel* split_kernel(const KernelSet& set, ElementType type) {
+  const auto kernels = set.kernels(type);
+  return kernels.empty() || kernels.back().accumulator_bytes == 0 ? nullptr : &kernels.back();
+}
+
+/// What our kernels compute in one wave: the largest tile that fits, which large problems use.
 WaveTile wave_tile(ElementType type, const SizingContext& context) {
-  const auto kernels = sm80_kernels(type);
+  const auto kernels = sm80_kernels(type).empty() ? sm89_kernels(type) : sm80_kernels(type);
+  if (kernels.empty()) {
+    throw ParamError("type", "no GEMM multiplies " + std::string(to_string(type)));
+  }
   const auto found = std::find_if(kernels.begin(), kernels.end(), [&](const GemmKernel& kernel) {
     return fits(kernel, {.multiprocessors = context.multiprocessors,
                          .shared_bytes_per_block = context.shared_memory_per_block_bytes});
@@ -70,7 +81,7 @@ class GemmOperation final : public Operation {
  public:
   [[nodiscard]] std::string_view name() const override { return "gemm"; }
   [[nodiscard]] std::string_view summary() const override {
-    return "dense matrix product D = alpha*A*B + beta*C in bf16, fp16 and fp32";
+    return "dense matrix product D = alpha*A*B + beta*C; bf16, fp16, fp32, tf32, fp64, fp8, int8";
   }
   [[nodiscard]] std::span<const Variant> variants() const override { return kVariants; }
 
@@ -86,9 +97,20 @@ class GemmOperation final : public Operation {
       return NotSupported{"needs compute capability " + to_string(variant.minimum_cc) + " to " +
                           to_string(variant.maximum_cc)};
     }
-    const ElementType type = dynamic_cast<const GemmProblem&>(problem).type();
-    if (kernel_set(variant).kernels(type).empty()) {
-      return NotSupported{"has no kernel for " + std::string(to_string(type))};
+    const auto& gemm = dynamic_cast<const GemmProblem&>(problem);
+    const KernelSet& set = kernel_set(variant);
+    const auto kernels = set.kernels(gemm.type());
+    if (kernels.empty()) {
+      return NotSupported{"has no kernel for " + std::string(to_string(gemm.type()))};
+    }
+    if (set.split_k) {
+      const GemmKernel* kernel = split_kernel(set, gemm.type());
+      if (kernel == nullptr) {
+        return NotSupported{"has no split-K kernel for " + std::string(to_string(gemm.type()))};
+      }
+      if (std::optional<std::string> reason = split_k_declines(*kernel, gemm.shape())) {
+        return NotSupported{*std::move(reason)};
+      }
     }
     return std::nullopt;
   }
@@ -96,9 +118,16 @@ class GemmOperation final : public Operation {
   [[nodiscard]] std::unique_ptr<Workload> prepare(const Variant& variant, const Problem& problem,
                                                   const PrepareOptions& options) const override {
     const auto& gemm = dynamic_cast<const GemmProblem&>(problem);
-    return make_gemm_workload(
-        gemm, options,
-        choose_tile(kernel_set(variant).kernels(gemm.type()), gemm.shape(), device_limits()));
+    const KernelSet& set = kernel_set(variant);
+    const DeviceLimits limits = device_limits();
+    if (set.split_k) {
+      const GemmKernel& kernel = *split_kernel(set, gemm.type());
+      return make_gemm_workload(
+          gemm, options, choose_tile(std::span(&kernel, 1), gemm.shape(), limits),
+          choose_split(kernel, gemm.shape(), gemm.type(), limits.multiprocessors));
+    }
+    return make_gemm_workload(gemm, options,
+                              choose_tile(set.kernels(gemm.type()), gemm.shape(), limits));
   }
 
   [[nodiscard]] std::variant<std::unique_ptr<Workload>, NotSupported> baseline(

@@ -153,8 +153,9 @@ GemmShape full_waves(const WaveTile& tile, int multiprocessors, std::int64_t wav
 }
 
 std::int64_t largest_square(ElementType type, bool with_c, double bytes, std::int64_t multiple) {
-  const double matrices = with_c ? 4 : 3;
-  const double side = std::sqrt(bytes / (matrices * element_bytes(type)));
+  const double result_matrices = with_c ? 2 : 1;
+  const double side = std::sqrt(
+      bytes / (2.0 * element_bytes(type) + result_matrices * element_bytes(result_type_of(type))));
   return static_cast<std::int64_t>(side) / multiple * multiple;
 }
 
@@ -163,6 +164,7 @@ std::vector<PlannedProblem> plan_gemm(ParamReader& params, const SizingContext& 
   Request request;
   for (const std::string& type : params.texts_or("type", {"bf16"})) {
     request.types.push_back(element_type_from("type", type));
+    static_cast<void>(result_type_of(request.types.back()));  // "type" that no GEMM multiplies
   }
   request.scalars.alpha = static_cast<float>(params.number_or("alpha", 1.0));
   request.scalars.beta = static_cast<float>(params.number_or("beta", 0.0));

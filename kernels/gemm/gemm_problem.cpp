@@ -12,6 +12,31 @@ constexpr std::int64_t kRowAlignmentBytes = 16;
 /// Indices of rows, columns and k, rounded up to whole tiles, fit into an int.
 constexpr std::int64_t kLargestExtent = std::numeric_limits<std::int32_t>::max() - 1024;
 
+struct TypeFacts {
+  ElementType operand;
+  ElementType result;
+  std::string_view peak;  ///< key of gpu.peak_tflops
+};
+constexpr std::array kTypes{
+    TypeFacts{ElementType::bf16, ElementType::bf16, "bf16"},
+    TypeFacts{ElementType::fp16, ElementType::fp16, "fp16"},
+    TypeFacts{ElementType::fp32, ElementType::fp32, "fp32"},
+    TypeFacts{ElementType::tf32, ElementType::fp32, "tf32"},
+    TypeFacts{ElementType::fp64, ElementType::fp64, "fp64"},
+    TypeFacts{ElementType::fp8_e4m3, ElementType::bf16, "fp8"},
+    TypeFacts{ElementType::fp8_e5m2, ElementType::bf16, "fp8"},
+    TypeFacts{ElementType::int8, ElementType::int32, "int8"},
+};
+
+const TypeFacts& facts(ElementType operand) {
+  for (const TypeFacts& candidate : kTypes) {
+    if (candidate.operand == operand) {
+      return candidate;
+    }
+  }
+  throw ParamError("type", "no GEMM multiplies " + std::string(to_string(operand)));
+}
+
 void require_extent(const char* key, std::int64_t extent) {
   if (extent < 1 || extent > kLargestExtent) {
     throw ParamError(key, "must be between 1 and " + std::to_string(kLargestExtent) + ", found " +
@@ -35,15 +60,41 @@ double as_double(std::int64_t value) {
   return static_cast<double>(value);
 }
 
+/// What the exactness of integers allows.
+void require_exact(const GemmShape& shape, const GemmScalars& scalars) {
+  if (shape.k > kLargestInt8K) {
+    throw ParamError("k", "must be at most " + std::to_string(kLargestInt8K) +
+                              " for int8, so that no sum exceeds 32 bits; found " +
+                              std::to_string(shape.k));
+  }
+  if (scalars.alpha != 1.0F) {
+    throw ParamError("alpha", "must be 1 for int8, found " + compact(scalars.alpha));
+  }
+  if (scalars.beta != 0.0F && scalars.beta != 1.0F) {
+    throw ParamError("beta", "must be 0 or 1 for int8, found " + compact(scalars.beta));
+  }
+}
+
 }  // namespace
 
+ElementType result_type_of(ElementType operand) {
+  return facts(operand).result;
+}
+
 GemmProblem::GemmProblem(ElementType type, GemmShape shape, GemmScalars scalars)
-    : type_(type), shape_(shape), scalars_(scalars) {
+    : type_(type), result_type_(result_type_of(type)), shape_(shape), scalars_(scalars) {
   require_extent("m", shape.m);
   require_extent("n", shape.n);
   require_extent("k", shape.k);
   require_finite("alpha", scalars.alpha);
   require_finite("beta", scalars.beta);
+  if (is_integer(type)) {
+    require_exact(shape, scalars);
+  }
+}
+
+std::string_view GemmProblem::peak() const {
+  return facts(type_).peak;
 }
 
 std::int64_t GemmProblem::leading_dimension() const {
@@ -64,14 +115,16 @@ std::string GemmProblem::name() const {
 }
 
 ParamMap GemmProblem::params() const {
-  return {{"type", std::string(to_string(type_))},
-          {"m", shape_.m},
-          {"n", shape_.n},
-          {"k", shape_.k},
-          {"alpha", static_cast<double>(scalars_.alpha)},
-          {"beta", static_cast<double>(scalars_.beta)},
-          {"layout", std::string("A row-major MxK, B K-major NxK, C and D row-major")},
-          {"inputs", std::string(kInputDistribution)}};
+  return {
+      {"type", std::string(to_string(type_))},
+      {"result_type", std::string(to_string(result_type_))},
+      {"m", shape_.m},
+      {"n", shape_.n},
+      {"k", shape_.k},
+      {"alpha", static_cast<double>(scalars_.alpha)},
+      {"beta", static_cast<double>(scalars_.beta)},
+      {"layout", std::string("A row-major MxK, B K-major NxK, C and D row-major")},
+      {"inputs", std::string(is_integer(type_) ? kIntegerInputDistribution : kInputDistribution)}};
 }
 
 Work GemmProblem::work() const {
@@ -80,13 +133,15 @@ Work GemmProblem::work() const {
   const double k = as_double(shape_.k);
   const double result_matrices = has_c() ? 2 : 1;
   return {.flops = 2 * m * n * k,
-          .bytes = (m * k + n * k + result_matrices * m * n) * element_bytes(type_)};
+          .bytes = (m * k + n * k) * element_bytes(type_) +
+                   result_matrices * m * n * element_bytes(result_type_)};
 }
 
 std::uint64_t GemmProblem::footprint_bytes() const {
   const std::int64_t operands = (shape_.m + shape_.n) * leading_dimension();
   const std::int64_t results = shape_.m * shape_.n * (has_c() ? 2 : 1);
-  return static_cast<std::uint64_t>(operands + results) * element_bytes(type_);
+  return static_cast<std::uint64_t>(operands) * element_bytes(type_) +
+         static_cast<std::uint64_t>(results) * element_bytes(result_type_);
 }
 
 }  // namespace rackproof::kernels::gemm

@@ -44,10 +44,10 @@ std::vector<Block> project_columns(const GemmShape& shape, const RowReader& read
                 .b_sum = std::vector<double>(static_cast<std::size_t>(shape.k)),
                 .norms = {}};
     for (std::int64_t column = first; column < first + block.columns; ++column) {
-      const std::vector<float> row = read_rows(read_b, column, 1, shape.k);
+      const std::vector<double> row = read_rows(read_b, column, 1, shape.k);
       const double sign = signs[static_cast<std::size_t>(column)];
       for (std::size_t k = 0; k < row.size(); ++k) {
-        block.b_sum[k] += sign * static_cast<double>(row[k]);
+        block.b_sum[k] += sign * row[k];
       }
       block.norms.push_back(row_norm(row));
     }
@@ -56,18 +56,18 @@ std::vector<Block> project_columns(const GemmShape& shape, const RowReader& read
   return blocks;
 }
 
-double dot(std::span<const float> a, const std::vector<double>& b) {
+double dot(std::span<const double> a, const std::vector<double>& b) {
   constexpr std::size_t kLanes = 8;
   double sums[kLanes] = {};
   std::size_t k = 0;
   for (; k + kLanes <= a.size(); k += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += static_cast<double>(a[k + lane]) * b[k + lane];
+      sums[lane] += a[k + lane] * b[k + lane];
     }
   }
   double total = 0;
   for (; k < a.size(); ++k) {
-    total += static_cast<double>(a[k]) * b[k];
+    total += a[k] * b[k];
   }
   for (const double sum : sums) {
     total += sum;
@@ -78,28 +78,29 @@ double dot(std::span<const float> a, const std::vector<double>& b) {
 /// One row of the problem in host memory.
 struct Row {
   std::int64_t index = 0;
-  std::span<const float> a;
-  std::span<const float> c;  ///< empty if beta is 0
-  std::span<const float> d;
+  std::span<const double> a;
+  std::span<const double> c;  ///< empty if beta is 0
+  std::span<const double> d;
   RowNorm norm;
 };
 
-bool sum_is_off(const GemmProblem& problem, const Row& row, const Block& block,
-                const std::vector<double>& signs) {
+bool sum_is_off(const GemmProblem& problem, const Summation& summation, const Row& row,
+                const Block& block, const std::vector<double>& signs) {
   double actual = 0;
   double addend = 0;
   double squared_bounds = 0;
   for (std::int64_t i = 0; i < block.columns; ++i) {
     const auto column = static_cast<std::size_t>(block.first + i);
-    const auto d = static_cast<double>(row.d[column]);
-    const double c = row.c.empty() ? 0 : static_cast<double>(row.c[column]);
+    const double d = row.d[column];
+    const double c = row.c.empty() ? 0 : row.c[column];
     actual += signs[column] * d;
     addend += signs[column] * c;
     // |d| stands for the unknown product: a wrong d inflates the bound by far less than itself.
     const double product = (std::fabs(d) + std::fabs(problem.scalars().beta * c)) /
                            std::max(1e-30, std::fabs(static_cast<double>(problem.scalars().alpha)));
     const double bound = element_bound(
-        problem, largest_partial(row.norm, block.norms[static_cast<std::size_t>(i)]), product, c);
+        problem, summation, largest_partial(row.norm, block.norms[static_cast<std::size_t>(i)]),
+        product, c);
     squared_bounds += bound * bound;
   }
   const double expected = static_cast<double>(problem.scalars().alpha) * dot(row.a, block.b_sum) +
@@ -110,7 +111,7 @@ bool sum_is_off(const GemmProblem& problem, const Row& row, const Block& block,
 
 void compare_block(const GemmProblem& problem, const GemmData& data, const Row& row,
                    const Block& block, Comparison& comparison) {
-  const std::vector<float> b = read_rows(data.b, block.first, block.columns, problem.shape().k);
+  const std::vector<double> b = read_rows(data.b, block.first, block.columns, problem.shape().k);
   const auto depth = static_cast<std::size_t>(problem.shape().k);
   for (std::int64_t i = 0; i < block.columns; ++i) {
     const auto local = static_cast<std::size_t>(i);
@@ -118,7 +119,7 @@ void compare_block(const GemmProblem& problem, const GemmData& data, const Row& 
     comparison.compare(row.index, block.first + i,
                        reference_dot(row.a, std::span(b).subspan(local * depth, depth)),
                        largest_partial(row.norm, block.norms[local]),
-                       row.c.empty() ? 0.0F : row.c[column], row.d[column]);
+                       row.c.empty() ? 0.0 : row.c[column], row.d[column]);
   }
 }
 
@@ -133,10 +134,10 @@ void compare_projections(const GemmProblem& problem, const GemmData& data, std::
   constexpr std::uint64_t kEnoughWrong = 1'000;
   for (std::int64_t first = 0; first < m && comparison.wrong() < kEnoughWrong; first += kRowBlock) {
     const std::int64_t rows = std::min(kRowBlock, m - first);
-    const std::vector<float> a = read_rows(data.a, first, rows, k);
-    const std::vector<float> d = read_rows(data.d, first, rows, n);
-    const std::vector<float> c =
-        problem.has_c() ? read_rows(data.c, first, rows, n) : std::vector<float>{};
+    const std::vector<double> a = read_rows(data.a, first, rows, k);
+    const std::vector<double> d = read_rows(data.d, first, rows, n);
+    const std::vector<double> c =
+        problem.has_c() ? read_rows(data.c, first, rows, n) : std::vector<double>{};
     const auto columns = static_cast<std::size_t>(n);
     const auto depth = static_cast<std::size_t>(k);
     for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
@@ -144,11 +145,11 @@ void compare_projections(const GemmProblem& problem, const GemmData& data, std::
       const Row row{
           .index = first + static_cast<std::int64_t>(i),
           .a = a_row,
-          .c = c.empty() ? std::span<const float>{} : std::span(c).subspan(i * columns, columns),
+          .c = c.empty() ? std::span<const double>{} : std::span(c).subspan(i * columns, columns),
           .d = std::span(d).subspan(i * columns, columns),
           .norm = row_norm(a_row)};
       for (const Block& block : blocks) {
-        if (sum_is_off(problem, row, block, signs)) {
+        if (sum_is_off(problem, comparison.summation(), row, block, signs)) {
           compare_block(problem, data, row, block, comparison);
         }
       }

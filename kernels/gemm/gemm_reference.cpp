@@ -11,17 +11,17 @@ constexpr std::size_t kLanes = 8;
 
 }  // namespace
 
-double reference_dot(std::span<const float> a, std::span<const float> b) {
+double reference_dot(std::span<const double> a, std::span<const double> b) {
   std::array<double, kLanes> sums{};
   std::size_t k = 0;
   for (; k + kLanes <= a.size(); k += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += static_cast<double>(a[k + lane]) * static_cast<double>(b[k + lane]);
+      sums[lane] += a[k + lane] * b[k + lane];
     }
   }
   double total = 0;
   for (; k < a.size(); ++k) {
-    total += static_cast<double>(a[k]) * static_cast<double>(b[k]);
+    total += a[k] * b[k];
   }
   for (const double sum : sums) {
     total += sum;
@@ -29,7 +29,7 @@ double reference_dot(std::span<const float> a, std::span<const float> b) {
   return total;
 }
 
-void reference_products(std::span<const float> a, std::span<const float> b, std::int64_t rows,
+void reference_products(std::span<const double> a, std::span<const double> b, std::int64_t rows,
                         std::int64_t columns, std::int64_t k, std::span<double> products) {
   // A block of B rows stays in the host's cache while all rows of A pass by.
   constexpr std::int64_t kColumnBlock = 32;

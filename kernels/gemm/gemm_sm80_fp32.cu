@@ -13,16 +13,17 @@
 namespace rackproof::kernels::gemm {
 namespace {
 
-constexpr SimtTile kTile{.tile_m = 128,
-                         .tile_n = 128,
-                         .tile_k = 16,
-                         .warp_m = 32,
-                         .warp_n = 64,
-                         .stages = 4,
-                         .min_blocks_per_sm = 2};
+constexpr CtaTile kTile{.tile_m = 128,
+                        .tile_n = 128,
+                        .tile_k = 16,
+                        .warp_m = 32,
+                        .warp_n = 64,
+                        .element_bytes = 4,
+                        .stages = 4,
+                        .min_blocks_per_sm = 2};
 static_assert(ValidSimtTile<kTile>::kValue);
-constexpr int kThreadM = kTile.thread_m();
-constexpr int kThreadN = kTile.thread_n();
+constexpr int kThreadM = SimtBudget{.tile = kTile}.thread_m();
+constexpr int kThreadN = SimtBudget{.tile = kTile}.thread_n();
 
 /// Adds the products of one stage. `a_lane` and `b_lane` are the lane's byte offsets in the stage
 /// at chunk 0; its rows are kRowStep apart, where the swizzle repeats, so that the compiler needs
@@ -30,10 +31,10 @@ constexpr int kThreadN = kTile.thread_n();
 __device__ __forceinline__ void multiply_stage(float (&sums)[kThreadM][kThreadN],
                                                const unsigned char* stage, std::uint32_t a_lane,
                                                std::uint32_t b_lane) {
-  constexpr int kStepBytes = SimtTile::kRowStep * kTile.row_bytes();
+  constexpr int kStepBytes = SimtLanes::kRowStep * kTile.row_bytes();
   // Unrolled, the loads of several chunks would exceed 128 registers.
 #pragma unroll 1
-  for (int chunk = 0; chunk < kTile.tile_k / SimtTile::kVector; ++chunk) {
+  for (int chunk = 0; chunk < kTile.tile_k / SimtLanes::kVector; ++chunk) {
     const std::uint32_t toggle = static_cast<std::uint32_t>(chunk) * kVectorBytes;
     float4 a_rows[kThreadM];
 #pragma unroll
@@ -64,11 +65,11 @@ __device__ __forceinline__ void store_results(const KernelArguments& arguments, 
   for (int i = 0; i < kThreadM; ++i) {
     // Keeps the loads of C of all rows from piling up in registers.
     __syncwarp();
-    const int row = first_row + i * SimtTile::kRowStep;
+    const int row = first_row + i * SimtLanes::kRowStep;
     const std::int64_t row_start = static_cast<std::int64_t>(row) * arguments.n;
 #pragma unroll
     for (int j = 0; j < kThreadN; ++j) {
-      const int column = first_column + j * SimtTile::kRowStep;
+      const int column = first_column + j * SimtLanes::kRowStep;
       if (row < arguments.m && column < arguments.n) {
         float result = arguments.alpha * sums[i][j];
         if (arguments.beta != 0.0F) {
@@ -95,8 +96,8 @@ __global__ void __launch_bounds__(kTile.threads(), kTile.min_blocks_per_sm)
   // Two warps share 64 rows: of every eight, lanes of the even warp compute the first four.
   const int warp_m = warp / kTile.warps_n();
   const int row_in_tile =
-      warp_m / 2 * (2 * kTile.warp_m) + warp_m % 2 * SimtTile::kLanesM + lane / SimtTile::kLanesN;
-  const int column_in_tile = warp % kTile.warps_n() * kTile.warp_n + lane % SimtTile::kLanesN;
+      warp_m / 2 * (2 * kTile.warp_m) + warp_m % 2 * SimtLanes::kM + lane / SimtLanes::kN;
+  const int column_in_tile = warp % kTile.warps_n() * kTile.warp_n + lane % SimtLanes::kN;
   const std::uint32_t a_lane = swizzled_offset<kTile.row_bytes()>(row_in_tile, 0);
   const std::uint32_t b_lane =
       kTile.a_stage_bytes() + swizzled_offset<kTile.row_bytes()>(column_in_tile, 0);
@@ -107,13 +108,13 @@ __global__ void __launch_bounds__(kTile.threads(), kTile.min_blocks_per_sm)
   const int first_row = tile.m * kTile.tile_m;
   const int first_column = tile.n * kTile.tile_n;
 
-  const std::int64_t a_stride_bytes = arguments.lda * SimtTile::kElementBytes;
-  const std::int64_t b_stride_bytes = arguments.ldb * SimtTile::kElementBytes;
+  const std::int64_t a_stride_bytes = arguments.lda * kTile.element_bytes;
+  const std::int64_t b_stride_bytes = arguments.ldb * kTile.element_bytes;
   const LoaderA load_a(static_cast<const char*>(arguments.a) + first_row * a_stride_bytes,
                        a_stride_bytes, arguments.m - first_row, thread);
   const LoaderB load_b(static_cast<const char*>(arguments.b) + first_column * b_stride_bytes,
                        b_stride_bytes, arguments.n - first_column, thread);
-  const std::int64_t row_bytes = static_cast<std::int64_t>(arguments.k) * SimtTile::kElementBytes;
+  const std::int64_t row_bytes = static_cast<std::int64_t>(arguments.k) * kTile.element_bytes;
   const int k_tiles = (arguments.k + kTile.tile_k - 1) / kTile.tile_k;
 
   const auto load_stage = [&](int k_tile) {
@@ -152,8 +153,9 @@ std::span<const GemmKernel> sm80_simt_kernels() {
                  .function = reinterpret_cast<const void*>(&gemm_simt_kernel),
                  .tile_m = kTile.tile_m,
                  .tile_n = kTile.tile_n,
+                 .tile_k = kTile.tile_k,
                  .threads = kTile.threads(),
-                 .shared_bytes = kTile.shared_bytes(),
+                 .shared_bytes = kTile.pipeline_bytes(),
                  .blocks_per_sm = kTile.min_blocks_per_sm}};
   return kFp32;
 }

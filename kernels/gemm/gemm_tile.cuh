@@ -1,8 +1,10 @@
 #pragma once
-/// Parts that the tensor and the fp32 kernel share: tile order and the cp.async tile loader.
+/// Parts that all GEMM kernels share: tile order, slices of K and the cp.async tile loader.
 
 #include "kernels/common/swizzle.cuh"
 #include "kernels/common/vector16.cuh"
+#include "kernels/gemm/gemm_config.hpp"
+#include "kernels/gemm/gemm_kernel.hpp"
 #include "kernels/ptx/async_copy.cuh"
 
 #include <cstdint>
@@ -26,9 +28,43 @@ __device__ __forceinline__ TileIndex tile_of(int block, int tiles_m, int tiles_n
   return {.m = band * kBandRows + inside % rows, .n = inside / rows};
 }
 
+/// The share of the problem that one CTA computes.
+struct CtaWork {
+  TileIndex tile;
+  int tile_number = 0;  ///< of `tiles`, for partial sums
+  int tiles = 0;
+  int slice = 0;
+  int first_k_tile = 0;
+  int end_k_tile = 0;
+};
+
+/// A kernel that takes one slice only has no code for several.
+template <CtaTile Tile, bool SplitK>
+__device__ __forceinline__ CtaWork cta_work(const KernelArguments& arguments) {
+  const int tiles_m = (arguments.m + Tile.tile_m - 1) / Tile.tile_m;
+  const int tiles_n = (arguments.n + Tile.tile_n - 1) / Tile.tile_n;
+  const int k_tiles = (arguments.k + Tile.tile_k - 1) / Tile.tile_k;
+  const int block = static_cast<int>(blockIdx.x);
+  CtaWork work;
+  work.tiles = tiles_m * tiles_n;
+  if (!SplitK || arguments.slices == 1) {
+    work.tile_number = block;
+    work.end_k_tile = k_tiles;
+  } else {
+    work.slice = block / work.tiles;
+    work.tile_number = block - work.slice * work.tiles;
+    work.first_k_tile = work.slice * arguments.k_tiles_per_slice;
+    work.end_k_tile = min(k_tiles, work.first_k_tile + arguments.k_tiles_per_slice);
+  }
+  work.tile = tile_of(work.tile_number, tiles_m, tiles_n);
+  return work;
+}
+
 /// Copies a tile of `Rows` rows x `RowBytes` bytes of K into swizzled shared memory, 16 bytes a
 /// thread and pass. Rows beyond the matrix and bytes beyond K are filled with zeros, unread.
-template <int Rows, int RowBytes, int Threads>
+/// `Offset(row, chunk)` is the byte offset of a 16-byte chunk.
+template <int Rows, int RowBytes, int Threads,
+          std::uint32_t (*Offset)(int, int) = swizzled_offset<RowBytes>>
 class TileLoader {
  public:
   static constexpr int kChunks = RowBytes / kVectorBytes;
@@ -45,7 +81,7 @@ class TileLoader {
         pass_stride_bytes_(row_stride_bytes * kRowsPerPass),
         source_(static_cast<const char*>(matrix) + thread / kChunks * row_stride_bytes +
                 chunk_byte_),
-        offset_(swizzled_offset<RowBytes>(thread / kChunks, thread % kChunks)) {}
+        offset_(Offset(thread / kChunks, thread % kChunks)) {}
 
   /// Enqueues passes [First, Last) of the tile that starts `k_byte` bytes into the rows, of which
   /// `k_bytes` are valid from there on.

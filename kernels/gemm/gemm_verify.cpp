@@ -14,34 +14,30 @@ constexpr std::int64_t kFragmentRows = 16;  ///< an MMA result is 16 x 8: every 
 constexpr std::int64_t kFragmentColumns = 8;
 constexpr std::int64_t kRowBlock = 64;  ///< rows of A and D in host memory at a time
 
-Accumulation accumulation_of(ElementType type) {
-  return type == ElementType::fp32 ? Accumulation::fma_fp32 : Accumulation::tensor_fp32;
-}
-
 std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
   return (value + divisor - 1) / divisor;
 }
 
-float addend_of(const std::vector<float>& c, std::size_t index) {
-  return c.empty() ? 0.0F : c[index];
+double addend_of(const std::vector<double>& c, std::size_t index) {
+  return c.empty() ? 0.0 : c[index];
 }
 
-std::vector<float> read_addends(const GemmProblem& problem, const GemmData& data,
-                                std::int64_t first, std::int64_t count) {
+std::vector<double> read_addends(const GemmProblem& problem, const GemmData& data,
+                                 std::int64_t first, std::int64_t count) {
   return problem.has_c() ? read_rows(data.c, first, count, problem.shape().n)
-                         : std::vector<float>{};
+                         : std::vector<double>{};
 }
 
 void compare_all(const GemmProblem& problem, const GemmData& data, Comparison& comparison) {
   const auto [m, n, k] = problem.shape();
-  const std::vector<float> b = read_rows(data.b, 0, n, k);
+  const std::vector<double> b = read_rows(data.b, 0, n, k);
   const std::vector<RowNorm> b_norms = row_norms(b, n);
   std::vector<double> products;
   for (std::int64_t first = 0; first < m; first += kRowBlock) {
     const std::int64_t rows = std::min(kRowBlock, m - first);
-    const std::vector<float> a = read_rows(data.a, first, rows, k);
-    const std::vector<float> d = read_rows(data.d, first, rows, n);
-    const std::vector<float> c = read_addends(problem, data, first, rows);
+    const std::vector<double> a = read_rows(data.a, first, rows, k);
+    const std::vector<double> d = read_rows(data.d, first, rows, n);
+    const std::vector<double> c = read_addends(problem, data, first, rows);
     const std::vector<RowNorm> a_norms = row_norms(a, rows);
     products.resize(d.size());
     reference_products(a, b, rows, n, k, products);
@@ -76,9 +72,9 @@ std::vector<std::int64_t> offsets_in_tile(std::int64_t tile, std::int64_t tiles,
 struct SampledRow {
   std::int64_t row = 0;
   std::int64_t tile = 0;
-  std::vector<float> a;
-  std::vector<float> c;
-  std::vector<float> d;
+  std::vector<double> a;
+  std::vector<double> c;
+  std::vector<double> d;
   RowNorm norm;
 };
 
@@ -108,7 +104,7 @@ void compare_sample(const GemmProblem& problem, const GemmData& data, Comparison
   const std::int64_t tiles = divide_up(n, kTile);
   for (std::int64_t tile = 0; tile < tiles; ++tile) {
     const std::int64_t extent = std::min(kTile, n - tile * kTile);
-    const std::vector<float> b = read_rows(data.b, tile * kTile, extent, k);
+    const std::vector<double> b = read_rows(data.b, tile * kTile, extent, k);
     const auto depth = static_cast<std::size_t>(k);
     for (const SampledRow& sampled : rows) {
       for (const std::int64_t offset :
@@ -132,46 +128,101 @@ std::int64_t projection_block(const GemmShape& shape) {
   return std::max(kTile, divide_up(shape.n, static_cast<std::int64_t>(blocks)));
 }
 
-constexpr std::string_view kBoundText =
-    "largest |actual - float64 reference| / bound; bound = alpha * (accumulation in fp32: each 8 "
-    "products truncated at 24 bits on tensor cores, each fma rounded in fp32) with partial sums up "
-    "to 8 sigma of random signs + fp32 scaling + one rounding to the output type";
+/// What the sums are made of; the text for Verification::measure.
+std::string describe(const Summation& summation) {
+  const std::string slices = summation.slices > 1 ? ", " + std::to_string(summation.slices) +
+                                                        " slices added in order, one rounding each"
+                                                  : "";
+  switch (summation.accumulation) {
+    case Accumulation::exact:
+      return "equal to the integer reference (bound 0: int32 sums are exact)";
+    case Accumulation::tensor_fp32:
+      return "accumulation in fp32, each 8 products truncated at 24 bits on tensor cores" + slices;
+    case Accumulation::tensor_tf32:
+      return "accumulation in fp32, each 4 products truncated at 24 bits on tensor cores" + slices;
+    case Accumulation::fma_fp32:
+      return "accumulation in fp32, each fma rounded" + slices;
+    case Accumulation::fma_fp64:
+      return "accumulation in fp64, each fma rounded, in the kernel and in the reference" + slices;
+  }
+  return {};
+}
+
+std::string bound_text(const GemmProblem& problem, const Summation& summation) {
+  if (summation.accumulation == Accumulation::exact) {
+    return describe(summation);
+  }
+  return "largest |actual - float64 reference| / bound; bound = alpha * (" + describe(summation) +
+         ") with partial sums up to 8 sigma of random signs + scaling + one rounding to " +
+         std::string(to_string(problem.result_type()));
+}
+
+/// Of the accumulators, the scalings and the sums of slices.
+ElementType computed_in(Accumulation accumulation) {
+  return accumulation == Accumulation::exact      ? ElementType::int32
+         : accumulation == Accumulation::fma_fp64 ? ElementType::fp64
+                                                  : ElementType::fp32;
+}
 
 }  // namespace
 
-double element_bound(const GemmProblem& problem, double largest_partial_sum, double product,
-                     double addend) {
-  const double alpha = problem.scalars().alpha;
-  const double beta = problem.scalars().beta;
+Accumulation accumulation_of(ElementType type) {
+  switch (type) {
+    case ElementType::fp32:
+      return Accumulation::fma_fp32;
+    case ElementType::tf32:
+      return Accumulation::tensor_tf32;
+    case ElementType::fp64:
+      return Accumulation::fma_fp64;
+    case ElementType::int8:
+    case ElementType::int32:
+      return Accumulation::exact;
+    case ElementType::bf16:
+    case ElementType::fp16:
+    case ElementType::fp8_e4m3:
+    case ElementType::fp8_e5m2:
+      break;
+  }
+  return Accumulation::tensor_fp32;
+}
+
+double element_bound(const GemmProblem& problem, const Summation& summation,
+                     double largest_partial_sum, double product, double addend) {
+  const double alpha = static_cast<double>(problem.scalars().alpha);
+  const double beta = static_cast<double>(problem.scalars().beta);
+  const double roundoff = unit_roundoff(computed_in(summation.accumulation));
   const double scaled = alpha * product;
   const double added = beta * addend;
-  const double accumulation =
-      std::fabs(alpha) *
-      dot_error_bound(accumulation_of(problem.type()), problem.shape().k, largest_partial_sum);
-  const double scaling =
-      2 * unit_roundoff(ElementType::fp32) * (std::fabs(scaled) + std::fabs(added) + accumulation);
+  const double reference_rounds = summation.accumulation == Accumulation::fma_fp64 ? 2 : 1;
+  const double sum_error =
+      reference_rounds *
+          dot_error_bound(summation.accumulation, problem.shape().k, largest_partial_sum) +
+      (summation.slices - 1) * roundoff * largest_partial_sum;
+  const double accumulation = std::fabs(alpha) * sum_error;
+  const double scaling = 2 * roundoff * (std::fabs(scaled) + std::fabs(added) + accumulation);
   const double unrounded = std::fabs(scaled + added) + accumulation + scaling;
-  return accumulation + scaling + rounding_bound(problem.type(), unrounded);
+  return accumulation + scaling + rounding_bound(problem.result_type(), unrounded);
 }
 
 Verification verify_gemm(const GemmProblem& problem, const GemmData& data,
-                         const VerifyLimits& limits) {
+                         const Summation& summation, const VerifyLimits& limits) {
   const GemmShape& shape = problem.shape();
   const auto m = static_cast<double>(shape.m);
   const auto n = static_cast<double>(shape.n);
   const auto k = static_cast<double>(shape.k);
-  Comparison comparison(problem);
+  Comparison comparison(problem, summation);
+  const std::string bound = bound_text(problem, summation);
   if (m * n * k <= limits.exhaustive_multiply_adds &&
       (m + n) * k <= limits.exhaustive_operand_values) {
     compare_all(problem, data, comparison);
-    return comparison.finish(std::string(kBoundText) + "; every element compared");
+    return comparison.finish(bound + "; every element compared");
   }
   const std::int64_t block = projection_block(shape);
   compare_projections(problem, data, block, comparison);
   if (comparison.wrong() == 0) {
     compare_sample(problem, data, comparison);
   }
-  return comparison.finish(std::string(kBoundText) +
+  return comparison.finish(bound +
                            "; one element of every 128 x 128 tile compared, and signed sums over " +
                            std::to_string(block) + " columns of every row");
 }

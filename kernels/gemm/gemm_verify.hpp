@@ -9,9 +9,9 @@
 
 namespace rackproof::kernels::gemm {
 
-/// Reads rows [first, first + count) of a matrix as dense fp32 values: from device memory in a
+/// Reads rows [first, first + count) of a matrix as dense numbers, exactly: from device memory in a
 /// workload, from arrays in tests. Large matrices never have to be in host memory as a whole.
-using RowReader = std::function<void(std::int64_t first, std::int64_t count, std::span<float>)>;
+using RowReader = std::function<void(std::int64_t first, std::int64_t count, std::span<double>)>;
 
 struct GemmData {
   RowReader a;
@@ -20,12 +20,20 @@ struct GemmData {
   RowReader d;
 };
 
+/// How a kernel adds the products of one element.
+struct Summation {
+  Accumulation accumulation = Accumulation::tensor_fp32;
+  int slices = 1;  ///< partial sums, added in the accumulators' type
+};
+/// That of our kernels for `type`.
+[[nodiscard]] Accumulation accumulation_of(ElementType type);
+
 /// How much of the output is compared element by element.
 struct VerifyLimits {
   /// All elements up to this many multiply-adds (about 1 s on one core).
   double exhaustive_multiply_adds = 0x1p31;
-  /// And up to this many fp32 values of A and B in host memory.
-  double exhaustive_operand_values = 0x1p28;
+  /// And up to this many values of A and B in host memory (1 GiB).
+  double exhaustive_operand_values = 0x1p27;
 };
 
 /// Up to the limits every element is compared. Beyond them one element of every 128 x 128 tile is
@@ -34,13 +42,15 @@ struct VerifyLimits {
 /// wrong element anywhere is found and named. NaN and infinity are wrong.
 ///
 /// Bound of one element, d = alpha * s + beta * c: alpha times dot_error_bound() with the largest
-/// partial sum that random signs allow, plus fp32 roundings of the two scalings, plus one rounding
-/// to the output type. `max_error` is the largest |actual - expected| / bound; `tolerance` is 1.
+/// partial sum that random signs allow, one rounding for each slice more than one, the roundings of
+/// the two scalings, and one rounding to the result type. fp64: twice the summation, since the
+/// reference rounds like the kernel. Integers: 0. `max_error` is the largest
+/// |actual - expected| / bound; `tolerance` is 1.
 [[nodiscard]] Verification verify_gemm(const GemmProblem& problem, const GemmData& data,
-                                       const VerifyLimits& limits = {});
+                                       const Summation& summation, const VerifyLimits& limits = {});
 
 /// The bound that verify_gemm uses. `largest_partial` as in dot_error_bound().
-[[nodiscard]] double element_bound(const GemmProblem& problem, double largest_partial,
-                                   double product, double addend);
+[[nodiscard]] double element_bound(const GemmProblem& problem, const Summation& summation,
+                                   double largest_partial, double product, double addend);
 
 }  // namespace rackproof::kernels::gemm

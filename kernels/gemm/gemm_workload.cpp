@@ -8,16 +8,39 @@
 namespace rackproof::kernels::gemm {
 namespace {
 
-std::int64_t tiles_of(const GemmKernel& kernel, const GemmShape& shape) {
-  const std::int64_t rows = (shape.m + kernel.tile_m - 1) / kernel.tile_m;
-  const std::int64_t columns = (shape.n + kernel.tile_n - 1) / kernel.tile_n;
-  return rows * columns;
+/// What the slices of one launch leave for the CTA that adds them.
+struct PartialSums {
+  runtime::DeviceBuffer<std::byte> sums;
+  runtime::DeviceBuffer<std::uint32_t> arrivals;
+};
+
+PartialSums allocate_partials(const GemmProblem& problem, const GemmKernel& kernel,
+                              const KSplit& split) {
+  if (split.slices == 1) {
+    return {};
+  }
+  const auto tiles = static_cast<std::size_t>(tiles_of(kernel, problem.shape()));
+  const std::size_t tile_bytes = static_cast<std::size_t>(kernel.tile_m) *
+                                 static_cast<std::size_t>(kernel.tile_n) *
+                                 static_cast<std::size_t>(kernel.accumulator_bytes);
+  PartialSums partials{.sums = runtime::DeviceBuffer<std::byte>(
+                           static_cast<std::size_t>(split.slices) * tiles * tile_bytes),
+                       .arrivals = runtime::DeviceBuffer<std::uint32_t>(tiles)};
+  RACKPROOF_CUDA(
+      cudaMemsetAsync(partials.arrivals.data(), 0, partials.arrivals.size_bytes(), nullptr));
+  RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
+  return partials;
 }
 
 class GemmWorkload final : public Workload {
  public:
-  GemmWorkload(const GemmProblem& problem, const PrepareOptions& options, const GemmKernel& kernel)
-      : problem_(problem), kernel_(kernel), buffers_(problem, options) {
+  GemmWorkload(const GemmProblem& problem, const PrepareOptions& options, const GemmKernel& kernel,
+               const KSplit& split)
+      : problem_(problem),
+        kernel_(kernel),
+        split_(split),
+        buffers_(problem, options),
+        partials_(allocate_partials(problem, kernel, split)) {
     RACKPROOF_CUDA(cudaFuncSetAttribute(
         kernel.function, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel.shared_bytes));
   }
@@ -35,12 +58,16 @@ class GemmWorkload final : public Workload {
                               .n = static_cast<int>(shape.n),
                               .k = static_cast<int>(shape.k),
                               .alpha = problem_.scalars().alpha,
-                              .beta = problem_.scalars().beta};
+                              .beta = problem_.scalars().beta,
+                              .slices = split_.slices,
+                              .k_tiles_per_slice = split_.k_tiles_per_slice,
+                              .partials = partials_.sums.data(),
+                              .arrivals = partials_.arrivals.data()};
     void* parameters[] = {&arguments};
-    RACKPROOF_CUDA(cudaLaunchKernel(
-        kernel_.function, dim3(static_cast<unsigned>(tiles_of(kernel_, shape))),
-        dim3(static_cast<unsigned>(kernel_.threads)), static_cast<void**>(parameters),
-        static_cast<std::size_t>(kernel_.shared_bytes), stream));
+    RACKPROOF_CUDA(cudaLaunchKernel(kernel_.function, dim3(static_cast<unsigned>(blocks())),
+                                    dim3(static_cast<unsigned>(kernel_.threads)),
+                                    static_cast<void**>(parameters),
+                                    static_cast<std::size_t>(kernel_.shared_bytes), stream));
   }
 
   [[nodiscard]] int buffer_sets() const override { return buffers_.count(); }
@@ -48,29 +75,59 @@ class GemmWorkload final : public Workload {
   [[nodiscard]] KernelResources resources() const override {
     cudaFuncAttributes attributes{};
     RACKPROOF_CUDA(cudaFuncGetAttributes(&attributes, kernel_.function));
-    return {.kernel = std::string(kernel_.name),
+    const std::string suffix =
+        split_.slices > 1 ? "_splitk" + std::to_string(split_.slices) : std::string{};
+    return {.kernel = std::string(kernel_.name) + suffix,
             .registers_per_thread = attributes.numRegs,
             .spill_bytes_per_thread = static_cast<int>(attributes.localSizeBytes),
             .shared_bytes_per_block =
                 static_cast<int>(attributes.sharedSizeBytes) + kernel_.shared_bytes,
             .threads_per_block = kernel_.threads,
-            .blocks = tiles_of(kernel_, problem_.shape())};
+            .blocks = blocks()};
   }
 
   [[nodiscard]] OutputView output() override { return buffers_.output(); }
 
   [[nodiscard]] Verification verify(cudaStream_t stream) override {
     RACKPROOF_CUDA(cudaStreamSynchronize(stream));
-    return verify_gemm(problem_, buffers_.data());
+    return verify_gemm(problem_, buffers_.data(),
+                       {.accumulation = accumulation_of(problem_.type()), .slices = split_.slices});
   }
 
  private:
+  [[nodiscard]] std::int64_t blocks() const {
+    return tiles_of(kernel_, problem_.shape()) * split_.slices;
+  }
+
   GemmProblem problem_;
   GemmKernel kernel_;
+  KSplit split_;
   GemmBuffers buffers_;
+  PartialSums partials_;
 };
 
 }  // namespace
+
+std::span<const GemmKernel> sm80_kernels(ElementType type) {
+  switch (type) {
+    case ElementType::bf16:
+    case ElementType::fp16:
+      return sm80_tensor_kernels(type);
+    case ElementType::fp32:
+      return sm80_simt_kernels();
+    case ElementType::tf32:
+      return sm80_tf32_kernels();
+    case ElementType::fp64:
+      return sm80_fp64_kernels();
+    case ElementType::int8:
+      return sm80_int8_kernels();
+    case ElementType::fp8_e4m3:
+    case ElementType::fp8_e5m2:
+    case ElementType::int32:
+      break;
+  }
+  return {};
+}
 
 bool fits(const GemmKernel& kernel, const DeviceLimits& limits) {
   return static_cast<std::uint64_t>(kernel.shared_bytes) <= limits.shared_bytes_per_block;
@@ -103,8 +160,8 @@ const GemmKernel& choose_tile(std::span<const GemmKernel> candidates, const Gemm
 
 std::unique_ptr<Workload> make_gemm_workload(const GemmProblem& problem,
                                              const PrepareOptions& options,
-                                             const GemmKernel& kernel) {
-  return std::make_unique<GemmWorkload>(problem, options, kernel);
+                                             const GemmKernel& kernel, const KSplit& split) {
+  return std::make_unique<GemmWorkload>(problem, options, kernel, split);
 }
 
 }  // namespace rackproof::kernels::gemm

@@ -3,6 +3,7 @@
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_kernel.hpp"
+#include "kernels/gemm/gemm_split.hpp"
 
 #include <memory>
 #include <span>
@@ -24,8 +25,11 @@ struct DeviceLimits {
 [[nodiscard]] const GemmKernel& choose_tile(std::span<const GemmKernel> candidates,
                                             const GemmShape& shape, const DeviceLimits& limits);
 
+/// With more than one slice the workload also owns their partial sums; its kernel's name then ends
+/// in "_splitk<slices>".
 [[nodiscard]] std::unique_ptr<Workload> make_gemm_workload(const GemmProblem& problem,
                                                            const PrepareOptions& options,
-                                                           const GemmKernel& kernel);
+                                                           const GemmKernel& kernel,
+                                                           const KSplit& split = {});
 
 }  // namespace rackproof::kernels::gemm

@@ -17,6 +17,16 @@ __device__ __forceinline__ uint4 ld_global_stream_16(const void* address) {
   return value;
 }
 
+/// Data that another CTA wrote: from L2, the level at which CTAs meet (.cg).
+__device__ __forceinline__ uint4 ld_global_l2_16(const void* address) {
+  uint4 value;
+  asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];\n"
+               : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
+               : "l"(address)
+               : "memory");
+  return value;
+}
+
 /// Keeps the default caching, for results that the next kernel reads.
 __device__ __forceinline__ void st_global_16(void* address, uint4 value) {
   asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"l"(address), "r"(value.x),

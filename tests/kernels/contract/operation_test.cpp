@@ -52,8 +52,10 @@ TEST(ChooseVariant, TakesTheFirstThatFits) {
 
 TEST(ChooseVariant, SaysWhyNothingFitsAnOldDevice) {
   EXPECT_EQ(reason_of(choose_variant(gemm::gemm_operation(), problem(), {7, 5})),
-            "no variant of gemm runs this problem on compute capability 7.5 (sm80: needs compute "
-            "capability 8.0 to 99.9)");
+            "no variant of gemm runs this problem on compute capability 7.5 (sm89_splitk: needs "
+            "compute capability 8.9 to 99.9; sm89: needs compute capability 8.9 to 99.9; "
+            "sm80_splitk: needs compute capability 8.0 to 99.9; sm80: needs compute capability 8.0 "
+            "to 99.9)");
 }
 
 TEST(ChooseVariant, ForcesByNameAndLeavesOtherOperationsAlone) {
@@ -66,8 +68,10 @@ TEST(ChooseVariant, ForcesByNameAndLeavesOtherOperationsAlone) {
 
 TEST(ChooseVariant, NeverReplacesAForcedVariantSilently) {
   const ScopedVariable force(kForce, "gemm:sm999");
-  EXPECT_EQ(reason_of(choose_variant(gemm::gemm_operation(), problem(), {9, 0})),
-            "RACKPROOF_FORCE_VARIANT names 'sm999', but gemm has only: sm80");
+  EXPECT_EQ(
+      reason_of(choose_variant(gemm::gemm_operation(), problem(), {9, 0})),
+      "RACKPROOF_FORCE_VARIANT names 'sm999', but gemm has only: sm89_splitk, sm89, sm80_splitk, "
+      "sm80");
 }
 
 TEST(Names, AreTheStandardOnes) {

@@ -7,6 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <vector>
+
 namespace rackproof::kernels::gemm {
 namespace {
 
@@ -36,16 +39,25 @@ void PrintTo(const NamedKernel& named, std::ostream* stream) {
   *stream << named.kernel.name;
 }
 
+constexpr std::array kTypes{ElementType::bf16, ElementType::fp16,     ElementType::fp32,
+                            ElementType::tf32, ElementType::fp8_e4m3, ElementType::fp8_e5m2};
+
 std::vector<NamedKernel> all_kernels() {
   std::vector<NamedKernel> kernels;
-  for (const ElementType type : {ElementType::bf16, ElementType::fp16}) {
-    for (const GemmKernel& kernel : sm80_tensor_kernels(type)) {
-      kernels.push_back({type, kernel});
+  for (const ElementType type : kTypes) {
+    for (const auto& set : {sm80_kernels(type), sm89_kernels(type)}) {
+      for (const GemmKernel& kernel : set) {
+        kernels.push_back({type, kernel});
+      }
     }
   }
-  for (const GemmKernel& kernel : sm80_simt_kernels()) {
-    kernels.push_back({ElementType::fp32, kernel});
-  }
+  return kernels;
+}
+
+std::vector<NamedKernel> split_kernels() {
+  std::vector<NamedKernel> kernels = all_kernels();
+  std::erase_if(kernels,
+                [](const NamedKernel& named) { return named.kernel.accumulator_bytes == 0; });
   return kernels;
 }
 
@@ -87,15 +99,23 @@ TEST_P(GemmKernels, Edges) {
   }
 }
 
-/// Every depth of the pipeline, from less than it is deep to several times around.
+/// Every depth of the pipeline, from less than it is deep to several times around, whole K-tiles
+/// and one element more.
 TEST_P(GemmKernels, PipelineDepths) {
-  for (const std::int64_t k : {16, 64, 128, 192, 256, 320, 449}) {
+  const std::int64_t tile_k = GetParam().kernel.tile_k;
+  for (const std::int64_t k :
+       {tile_k / 4, tile_k, 2 * tile_k, 3 * tile_k, 4 * tile_k, 5 * tile_k, 7 * tile_k + 1}) {
     expect_right({.m = 40, .n = 72, .k = k});
   }
 }
 
 TEST_P(GemmKernels, Scalars) {
   const GemmShape shape{.m = 70, .n = 136, .k = 40};
+  if (is_integer(GetParam().type)) {
+    expect_right(shape, {.alpha = 1.0F, .beta = 1.0F});
+    expect_right({.m = 70, .n = 131, .k = 40}, {.alpha = 1.0F, .beta = 1.0F});
+    return;
+  }
   expect_right(shape, {.alpha = -1.5F, .beta = 0.0F});
   expect_right(shape, {.alpha = 1.0F, .beta = 1.0F});
   expect_right(shape, {.alpha = 0.25F, .beta = -3.0F});
@@ -109,12 +129,53 @@ TEST_P(GemmKernels, ManyTiles) {
   expect_right({.m = 1200, .n = 300, .k = 16});
 }
 
+class SplitK : public testing::TestWithParam<NamedKernel> {
+ protected:
+  static std::vector<std::byte> run(const GemmProblem& problem, int slices, bool& passed) {
+    const GemmKernel& kernel = GetParam().kernel;
+    const auto workload = make_gemm_workload(problem, {.seed = 42, .rotate_beyond_bytes = 0},
+                                             kernel, split_k(kernel, problem.shape(), slices));
+    const runtime::Stream stream;
+    std::vector<std::byte> first;
+    passed = true;
+    // The second launch finds the counters as the first one left them.
+    for (int launch = 0; launch < 2; ++launch) {
+      workload->launch(stream.get());
+      const Verification result = workload->verify(stream.get());
+      EXPECT_TRUE(result.passed) << problem.name() << " in " << slices << " slices, launch "
+                                 << launch << ": " << describe(result);
+      passed = passed && result.passed;
+      const OutputView output = workload->output();
+      std::vector<std::byte> bytes(output.elements * output.element_bytes);
+      RACKPROOF_CUDA(cudaMemcpy(bytes.data(), output.data, bytes.size(), cudaMemcpyDeviceToHost));
+      if (launch > 0) {
+        EXPECT_EQ(bytes, first) << "launches differ";
+      }
+      first = std::move(bytes);
+    }
+    return first;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, SplitK, testing::ValuesIn(split_kernels()), [](const auto& instance) {
+  return std::string(instance.param.kernel.name);
+});
+
+/// Rows below, at and above an MMA's, several tiles, a K that no slice divides, a scaled result.
+TEST_P(SplitK, AddsTheSlicesAndGivesTheSameBitsTwice) {
+  const std::int64_t tile_k = GetParam().kernel.tile_k;
+  const GemmScalars scalars =
+      is_integer(GetParam().type) ? GemmScalars{.alpha = 1, .beta = 1} : GemmScalars{0.5F, 2.0F};
+  bool passed = false;
+  static_cast<void>(run(GemmProblem(GetParam().type, {1, 200, 9 * tile_k + 3}), 4, passed));
+  static_cast<void>(run(GemmProblem(GetParam().type, {17, 131, 8 * tile_k}, scalars), 3, passed));
+  static_cast<void>(run(GemmProblem(GetParam().type, {64, 72, 5 * tile_k - 1}), 5, passed));
+  EXPECT_TRUE(passed);
+}
+
 class GemmTypes : public testing::TestWithParam<ElementType> {};
-INSTANTIATE_TEST_SUITE_P(All, GemmTypes,
-                         testing::Values(ElementType::bf16, ElementType::fp16, ElementType::fp32),
-                         [](const auto& instance) {
-                           return std::string(to_string(instance.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(All, GemmTypes, testing::ValuesIn(kTypes), [](const auto& instance) {
+  return std::string(to_string(instance.param));
+});
 
 /// A planned problem, run by the kernel it was planned for.
 TEST(GemmPlan, FullWaveFillsTheDevice) {
@@ -184,6 +245,20 @@ TEST_P(GemmTypes, ReportsItsResources) {
   EXPECT_EQ(resources.spill_bytes_per_thread, 0);
   EXPECT_GT(resources.shared_bytes_per_block, 48 * 1024);
   EXPECT_EQ(resources.blocks, 1);
+}
+
+/// Few rows and a deep K take the split-K variant, which says in its name how many slices it made.
+TEST(GemmVariants, FewRowsAreSplitOverK) {
+  const GemmProblem problem(ElementType::bf16, {.m = 3, .n = 256, .k = 2048});
+  const auto workload = prepare(gemm_operation(), problem);
+  EXPECT_TRUE(run_and_verify(*workload).passed);
+  const KernelResources resources = workload->resources();
+  EXPECT_NE(resources.kernel.find("gemm_tensor_bf16_64x128x64_splitk"), std::string::npos)
+      << resources.kernel;
+  EXPECT_GT(resources.blocks, 2);
+  const auto choice = choose_variant(gemm_operation(), problem, tests::device_compute_capability());
+  ASSERT_TRUE(std::holds_alternative<const Variant*>(choice));
+  EXPECT_EQ(std::get<const Variant*>(choice)->name, "sm80_splitk");
 }
 
 TEST(GemmBaseline, HasAReasonWhereTheLibraryCannotRun) {

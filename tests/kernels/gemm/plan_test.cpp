@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace rackproof::kernels::gemm {
 namespace {
 
@@ -42,6 +44,21 @@ TEST(GemmPlan, CountsBothResidentBlocksOfTheFp32Tile) {
                               {"k", std::int64_t{64}}});
   EXPECT_EQ(problems.at(0).reason,
             "2 full waves: 608 tiles of 128x128 on 152 SMs, 2 at a time on each");
+}
+
+TEST(GemmPlan, FillsWavesOfEveryTypesTile) {
+  for (const auto& [type, name] :
+       std::vector<std::pair<std::string, std::string>>{{"tf32", "gemm/tf32/m2432n2048k64"},
+                                                        {"int8", "gemm/int8/m2432n2048k64"},
+                                                        {"fp8_e4m3", "gemm/fp8_e4m3/m1216n2048k64"},
+                                                        {"fp64", "gemm/fp64/m2048n1216k64"}}) {
+    EXPECT_EQ(
+        only_name(plan(
+            {{"shape", std::string("square_waves")}, {"type", type}, {"k", std::int64_t{64}}})),
+        name);
+  }
+  EXPECT_THROW((void)plan({{"shape", std::string("square_waves")}, {"type", std::string("int32")}}),
+               ParamError);
 }
 
 TEST(GemmPlan, MakesOneProblemForEachTypeAndWave) {

@@ -10,8 +10,8 @@ namespace rackproof::kernels::gemm {
 namespace {
 
 TEST(GemmReference, ComputesAHandMadeProduct) {
-  const std::vector<float> a{1, 2, 3, 4, 5, 6};   // 2 x 3
-  const std::vector<float> b{1, 0, -1, 2, 2, 2};  // 2 x 3: the transpose is 3 x 2
+  const std::vector<double> a{1, 2, 3, 4, 5, 6};   // 2 x 3
+  const std::vector<double> b{1, 0, -1, 2, 2, 2};  // 2 x 3: the transpose is 3 x 2
   std::vector<double> products(4);
   reference_products(a, b, 2, 2, 3, products);
   EXPECT_EQ(products, (std::vector<double>{-2, 12, -2, 30}));
@@ -24,11 +24,11 @@ TEST(GemmReference, AgreesWithTheTripleLoop) {
   constexpr std::int64_t kRows = 13;
   constexpr std::int64_t kColumns = 71;
   constexpr std::int64_t kDepth = 37;
-  std::vector<float> a(kRows * kDepth);
-  std::vector<float> b(kColumns * kDepth);
+  std::vector<double> a(kRows * kDepth);
+  std::vector<double> b(kColumns * kDepth);
   for (auto* matrix : {&a, &b}) {
-    for (float& value : *matrix) {
-      value = static_cast<float>(small(generator));
+    for (double& value : *matrix) {
+      value = small(generator);
     }
   }
   std::vector<double> products(kRows * kColumns);
@@ -37,7 +37,7 @@ TEST(GemmReference, AgreesWithTheTripleLoop) {
     for (std::size_t n = 0; n < kColumns; ++n) {
       double sum = 0;
       for (std::size_t k = 0; k < kDepth; ++k) {
-        sum += static_cast<double>(a[m * kDepth + k]) * static_cast<double>(b[n * kDepth + k]);
+        sum += a[m * kDepth + k] * b[n * kDepth + k];
       }
       EXPECT_EQ(products[m * kColumns + n], sum) << m << ", " << n;
     }
@@ -46,8 +46,8 @@ TEST(GemmReference, AgreesWithTheTripleLoop) {
 
 /// The bits that fp32 would lose are there.
 TEST(GemmReference, KeepsWhatFp32WouldLose) {
-  const std::vector<float> a{1.0F, 0x1p-30F, -1.0F};
-  const std::vector<float> b{1.0F, 1.0F, 1.0F};
+  const std::vector<double> a{1.0, 0x1p-30, -1.0};
+  const std::vector<double> b{1.0, 1.0, 1.0};
   EXPECT_EQ(reference_dot(a, b), 0x1p-30);
 }
 

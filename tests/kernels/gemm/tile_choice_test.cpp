@@ -36,5 +36,70 @@ TEST(TileChoice, HasOneKernelForFp32) {
   EXPECT_TRUE(sm80_tensor_kernels(ElementType::fp32).empty());
 }
 
+KSplit split_of(GemmShape shape, int multiprocessors = 152) {
+  return choose_split(sm80_tensor_kernels(ElementType::bf16).back(), shape, ElementType::bf16,
+                      multiprocessors);
+}
+
+/// The tile of the split kernel is 64x128x64, two at a time on an SM.
+TEST(SplitChoice, FillsTheDeviceWithSlicesWhereTilesAreFew) {
+  // 64 tiles on 304 places, 256 K-tiles: whole sums would leave four places in five empty.
+  const KSplit few = split_of({.m = 16, .n = 8192, .k = 16384});
+  const int blocks = 64 * few.slices;
+  const int waves = (blocks + 303) / 304;
+  EXPECT_GT(blocks, waves * 304 * 8 / 10) << few.slices << " slices";
+  EXPECT_GE(few.k_tiles_per_slice, 16);
+  // 832 tiles are 2.7 waves: three waves of whole sums, or fewer K-tiles in full ones.
+  EXPECT_LE(split_of({.m = 1, .n = 106496, .k = 16384}).slices, 4);
+  // Tiles that fill the device exactly are left whole.
+  EXPECT_EQ(split_of({.m = 64, .n = 304 * 128, .k = 8192}).slices, 1);
+}
+
+/// Adding slices has its price: a shallow K is not cut to pieces for the sake of idle SMs.
+TEST(SplitChoice, StopsWhereAddingCostsMoreThanItSaves) {
+  const KSplit shallow = split_of({.m = 64, .n = 128, .k = 512});
+  EXPECT_LE(shallow.slices, 2);
+  const KSplit deep = split_of({.m = 64, .n = 128, .k = 65536});
+  EXPECT_GT(deep.slices, 8);
+  EXPECT_LE(deep.slices, 32);
+}
+
+TEST(SplitChoice, CoversKWithoutEmptySlices) {
+  const GemmKernel& kernel = sm80_tensor_kernels(ElementType::bf16).back();
+  for (const std::int64_t k : {1, 64, 65, 640, 641, 1999}) {
+    for (const int slices : {1, 2, 3, 7, 100}) {
+      const KSplit split = split_k(kernel, {.m = 1, .n = 1, .k = k}, slices);
+      const std::int64_t k_tiles = (k + 63) / 64;
+      EXPECT_GE(std::int64_t{split.slices} * split.k_tiles_per_slice, k_tiles);
+      EXPECT_LT(std::int64_t{split.slices - 1} * split.k_tiles_per_slice, k_tiles);
+      EXPECT_LE(split.slices, slices);
+    }
+  }
+}
+
+std::string choice_of(ElementType type, GemmShape shape, ComputeCapability cc) {
+  const GemmProblem problem(type, shape);
+  const auto choice = choose_variant(gemm_operation(), problem, cc);
+  const auto* variant = std::get_if<const Variant*>(&choice);
+  return variant == nullptr ? std::get<NotSupported>(choice).reason : std::string((*variant)->name);
+}
+
+TEST(VariantChoice, SplitsFewRowsAndDeepK) {
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 64, .n = 8192, .k = 8192}, {8, 0}), "sm80_splitk");
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 65, .n = 8192, .k = 8192}, {8, 0}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 64, .n = 8192, .k = 511}, {8, 0}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::fp32, {.m = 1, .n = 8192, .k = 8192}, {8, 0}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, {.m = 1, .n = 8192, .k = 8192}, {10, 3}),
+            "sm89_splitk");
+}
+
+TEST(VariantChoice, RefusesFp8BeforeComputeCapability89) {
+  const GemmShape shape{.m = 256, .n = 256, .k = 256};
+  const std::string reason = choice_of(ElementType::fp8_e5m2, shape, {8, 0});
+  EXPECT_NE(reason.find("sm89: needs compute capability 8.9"), std::string::npos) << reason;
+  EXPECT_NE(reason.find("sm80: has no kernel for fp8_e5m2"), std::string::npos) << reason;
+  EXPECT_EQ(choice_of(ElementType::fp8_e5m2, shape, {8, 9}), "sm89");
+}
+
 }  // namespace
 }  // namespace rackproof::kernels::gemm

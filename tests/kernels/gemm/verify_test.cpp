@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -15,13 +16,14 @@ namespace {
 
 constexpr VerifyLimits kSampled{.exhaustive_multiply_adds = 0, .exhaustive_operand_values = 0};
 
-/// Inputs on the host and a result that a kernel with fp32 accumulators could have produced.
+/// Inputs on the host and a result that a kernel could have produced: accumulators in fp32, for
+/// fp64 in fp64, for int8 in integers.
 struct HostGemm {
   GemmProblem problem;
-  std::vector<float> a;
-  std::vector<float> b;
-  std::vector<float> c;
-  std::vector<float> d;
+  std::vector<double> a;
+  std::vector<double> b;
+  std::vector<double> c;
+  std::vector<double> d;
 
   HostGemm(ElementType type, GemmShape shape, GemmScalars scalars = {})
       : problem(type, shape, scalars),
@@ -32,45 +34,56 @@ struct HostGemm {
     compute(0);
   }
 
-  std::vector<float> random(std::int64_t count, unsigned seed) const {
+  std::vector<double> random(std::int64_t count, unsigned seed) const {
     std::mt19937 generator(seed);
-    std::uniform_real_distribution<float> uniform(-1, 1);
-    std::vector<float> values(static_cast<std::size_t>(count));
-    for (float& value : values) {
-      value = rounded(uniform(generator));
+    const double largest = is_integer(problem.type()) ? 127 : 1;
+    std::uniform_real_distribution<double> uniform(-largest, largest);
+    std::vector<double> values(static_cast<std::size_t>(count));
+    for (double& value : values) {
+      value = rounded(problem.type(), uniform(generator));
     }
     return values;
   }
 
-  float rounded(float value) const {
-    std::uint32_t image = 0;
-    encode(problem.type(), std::span(&value, 1), &image);
-    return decode_one(problem.type(), &image, 0);
+  static double rounded(ElementType type, double value) {
+    std::uint64_t image = 0;
+    encode(type, std::span<const double>(&value, 1), &image);
+    decode(type, &image, std::span<double>(&value, 1));
+    return value;
   }
 
-  /// Multiplies in fp32, leaving out the last `dropped` products of every sum.
+  /// One element with accumulators of type Sum, leaving out the last `dropped` products.
+  template <typename Sum>
+  double element(std::int64_t row, std::int64_t column, std::int64_t dropped) const {
+    const std::int64_t k = problem.shape().k;
+    Sum sum = 0;
+    for (std::int64_t i = 0; i < k - dropped; ++i) {
+      sum = std::fma(static_cast<Sum>(a[static_cast<std::size_t>(row * k + i)]),
+                     static_cast<Sum>(b[static_cast<std::size_t>(column * k + i)]), sum);
+    }
+    sum *= static_cast<Sum>(problem.scalars().alpha);
+    if (problem.has_c()) {
+      sum = std::fma(
+          static_cast<Sum>(problem.scalars().beta),
+          static_cast<Sum>(c[static_cast<std::size_t>(row * problem.shape().n + column)]), sum);
+    }
+    return rounded(problem.result_type(), static_cast<double>(sum));
+  }
+
   void compute(std::int64_t dropped) {
-    const auto [m, n, k] = problem.shape();
-    for (std::int64_t row = 0; row < m; ++row) {
-      for (std::int64_t column = 0; column < n; ++column) {
-        float sum = 0;
-        for (std::int64_t i = 0; i < k - dropped; ++i) {
-          sum = std::fma(a[static_cast<std::size_t>(row * k + i)],
-                         b[static_cast<std::size_t>(column * k + i)], sum);
-        }
-        float& result = d[static_cast<std::size_t>(row * n + column)];
-        result = problem.scalars().alpha * sum;
-        if (problem.has_c()) {
-          result = std::fma(problem.scalars().beta, c[static_cast<std::size_t>(row * n + column)],
-                            result);
-        }
-        result = rounded(result);
+    const bool in_double =
+        problem.type() == ElementType::fp64 || problem.type() == ElementType::int8;
+    for (std::int64_t row = 0; row < problem.shape().m; ++row) {
+      for (std::int64_t column = 0; column < problem.shape().n; ++column) {
+        d[static_cast<std::size_t>(row * problem.shape().n + column)] =
+            in_double ? element<double>(row, column, dropped)
+                      : element<float>(row, column, dropped);
       }
     }
   }
 
-  static RowReader reader(const std::vector<float>& values, std::int64_t columns) {
-    return [&values, columns](std::int64_t first, std::int64_t count, std::span<float> rows) {
+  static RowReader reader(const std::vector<double>& values, std::int64_t columns) {
+    return [&values, columns](std::int64_t first, std::int64_t count, std::span<double> rows) {
       std::copy_n(values.begin() + first * columns, count * columns, rows.begin());
     };
   }
@@ -82,15 +95,20 @@ struct HostGemm {
                         .b = reader(b, shape.k),
                         .c = reader(c, shape.n),
                         .d = reader(d, shape.n)},
-                       limits);
+                       {.accumulation = accumulation_of(problem.type())}, limits);
   }
 };
 
 constexpr GemmShape kShape{.m = 150, .n = 270, .k = 200};
+constexpr std::array kAllTypes{ElementType::bf16,     ElementType::fp16,    ElementType::fp32,
+                               ElementType::tf32,     ElementType::fp64,    ElementType::int8,
+                               ElementType::fp8_e4m3, ElementType::fp8_e5m2};
 
 TEST(GemmVerify, AcceptsRightResultsOfEveryType) {
-  for (const ElementType type : {ElementType::bf16, ElementType::fp16, ElementType::fp32}) {
-    const HostGemm gemm(type, kShape, {.alpha = 0.5F, .beta = 2.0F});
+  for (const ElementType type : kAllTypes) {
+    const GemmScalars scalars = is_integer(type) ? GemmScalars{.alpha = 1, .beta = 1}
+                                                 : GemmScalars{.alpha = 0.5F, .beta = 2.0F};
+    const HostGemm gemm(type, kShape, scalars);
     const Verification all = gemm.verify();
     EXPECT_TRUE(all.passed) << to_string(type) << " " << all.max_error;
     EXPECT_EQ(all.checked_elements, all.total_elements);
@@ -109,7 +127,7 @@ TEST(GemmVerify, BoundIsNotVacuous) {
 }
 
 TEST(GemmVerify, FindsADroppedKStep) {
-  for (const ElementType type : {ElementType::bf16, ElementType::fp16, ElementType::fp32}) {
+  for (const ElementType type : kAllTypes) {
     HostGemm gemm(type, {.m = 64, .n = 64, .k = 4096});
     gemm.compute(16);
     EXPECT_GT(gemm.verify().wrong_elements, 64U * 64U / 2) << to_string(type);
@@ -126,7 +144,7 @@ TEST(GemmVerify, FindsADroppedLastProduct) {
 
 TEST(GemmVerify, NamesTheFirstWrongElement) {
   HostGemm gemm(ElementType::fp16, kShape);
-  const float right = gemm.d[31 * 270 + 200];
+  const double right = gemm.d[31 * 270 + 200];
   gemm.d[31 * 270 + 200] = right + 1;
   gemm.d[140 * 270 + 3] += 1;
   for (const VerifyLimits& limits : {VerifyLimits{}, kSampled}) {
@@ -136,8 +154,8 @@ TEST(GemmVerify, NamesTheFirstWrongElement) {
     ASSERT_TRUE(result.first_wrong.has_value());
     EXPECT_EQ(result.first_wrong->index, 31U * 270U + 200U);
     EXPECT_EQ(result.first_wrong->coordinate, "row 31, column 200");
-    EXPECT_NEAR(result.first_wrong->expected, static_cast<double>(right), 0.02);
-    EXPECT_NEAR(result.first_wrong->actual, static_cast<double>(right) + 1, 0.02);
+    EXPECT_NEAR(result.first_wrong->expected, right, 0.02);
+    EXPECT_NEAR(result.first_wrong->actual, right + 1, 0.02);
   }
 }
 
@@ -150,7 +168,7 @@ TEST(GemmVerify, FindsASingleWrongElementAnywhere) {
   for (int repetition = 0; repetition < 40; ++repetition) {
     const std::size_t index = position(generator);
     // As wrong as an element of the neighbouring row or a missing sign would be.
-    gemm.d[index] = right.d[index] + std::copysign(6.0F, right.d[index]);
+    gemm.d[index] = right.d[index] + std::copysign(6.0, right.d[index]);
     const Verification result = gemm.verify(kSampled);
     ASSERT_TRUE(result.first_wrong.has_value()) << index;
     EXPECT_EQ(result.first_wrong->index, index);
@@ -159,13 +177,44 @@ TEST(GemmVerify, FindsASingleWrongElementAnywhere) {
 }
 
 TEST(GemmVerify, CountsNanAndInfinityAsWrong) {
-  for (const float bad :
-       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     HostGemm gemm(ElementType::fp32, kShape);
     gemm.d[5] = bad;
     EXPECT_EQ(gemm.verify().wrong_elements, 1U);
     EXPECT_EQ(gemm.verify(kSampled).wrong_elements, 1U);
   }
+}
+
+/// Integers are right or wrong: a last bit is an error, wherever it is.
+TEST(GemmVerify, FindsALastBitOfAnInteger) {
+  HostGemm gemm(ElementType::int8, kShape);
+  gemm.d[77 * 270 + 5] += 1;
+  for (const VerifyLimits& limits : {VerifyLimits{}, kSampled}) {
+    const Verification result = gemm.verify(limits);
+    EXPECT_EQ(result.wrong_elements, 1U);
+    ASSERT_TRUE(result.first_wrong.has_value());
+    EXPECT_EQ(result.first_wrong->coordinate, "row 77, column 5");
+  }
+}
+
+/// fp64 results that went through fp32 anywhere are off by far more than the bound.
+TEST(GemmVerify, FindsFp32InAnFp64Result) {
+  HostGemm gemm(ElementType::fp64, kShape);
+  EXPECT_TRUE(gemm.verify().passed);
+  for (double& value : gemm.d) {
+    value = static_cast<float>(value);
+  }
+  EXPECT_GT(gemm.verify().wrong_elements, gemm.d.size() * 9 / 10);
+}
+
+/// Slices that are added in fp32 may round once more each, and no more than that.
+TEST(GemmVerify, AllowsOneRoundingForEachSlice) {
+  const GemmProblem problem(ElementType::tf32, {.m = 1, .n = 1, .k = 4096});
+  const double whole = element_bound(problem, {.accumulation = Accumulation::tensor_tf32}, 8, 1, 0);
+  const double split =
+      element_bound(problem, {.accumulation = Accumulation::tensor_tf32, .slices = 5}, 8, 1, 0);
+  EXPECT_NEAR(split - whole, 4 * 0x1p-24 * 8, 0x1p-40);
 }
 
 /// Partial sums of random signs stay below what largest_partial() allows.
@@ -180,7 +229,7 @@ TEST(GemmVerify, PartialSumsStayBelowTheirBound) {
       const double allowed = largest_partial(row_norm(a), row_norm(b));
       double sum = 0;
       for (std::size_t k = 0; k < depth; ++k) {
-        sum += static_cast<double>(a[k]) * static_cast<double>(b[k]);
+        sum += a[k] * b[k];
         worst = std::max(worst, std::fabs(sum) / allowed);
       }
     }

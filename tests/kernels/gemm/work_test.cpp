@@ -20,6 +20,8 @@ struct Case {
   std::uint64_t tile_k;
   std::uint64_t warps;
   std::uint64_t element_bytes;
+  std::uint64_t result_bytes;
+  std::string flops;  ///< the counter that all multiply-adds are in
 };
 
 void PrintTo(const Case& instance, std::ostream* stream) {
@@ -38,7 +40,7 @@ nlohmann::json count(const Case& instance) {
   const std::string command = "RACKPROOF_EMULATOR_COUNTERS='" + file + "' '" LAUNCH_GEMM "' " +
                               instance.kernel + " " + std::to_string(kTilesM * instance.tile_m) +
                               " " + std::to_string(kTilesN * instance.tile_n) + " " +
-                              std::to_string(kTilesK * instance.tile_k);
+                              std::to_string(kTilesK * instance.tile_k) + " 1";
   EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
   const nlohmann::json document = nlohmann::json::parse(std::ifstream(file));
   for (const auto& kernel : document.at("kernels")) {
@@ -51,12 +53,19 @@ nlohmann::json count(const Case& instance) {
 }
 
 class GemmWork : public testing::TestWithParam<Case> {};
-INSTANTIATE_TEST_SUITE_P(
-    All, GemmWork,
-    testing::Values(Case{"gemm_tensor_bf16_128x256x64", "gemm_tensor_kernel", 128, 256, 64, 8, 2},
-                    Case{"gemm_tensor_fp16_64x128x64", "gemm_tensor_kernel", 64, 128, 64, 4, 2},
-                    Case{"gemm_simt_fp32_128x128x16", "gemm_simt_kernel", 128, 128, 16, 8, 4}),
-    [](const auto& instance) { return instance.param.kernel; });
+INSTANTIATE_TEST_SUITE_P(All, GemmWork,
+                         testing::Values(Case{"gemm_tensor_bf16_128x256x64", "gemm_tensor_kernel",
+                                              128, 256, 64, 8, 2, 2, "mma_flops_f16"},
+                                         Case{"gemm_tensor_fp16_64x128x64", "gemm_tensor_kernel",
+                                              64, 128, 64, 4, 2, 2, "mma_flops_f16"},
+                                         Case{"gemm_tensor_tf32_64x128x32", "gemm_tensor_kernel",
+                                              64, 128, 32, 4, 4, 4, "mma_flops_tf32"},
+                                         Case{"gemm_tensor_fp8_e4m3_64x128x128",
+                                              "gemm_tensor_kernel", 64, 128, 128, 4, 1, 2,
+                                              "mma_flops_f16"},
+                                         Case{"gemm_simt_fp32_128x128x16", "gemm_simt_kernel", 128,
+                                              128, 16, 8, 4, 4, "fp32_flops"}),
+                         [](const auto& instance) { return instance.param.kernel; });
 
 /// Operations are those of the definition: nothing is computed twice, nothing is padded.
 TEST_P(GemmWork, DoesTheMinimumOfArithmetic) {
@@ -64,12 +73,12 @@ TEST_P(GemmWork, DoesTheMinimumOfArithmetic) {
   const nlohmann::json counters = count(gemm);
   const std::uint64_t multiply_adds =
       kTilesM * gemm.tile_m * kTilesN * gemm.tile_n * kTilesK * gemm.tile_k;
-  const char* const key = gemm.element_bytes == 2 ? "mma_flops_f16" : "fp32_flops";
   const double scaling_flops =
-      gemm.element_bytes == 2
-          ? 0
-          : static_cast<double>(kTilesM * gemm.tile_m * kTilesN * gemm.tile_n);  // alpha
-  EXPECT_EQ(counters.at(key).get<double>(), 2 * static_cast<double>(multiply_adds) + scaling_flops);
+      gemm.flops == "fp32_flops"
+          ? static_cast<double>(kTilesM * gemm.tile_m * kTilesN * gemm.tile_n)  // alpha
+          : 0;
+  EXPECT_EQ(counters.at(gemm.flops).get<double>(),
+            2 * static_cast<double>(multiply_adds) + scaling_flops);
 }
 
 /// Each CTA copies its A and B rows once; the bytes of a wave's operands arrive by cp.async.
@@ -99,7 +108,7 @@ TEST_P(GemmWork, UsesWholeSectors) {
   const Case& gemm = GetParam();
   const nlohmann::json counters = count(gemm);
   EXPECT_EQ(counters.at("global_store_bytes").get<std::uint64_t>(),
-            kTilesM * gemm.tile_m * kTilesN * gemm.tile_n * gemm.element_bytes);
+            kTilesM * gemm.tile_m * kTilesN * gemm.tile_n * gemm.result_bytes);
   const std::uint64_t bytes = counters.at("global_store_bytes").get<std::uint64_t>() +
                               counters.at("global_load_bytes").get<std::uint64_t>();
   EXPECT_EQ(counters.at("global_sectors").get<std::uint64_t>(), bytes / 32);

@@ -1,8 +1,8 @@
-# Compiles the compute_80 PTX of SOURCE for the newer devices of the list, as their drivers would,
+# Compiles the compute_<ARCH> PTX of SOURCE for the newer devices of the list, as their drivers would,
 # and fails on a spill or on local memory.
 set(targets "")
 foreach(arch IN ITEMS 90 100 103)
-  list(APPEND targets -gencode "arch=compute_80,code=sm_${arch}")
+  list(APPEND targets -gencode "arch=compute_${ARCH},code=sm_${arch}")
 endforeach()
 cmake_path(GET SOURCE STEM name)
 set(fatbin "${WORK_DIR}/${name}_registers.fatbin")

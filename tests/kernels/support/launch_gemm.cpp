@@ -1,4 +1,5 @@
-/// launch_gemm <kernel name> <m> <n> <k>: runs one GEMM kernel once, for tests that count its work.
+/// launch_gemm <kernel name> <m> <n> <k> <slices of k>: runs one GEMM kernel once, for tests that
+/// count its work.
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
@@ -10,16 +11,19 @@
 namespace rackproof::kernels::gemm {
 namespace {
 
-int launch(std::string_view name, const GemmShape& shape) {
-  for (const ElementType type : {ElementType::bf16, ElementType::fp16, ElementType::fp32}) {
-    const auto kernels =
-        type == ElementType::fp32 ? sm80_simt_kernels() : sm80_tensor_kernels(type);
-    for (const GemmKernel& kernel : kernels) {
-      if (kernel.name == name) {
-        const runtime::Stream stream;
-        const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel);
-        workload->launch(stream.get());
-        return workload->verify(stream.get()).passed ? EXIT_SUCCESS : EXIT_FAILURE;
+int launch(std::string_view name, const GemmShape& shape, int slices) {
+  for (const ElementType type :
+       {ElementType::bf16, ElementType::fp16, ElementType::fp32, ElementType::tf32,
+        ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2}) {
+    for (const auto& kernels : {sm80_kernels(type), sm89_kernels(type)}) {
+      for (const GemmKernel& kernel : kernels) {
+        if (kernel.name == name) {
+          const runtime::Stream stream;
+          const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel,
+                                                   split_k(kernel, shape, slices));
+          workload->launch(stream.get());
+          return workload->verify(stream.get()).passed ? EXIT_SUCCESS : EXIT_FAILURE;
+        }
       }
     }
   }
@@ -31,11 +35,11 @@ int launch(std::string_view name, const GemmShape& shape) {
 }  // namespace rackproof::kernels::gemm
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::cerr << "usage: launch_gemm <kernel name> <m> <n> <k>\n";
+  if (argc != 6) {
+    std::cerr << "usage: launch_gemm <kernel name> <m> <n> <k> <slices of k>\n";
     return EXIT_FAILURE;
   }
   const auto extent = [&](int i) { return std::strtoll(argv[i], nullptr, 10); };
-  return rackproof::kernels::gemm::launch(argv[1],
-                                          {.m = extent(2), .n = extent(3), .k = extent(4)});
+  return rackproof::kernels::gemm::launch(argv[1], {.m = extent(2), .n = extent(3), .k = extent(4)},
+                                          static_cast<int>(extent(5)));
 }
