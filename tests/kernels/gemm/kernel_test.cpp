@@ -39,8 +39,9 @@ void PrintTo(const NamedKernel& named, std::ostream* stream) {
   *stream << named.kernel.name;
 }
 
-constexpr std::array kTypes{ElementType::bf16, ElementType::fp16,     ElementType::fp32,
-                            ElementType::tf32, ElementType::fp8_e4m3, ElementType::fp8_e5m2};
+constexpr std::array kTypes{ElementType::bf16,     ElementType::fp16,    ElementType::fp32,
+                            ElementType::tf32,     ElementType::fp64,    ElementType::int8,
+                            ElementType::fp8_e4m3, ElementType::fp8_e5m2};
 
 std::vector<NamedKernel> all_kernels() {
   std::vector<NamedKernel> kernels;
@@ -170,6 +171,22 @@ TEST_P(SplitK, AddsTheSlicesAndGivesTheSameBitsTwice) {
   static_cast<void>(run(GemmProblem(GetParam().type, {17, 131, 8 * tile_k}, scalars), 3, passed));
   static_cast<void>(run(GemmProblem(GetParam().type, {64, 72, 5 * tile_k - 1}), 5, passed));
   EXPECT_TRUE(passed);
+}
+
+/// Integers do not depend on the order: whole and split results are equal bit by bit.
+TEST(SplitKOfIntegers, IsTheWholeSum) {
+  const GemmProblem problem(ElementType::int8, {.m = 5, .n = 130, .k = 1500});
+  const GemmKernel& kernel = sm80_int8_kernels().back();
+  std::vector<std::vector<std::byte>> results;
+  for (const int slices : {1, 6}) {
+    const auto workload = make_gemm_workload(problem, {.seed = 3, .rotate_beyond_bytes = 0}, kernel,
+                                             split_k(kernel, problem.shape(), slices));
+    EXPECT_TRUE(run_and_verify(*workload).passed);
+    const OutputView output = workload->output();
+    std::vector<std::byte>& bytes = results.emplace_back(output.elements * output.element_bytes);
+    RACKPROOF_CUDA(cudaMemcpy(bytes.data(), output.data, bytes.size(), cudaMemcpyDeviceToHost));
+  }
+  EXPECT_EQ(results.at(0), results.at(1));
 }
 
 class GemmTypes : public testing::TestWithParam<ElementType> {};
