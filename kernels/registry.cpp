@@ -1,4 +1,5 @@
 #include "kernels/attention/attention.hpp"
+#include "kernels/attention/decode/decode.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/memory/memory.hpp"
 #include "kernels/operation.hpp"
@@ -9,9 +10,10 @@
 namespace rackproof::kernels {
 
 std::span<const Operation* const> operations() {
-  static const std::array<const Operation*, 3> all{
+  static const std::array<const Operation*, 4> all{
       &gemm::gemm_operation(),
       &attention::attention_operation(),
+      &attention::decode::decode_operation(),
       &memory::memory_operation(),
   };
   return all;

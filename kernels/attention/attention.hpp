@@ -80,6 +80,9 @@ struct Strides {
 [[nodiscard]] Strides strides(Layout layout, std::int64_t heads, std::int64_t rows,
                               std::int64_t head_dim);
 
+/// 1 / sqrt(head_dim).
+[[nodiscard]] double default_scale(std::int64_t head_dim);
+
 /// Keys that query row `row` of a sequence of these lengths sees.
 [[nodiscard]] KeyRange visible_keys(const AttentionShape& shape, const SequenceLengths& lengths,
                                     std::int64_t row);
@@ -108,6 +111,8 @@ class AttentionProblem final : public Problem {
 
   [[nodiscard]] bool packed() const noexcept { return !shape_.sequences.empty(); }
   [[nodiscard]] bool windowed() const noexcept;
+  /// Tells packed batches of equal totals apart (FNV-1a).
+  [[nodiscard]] std::uint32_t lengths_digest() const;
   [[nodiscard]] SequenceLengths lengths(std::int64_t batch) const;
   /// Visible (query, key) pairs of one head, over the batch.
   [[nodiscard]] std::int64_t visible_pairs() const;

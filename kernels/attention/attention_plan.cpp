@@ -177,33 +177,9 @@ std::vector<PlannedProblem> plan_model_layer(ParamReader& request, const SizingC
   return plan;
 }
 
-/// Heads as the suite says, or those of a model's shard.
-struct Heads {
-  std::int64_t q_heads = 0;
-  std::int64_t kv_heads = 0;
-  std::int64_t head_dim = 0;
-  std::string reason;
-};
-
-Heads read_heads(ParamReader& request, const SizingContext& context) {
-  if (!request.has("model")) {
-    const std::int64_t heads = request.integer("heads");
-    return {.q_heads = heads,
-            .kv_heads = request.integer_or("kv_heads", heads),
-            .head_dim = request.integer_or("head_dim", 128),
-            .reason = "as the suite says"};
-  }
-  const AttentionModel& model = find_model(request.text("model"));
-  const HeadShard shard = shard_heads(model, read_shards(request, context));
-  return {.q_heads = shard.q_heads,
-          .kv_heads = shard.kv_heads,
-          .head_dim = model.head_dim,
-          .reason = "heads of " + std::string(model.name) + "; " + shard.reason};
-}
-
 std::vector<PlannedProblem> plan_packed(ParamReader& request, const SizingContext& context,
                                         const Lists& lists) {
-  const Heads heads = read_heads(request, context);
+  const PlannedHeads heads = read_heads(request, context);
   const std::vector<std::int64_t> q_lengths = request.integers_or("lengths", {});
   const std::vector<std::int64_t> kv_lengths = request.integers_or("kv_lengths", q_lengths);
   if (q_lengths.empty()) {
@@ -240,6 +216,22 @@ WaveFill fill_waves(std::int64_t query_tiles, std::int64_t blocks_per_sm,
   fill.fill = static_cast<double>(fill.blocks) /
               static_cast<double>(divide_up(fill.blocks, fill.resident) * fill.resident);
   return fill;
+}
+
+PlannedHeads read_heads(ParamReader& request, const SizingContext& context) {
+  if (!request.has("model")) {
+    const std::int64_t heads = request.integer("heads");
+    return {.q_heads = heads,
+            .kv_heads = request.integer_or("kv_heads", heads),
+            .head_dim = request.integer_or("head_dim", 128),
+            .reason = "as the suite says"};
+  }
+  const AttentionModel& model = find_model(request.text("model"));
+  const HeadShard shard = shard_heads(model, read_shards(request, context));
+  return {.q_heads = shard.q_heads,
+          .kv_heads = shard.kv_heads,
+          .head_dim = model.head_dim,
+          .reason = "heads of " + std::string(model.name) + "; " + shard.reason};
 }
 
 std::vector<PlannedProblem> plan_attention(ParamReader& request, const SizingContext& context) {

@@ -20,6 +20,16 @@ struct WaveFill {
 [[nodiscard]] WaveFill fill_waves(std::int64_t query_tiles, std::int64_t blocks_per_sm,
                                   std::int64_t multiprocessors, std::int64_t waves);
 
+/// Heads of one GPU: `heads`, `kv_heads` and `head_dim` as the suite says, or those of its shard of
+/// a `model`, over `shards` GPUs (default: those of the job).
+struct PlannedHeads {
+  std::int64_t q_heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_dim = 0;
+  std::string reason;
+};
+[[nodiscard]] PlannedHeads read_heads(ParamReader& request, const SizingContext& context);
+
 /// The plan of attention_operation().
 [[nodiscard]] std::vector<PlannedProblem> plan_attention(ParamReader& request,
                                                          const SizingContext& context);

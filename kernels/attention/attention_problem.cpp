@@ -48,26 +48,11 @@ std::int64_t pairs_of(const AttentionShape& shape, const SequenceLengths& length
   return seen - before;
 }
 
-/// FNV-1a of the lengths: two packed batches of equal totals have different names.
-std::uint32_t digest(const std::vector<SequenceLengths>& sequences) {
-  std::uint32_t hash = 2166136261U;
-  const auto mix = [&hash](std::int64_t value) {
-    for (int byte = 0; byte < 4; ++byte) {
-      hash = (hash ^ (static_cast<std::uint32_t>(value >> (8 * byte)) & 0xffU)) * 16777619U;
-    }
-  };
-  for (const SequenceLengths& lengths : sequences) {
-    mix(lengths.q);
-    mix(lengths.kv);
-  }
-  return hash;
-}
+}  // namespace
 
 double default_scale(std::int64_t head_dim) {
   return 1.0 / std::sqrt(static_cast<double>(head_dim));
 }
-
-}  // namespace
 
 std::string_view to_string(Mask mask) {
   return mask == Mask::causal ? "causal" : "full";
@@ -168,6 +153,20 @@ bool AttentionProblem::windowed() const noexcept {
          (shape_.mask == Mask::full && shape_.window_right != kUnlimited);
 }
 
+std::uint32_t AttentionProblem::lengths_digest() const {
+  std::uint32_t hash = 2166136261U;
+  const auto mix = [&hash](std::int64_t value) {
+    for (int byte = 0; byte < 4; ++byte) {
+      hash = (hash ^ (static_cast<std::uint32_t>(value >> (8 * byte)) & 0xffU)) * 16777619U;
+    }
+  };
+  for (const SequenceLengths& lengths : shape_.sequences) {
+    mix(lengths.q);
+    mix(lengths.kv);
+  }
+  return hash;
+}
+
 SequenceLengths AttentionProblem::lengths(std::int64_t batch) const {
   return packed() ? shape_.sequences[static_cast<std::size_t>(batch)]
                   : SequenceLengths{.q = shape_.q_len, .kv = shape_.kv_len};
@@ -180,7 +179,7 @@ std::string AttentionProblem::name() const {
        << "kv" << shape_.kv_len << 'd' << shape_.head_dim;
   if (packed()) {
     name << "/packed" << shape_.batch << 'q' << q_rows() << "kv" << kv_rows() << '/' << std::hex
-         << digest(shape_.sequences) << std::dec;
+         << lengths_digest() << std::dec;
   }
   if (shape_.window_left != kUnlimited) {
     name << "/left" << shape_.window_left;
