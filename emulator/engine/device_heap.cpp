@@ -93,20 +93,29 @@ std::optional<std::uint64_t> DeviceHeap::take_range(std::uint64_t bytes) {
 }
 
 void* DeviceHeap::allocate(std::uint64_t bytes) {
+  return allocate(bytes, true);
+}
+
+void* DeviceHeap::allocate_range(std::uint64_t bytes) {
+  return allocate(bytes, false);
+}
+
+void* DeviceHeap::allocate(std::uint64_t bytes, bool is_charged) {
   const std::scoped_lock lock(mutex_);
   if (bytes == 0 || bytes > capacity_bytes_ || !create_arena()) {
     return nullptr;
   }
   const std::uint64_t charged = round_up(bytes, kAlignment);
-  if (used_bytes_ + charged > capacity_bytes_ - std::min(capacity_bytes_, kDriverReserveBytes)) {
+  if (is_charged &&
+      used_bytes_ + charged > capacity_bytes_ - std::min(capacity_bytes_, kDriverReserveBytes)) {
     return nullptr;
   }
   const auto offset = take_range(charged + kGuard);
   if (!offset) {
     return nullptr;
   }
-  used_bytes_ += charged;
-  allocations_.emplace(*offset, bytes);
+  used_bytes_ += is_charged ? charged : 0;
+  allocations_.emplace(*offset, Taken{bytes, is_charged});
   return base_ + *offset;
 }
 
@@ -120,10 +129,10 @@ bool DeviceHeap::release(void* address) {
   if (found == allocations_.end()) {
     return false;
   }
-  const std::uint64_t charged = round_up(found->second, kAlignment);
+  const std::uint64_t charged = round_up(found->second.bytes, kAlignment);
   const std::uint64_t range = charged + kGuard;
+  used_bytes_ -= found->second.is_charged ? charged : 0;
   allocations_.erase(found);
-  used_bytes_ -= charged;
   // Neighbours may share the first and the last page; those bytes are cleared by hand.
   const std::uint64_t first_page = round_up(offset, page_bytes());
   const std::uint64_t end = offset + range;
@@ -182,10 +191,10 @@ std::optional<DeviceHeap::Place> DeviceHeap::place(const void* address) const {
     return std::nullopt;
   }
   --found;
-  if (offset >= found->first + found->second) {
+  if (offset >= found->first + found->second.bytes) {
     return std::nullopt;
   }
-  return Place{file_, found->first, found->second};
+  return Place{file_, found->first, found->second.bytes};
 }
 
 void DeviceHeap::zero(void* address, std::uint64_t bytes) const {

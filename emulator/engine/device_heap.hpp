@@ -22,6 +22,9 @@ class DeviceHeap {
 
   /// Zeroed memory, aligned to 512 bytes (cudaMalloc promises 256); nullptr: out of memory.
   [[nodiscard]] void* allocate(std::uint64_t bytes);
+  /// The same range of addresses without charging the device's memory: the caller reserves what is
+  /// behind it when it is. nullptr: no addresses left.
+  [[nodiscard]] void* allocate_range(std::uint64_t bytes);
   /// Gives the pages back to the host. False: no allocation begins at `address`.
   bool release(void* address);
   /// Charges or returns memory that lives elsewhere (cuMemCreate); false: out of memory.
@@ -45,7 +48,13 @@ class DeviceHeap {
 
  private:
   bool create_arena();
+  [[nodiscard]] void* allocate(std::uint64_t bytes, bool is_charged);
   [[nodiscard]] std::optional<std::uint64_t> take_range(std::uint64_t bytes);
+
+  struct Taken {
+    std::uint64_t bytes = 0;  // asked for
+    bool is_charged = true;
+  };
 
   mutable std::mutex mutex_;
   std::uint64_t capacity_bytes_;
@@ -53,9 +62,9 @@ class DeviceHeap {
   int file_ = -1;
   std::byte* base_ = nullptr;
   std::uint64_t arena_bytes_ = 0;
-  std::uint64_t cursor_ = 0;                            // next-fit position
-  std::map<std::uint64_t, std::uint64_t> free_;         // offset -> bytes
-  std::map<std::uint64_t, std::uint64_t> allocations_;  // offset -> bytes asked for
+  std::uint64_t cursor_ = 0;                     // next-fit position
+  std::map<std::uint64_t, std::uint64_t> free_;  // offset -> bytes
+  std::map<std::uint64_t, Taken> allocations_;   // by offset
 };
 
 }  // namespace rackproof::emulator::engine

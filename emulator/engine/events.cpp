@@ -1,6 +1,7 @@
 #include "emulator/engine/events.hpp"
 
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/transfer.hpp"
 
 #include <memory>
@@ -17,7 +18,8 @@ constexpr unsigned kKnownFlags =
 struct Event {
   Device* device = nullptr;
   unsigned flags = 0;
-  TicketPtr ticket;  // of the latest record
+  TicketPtr ticket;                                // of the latest record
+  std::shared_ptr<graph::CapturedPoint> captured;  // the latest record was in a capture
 };
 
 struct Registry {
@@ -59,15 +61,30 @@ cudaError_t destroy_event(cudaEvent_t event) {
   return registry().events.erase(event) != 0 ? cudaSuccess : cudaErrorInvalidResourceHandle;
 }
 
-cudaError_t record_event(cudaEvent_t event, Stream& stream) {
+cudaError_t record_event(cudaEvent_t event, Stream& stream, unsigned flags) {
   const auto entry = find(event);
   if (!entry || entry->device->ordinal != stream.device->ordinal) {
     return cudaErrorInvalidResourceHandle;
   }
-  TicketPtr ticket = mark(stream);
+  const bool is_external = flags == cudaEventRecordExternal;
+  if (flags != cudaEventRecordDefault && !is_external) {
+    return cudaErrorInvalidValue;
+  }
+  std::shared_ptr<graph::CapturedPoint> point;
+  TicketPtr ticket;
+  if (is_external || graph::is_any_capturing()) {
+    const auto captured = graph::capture_record(stream, event, is_external, point);
+    if (captured && (*captured != cudaSuccess || is_external)) {
+      return *captured;
+    }
+  }
+  if (point == nullptr) {
+    ticket = mark(stream);
+  }
   const std::scoped_lock lock(registry().mutex);
   if (const auto found = registry().events.find(event); found != registry().events.end()) {
     found->second->ticket = std::move(ticket);
+    found->second->captured = std::move(point);
   }
   return cudaSuccess;
 }
@@ -76,6 +93,12 @@ cudaError_t query_event(cudaEvent_t event) {
   const auto entry = find(event);
   if (!entry) {
     return cudaErrorInvalidResourceHandle;
+  }
+  if (entry->captured) {
+    return graph::refuse_captured_event(*entry->captured);
+  }
+  if (const cudaError_t error = graph::refuse_unsafe(); error != cudaSuccess) {
+    return error;
   }
   return Core::instance().executor().is_done(entry->ticket) ? sticky_error(*entry->device)
                                                             : cudaErrorNotReady;
@@ -86,14 +109,30 @@ cudaError_t synchronize_event(cudaEvent_t event) {
   if (!entry) {
     return cudaErrorInvalidResourceHandle;
   }
+  if (entry->captured) {
+    return graph::refuse_captured_event(*entry->captured);
+  }
+  if (const cudaError_t error = graph::refuse_unsafe(); error != cudaSuccess) {
+    return error;
+  }
   Core::instance().executor().wait(entry->ticket);
   return sticky_error(*entry->device);
 }
 
-cudaError_t wait_event(Stream& stream, cudaEvent_t event) {
+cudaError_t wait_event(Stream& stream, cudaEvent_t event, unsigned flags) {
   const auto entry = find(event);
   if (!entry) {
     return cudaErrorInvalidResourceHandle;
+  }
+  const bool is_external = flags == cudaEventWaitExternal;
+  if (flags != cudaEventWaitDefault && !is_external) {
+    return cudaErrorInvalidValue;
+  }
+  if (is_external || entry->captured || graph::is_any_capturing()) {
+    if (const auto captured = graph::capture_wait(
+            stream, event, is_external, entry->ticket != nullptr, entry->captured.get())) {
+      return *captured;
+    }
   }
   if (entry->ticket) {
     mark(stream, {entry->ticket});
@@ -101,11 +140,31 @@ cudaError_t wait_event(Stream& stream, cudaEvent_t event) {
   return cudaSuccess;
 }
 
+bool is_event(cudaEvent_t event) {
+  return find(event).has_value();
+}
+
+TicketPtr event_ticket(cudaEvent_t event) {
+  const auto entry = find(event);
+  return entry ? entry->ticket : nullptr;
+}
+
+void set_event_ticket(cudaEvent_t event, TicketPtr ticket) {
+  const std::scoped_lock lock(registry().mutex);
+  if (const auto found = registry().events.find(event); found != registry().events.end()) {
+    found->second->ticket = std::move(ticket);
+    found->second->captured = nullptr;
+  }
+}
+
 cudaError_t elapsed_ms(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
   const auto first = find(start);
   const auto second = find(stop);
   if (milliseconds == nullptr) {
     return cudaErrorInvalidValue;
+  }
+  if (first && second && (first->captured || second->captured)) {
+    return cudaErrorCapturedEvent;
   }
   // Events of two devices have no common clock.
   if (!first || !second || !first->ticket || !second->ticket ||

@@ -55,8 +55,7 @@ TicketPtr Executor::enqueue(Stream& stream, std::unique_ptr<Operation> operation
   std::unique_lock lock(mutex_);
   TicketPtr ticket = operation->ticket_;
   if (stream.device->fault.load() != cudaSuccess) {
-    ticket->is_done = true;
-    ticket->end_time_ps = stream.now_ps;
+    complete_tickets(*operation, stream.now_ps);
     return ticket;
   }
   operation->dependencies_ = std::move(extra);
@@ -111,8 +110,7 @@ void Executor::finish(Stream& stream, StepResult result) {
   Operation& operation = *stream.queue.front();
   const bool has_failed = result.state == StepResult::State::failed;
   stream.now_ps = has_failed ? operation.start_ps_ : result.end_time_ps;
-  operation.ticket_->is_done = true;
-  operation.ticket_->end_time_ps = stream.now_ps;
+  complete_tickets(operation, stream.now_ps);
   stream.queue.pop_front();
   if (stream.queue.empty()) {
     std::erase(active_, &stream);
@@ -129,14 +127,23 @@ void Executor::finish(Stream& stream, StepResult result) {
   completion_.notify_all();
 }
 
+void Executor::complete_tickets(Operation& operation, TimePs end) {
+  operation.further_tickets_.push_back(operation.ticket_);
+  for (const TicketPtr& ticket : operation.further_tickets_) {
+    if (!ticket->is_done) {
+      ticket->is_done = true;
+      ticket->end_time_ps = end;
+    }
+  }
+}
+
 // Work behind a fault never runs; whoever waits for it gets the sticky error instead.
 void Executor::drop_all(DeviceQueue& device) {
   const std::vector<Stream*> streams = device.streams;
   for (Stream* stream : streams) {
     while (!stream->queue.empty() && !stream->queue.back()->is_claimed_) {
       Operation& operation = *stream->queue.back();
-      operation.ticket_->is_done = true;
-      operation.ticket_->end_time_ps = stream->now_ps;
+      complete_tickets(operation, stream->now_ps);
       stream->queue.pop_back();
     }
     if (stream->queue.empty()) {
@@ -157,6 +164,20 @@ bool Executor::is_done(const TicketPtr& ticket) {
 bool Executor::has_finished(const TicketPtr& ticket) {
   const std::scoped_lock lock(mutex_);
   return !ticket || ticket->is_done;
+}
+
+std::optional<TimePs> Executor::end_of(const TicketPtr& ticket) {
+  const std::scoped_lock lock(mutex_);
+  return ticket->is_done ? std::optional(ticket->end_time_ps) : std::nullopt;
+}
+
+void Executor::complete(const TicketPtr& ticket, TimePs end) {
+  const std::scoped_lock lock(mutex_);
+  ticket->is_done = true;
+  ticket->end_time_ps = end;
+  is_woken_ = true;
+  work_.notify_one();
+  completion_.notify_all();
 }
 
 void Executor::wait(const TicketPtr& ticket) {

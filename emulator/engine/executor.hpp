@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -39,6 +40,10 @@ class Executor {
   [[nodiscard]] bool is_done(const TicketPtr& ticket);
   /// The emulator asks for its own purposes; virtual time must not depend on the answer.
   [[nodiscard]] bool has_finished(const TicketPtr& ticket);
+  /// Virtual end of a finished ticket; nullopt: not finished. Virtual time does not move.
+  [[nodiscard]] std::optional<TimePs> end_of(const TicketPtr& ticket);
+  /// Marks a ticket of an operation's own (Operation::also_completes) done at `end`.
+  void complete(const TicketPtr& ticket, TimePs end);
   /// Blocks; the host's virtual time then is not before the ticket's.
   void wait(const TicketPtr& ticket);
   /// Blocks without moving the host's virtual time.
@@ -62,6 +67,7 @@ class Executor {
   void host_worker();
   [[nodiscard]] bool make_ready(Stream& stream, Operation& operation) const;
   void finish(Stream& stream, StepResult result);
+  static void complete_tickets(Operation& operation, TimePs end);
   void drop_all(DeviceQueue& device);
   void reap(Stream& stream);
   void raise_host_time(TimePs time);

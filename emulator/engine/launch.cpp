@@ -3,6 +3,8 @@
 #include "emulator/device/occupancy.hpp"
 #include "emulator/engine/clock_model.hpp"
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/graph/capture.hpp"
+#include "emulator/engine/graph/work.hpp"
 #include "emulator/engine/report.hpp"
 
 #include <algorithm>
@@ -153,14 +155,14 @@ std::atomic<std::uint64_t> launch_number{0};
 
 }  // namespace
 
-cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request) {
+cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& request,
+                           PreparedLaunch& prepared) {
   Core& core = Core::instance();
-  Device& device = core.device(stream.device->ordinal);
   const device::GpuModel& gpu = core.rack().gpu;
   if (!is_valid_shape(request)) {
     return cudaErrorInvalidConfiguration;
   }
-  ResolvedKernel resolved;
+  ResolvedKernel& resolved = prepared.kernel;
   if (const cudaError_t error = kernel.module->resolve(kernel, device.ordinal, resolved);
       error != cudaSuccess) {
     return error;
@@ -180,7 +182,7 @@ cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request)
   if (fit.blocks_per_sm == 0) {
     return cudaErrorLaunchOutOfResources;
   }
-  exec::LaunchConfig config;
+  exec::LaunchConfig& config = prepared.config;
   config.resident_blocks = fit.blocks_per_sm * static_cast<std::uint32_t>(gpu.multiprocessors);
   if (request.is_cooperative && request.grid.count() > config.resident_blocks) {
     return cudaErrorCooperativeLaunchTooLarge;
@@ -195,10 +197,30 @@ cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request)
   config.dynamic_shared_bytes = dynamic_shared;
   config.multiprocessors = static_cast<std::uint32_t>(gpu.multiprocessors);
   config.device = device.ordinal;
-  config.seed = core.settings().seed + launch_number.fetch_add(1);
   config.checks = core.settings().checks;
   config.clock_hz = gpu.peak_sm_clock_mhz * 1e6;
-  core.executor().enqueue(stream, std::make_unique<GridOperation>(resolved, std::move(config)));
+  return cudaSuccess;
+}
+
+std::unique_ptr<Operation> make_operation(const PreparedLaunch& prepared) {
+  exec::LaunchConfig config = prepared.config;
+  config.seed = Core::instance().settings().seed + launch_number.fetch_add(1);
+  return std::make_unique<GridOperation>(prepared.kernel, std::move(config));
+}
+
+cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request) {
+  Core& core = Core::instance();
+  PreparedLaunch prepared;
+  if (const cudaError_t error =
+          prepare_launch(kernel, core.device(stream.device->ordinal), request, prepared);
+      error != cudaSuccess) {
+    return error;
+  }
+  if (const auto captured = graph::capture(
+          stream, [&] { return graph::kernel_work(kernel, request, std::move(prepared)); })) {
+    return *captured;
+  }
+  core.executor().enqueue(stream, make_operation(prepared));
   return cudaSuccess;
 }
 

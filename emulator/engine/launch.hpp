@@ -2,6 +2,7 @@
 /// Kernel launches: CUDA's checks, then one grid in a stream.
 
 #include "emulator/engine/modules.hpp"
+#include "emulator/engine/operation.hpp"
 #include "emulator/engine/stream.hpp"
 #include "emulator/exec/grid.hpp"
 
@@ -9,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace rackproof::emulator::engine {
@@ -21,6 +23,8 @@ struct LaunchRequest {
   exec::Dim3 cluster;
   std::uint64_t dynamic_shared_bytes = 0;
   bool is_cooperative = false;
+  int priority = 0;
+  const void* function = nullptr;  ///< as the program names the kernel; nullptr: its handle
   /// One pointer a parameter (cudaLaunchKernel), or
   void** arguments = nullptr;
   /// the whole parameter block (CU_LAUNCH_PARAM_BUFFER_POINTER).
@@ -28,8 +32,17 @@ struct LaunchRequest {
   std::size_t parameter_buffer_bytes = 0;
 };
 
-/// Appends the grid to `stream`. Errors of the configuration come back at once; what the kernel
-/// does wrong becomes the device's sticky error.
+/// A launch whose configuration was checked: what a stream or a graph node executes.
+struct PreparedLaunch {
+  ResolvedKernel kernel;
+  exec::LaunchConfig config;
+};
+cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& request,
+                           PreparedLaunch& prepared);
+[[nodiscard]] std::unique_ptr<Operation> make_operation(const PreparedLaunch& prepared);
+
+/// Appends the grid to `stream`, or to the graph that the stream captures. Errors of the
+/// configuration come back at once; what the kernel does wrong becomes the device's sticky error.
 cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request);
 
 /// Registers, shared memory and limits of a kernel on a device.

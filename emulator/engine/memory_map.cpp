@@ -1,6 +1,7 @@
 #include "emulator/engine/memory_map.hpp"
 
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/graph/memory.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -93,17 +94,24 @@ cudaError_t MemoryMap::allocate_device(Device& device, void** address, std::uint
   return cudaSuccess;
 }
 
+void MemoryMap::adopt_graph_memory(Device& device, void* address, std::uint64_t bytes) {
+  insert(address, {.owner = Owner::graph, .size_bytes = bytes, .device = device.ordinal},
+         memory::Kind::device);
+}
+
 cudaError_t MemoryMap::free_device(void* address) {
   if (address == nullptr) {
     return cudaSuccess;
   }
-  const auto entry = take(address, {Owner::heap, Owner::managed});
+  const auto entry = take(address, {Owner::heap, Owner::graph, Owner::managed});
   if (!entry) {
     return cudaErrorInvalidValue;
   }
   Device& device = Core::instance().device(entry->device);
   if (entry->owner == Owner::heap) {
     device.heap.release(address);
+  } else if (entry->owner == Owner::graph) {
+    graph::give_back(address);
   } else {
     munmap(address, entry->size_bytes);
   }
@@ -270,7 +278,8 @@ void MemoryMap::free_all(Device& device) {
   {
     const std::scoped_lock lock(mutex_);
     for (const auto& [base, entry] : entries_) {
-      if (entry.device == device.ordinal && entry.owner == Owner::heap) {
+      if (entry.device == device.ordinal &&
+          (entry.owner == Owner::heap || entry.owner == Owner::graph)) {
         addresses.push_back(reinterpret_cast<void*>(base));
       }
     }

@@ -31,6 +31,8 @@ static_assert(sizeof(SharedMemoryName) <= CUDA_IPC_HANDLE_SIZE);
 class MemoryMap {
  public:
   cudaError_t allocate_device(Device& device, void** address, std::uint64_t bytes);
+  /// Memory of a graph's allocation node, from now until free_device().
+  void adopt_graph_memory(Device& device, void* address, std::uint64_t bytes);
   /// Also frees managed memory, as cudaFree does.
   cudaError_t free_device(void* address);
 
@@ -54,7 +56,7 @@ class MemoryMap {
   void free_all(Device& device);
 
  private:
-  enum class Owner : std::uint8_t { heap, host, registered, managed, imported };
+  enum class Owner : std::uint8_t { heap, graph, host, registered, managed, imported };
   struct Entry {
     Owner owner = Owner::heap;
     std::uint64_t size_bytes = 0;

@@ -53,10 +53,13 @@ class Operation {
   virtual StepResult step(TimePs start) = 0;
   /// True if step() finishes in one short call: such operations may run on the calling thread.
   [[nodiscard]] virtual bool is_instant() const { return false; }
+  /// A ticket besides the operation's own: done at the latest when the operation is, or is dropped.
+  void also_completes(TicketPtr ticket) { further_tickets_.push_back(std::move(ticket)); }
 
  private:
   friend class Executor;
   TicketPtr ticket_ = std::make_shared<Ticket>();
+  std::vector<TicketPtr> further_tickets_;
   std::vector<TicketPtr> dependencies_;
   TimePs earliest_ps_ = 0;   // the host's virtual time when it was enqueued
   TimePs start_ps_ = -1;     // -1: not ready yet

@@ -2,6 +2,9 @@
 
 #include "emulator/engine/clock_model.hpp"
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/graph/capture.hpp"
+#include "emulator/engine/graph/memory.hpp"
+#include "emulator/engine/graph/work.hpp"
 #include "emulator/engine/memory_map.hpp"
 
 #include <atomic>
@@ -54,7 +57,10 @@ struct End {
 };
 
 std::optional<End> classify(const void* address, std::size_t bytes) {
-  const auto allocation = MemoryMap::find(address);
+  auto allocation = MemoryMap::find(address);
+  if (!allocation) {
+    allocation = graph::find_reserved(address);
+  }
   if (!allocation) {
     return End{};
   }
@@ -140,12 +146,35 @@ void fill_box(const DeviceHeap* heap, std::byte* destination, std::uint32_t valu
 
 }  // namespace
 
-cudaError_t copy(void* destination, const void* source, const CopyShape& shape, cudaMemcpyKind kind,
-                 Stream& stream, bool is_synchronous) {
+cudaError_t shape_of(const cudaMemcpy3DParms& box, void*& destination, const void*& source,
+                     CopyShape& shape) {
+  if (box.srcArray != nullptr || box.dstArray != nullptr) {
+    return cudaErrorNotSupported;
+  }
+  const auto corner = [](const cudaPitchedPtr& pointer, const cudaPos& position) {
+    return static_cast<std::byte*>(pointer.ptr) +
+           (position.z * pointer.ysize + position.y) * pointer.pitch + position.x;
+  };
+  destination = corner(box.dstPtr, box.dstPos);
+  source = corner(box.srcPtr, box.srcPos);
+  shape = {.width_bytes = box.extent.width,
+           .rows = box.extent.height,
+           .slices = box.extent.depth,
+           .source_pitch = box.srcPtr.pitch,
+           .destination_pitch = box.dstPtr.pitch,
+           .source_slice_rows = box.srcPtr.ysize,
+           .destination_slice_rows = box.dstPtr.ysize};
+  return cudaSuccess;
+}
+
+cudaError_t prepare_copy(void* destination, const void* source, const CopyShape& shape,
+                         cudaMemcpyKind kind, PreparedCopy& prepared) {
+  prepared = {};
   if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault) {
     return cudaErrorInvalidMemcpyDirection;
   }
   if (shape.width_bytes == 0 || shape.rows == 0 || shape.slices == 0) {
+    prepared.is_empty = true;
     return cudaSuccess;
   }
   if (destination == nullptr || source == nullptr) {
@@ -163,38 +192,79 @@ cudaError_t copy(void* destination, const void* source, const CopyShape& shape, 
   if (!to || !from || !kind_fits(kind, *to, *from)) {
     return cudaErrorInvalidValue;
   }
-  Core& core = Core::instance();
   const std::uint64_t bytes = std::uint64_t{shape.width_bytes} * shape.rows * shape.slices;
-  const CopyPath path = path_of(*to, *from);
-  const TimePs duration = to_ps(copy_s(core.rack(), path, bytes));
-  auto* to_bytes = static_cast<std::byte*>(destination);
-  const auto* from_bytes = static_cast<const std::byte*>(source);
+  prepared.destination = static_cast<std::byte*>(destination);
+  prepared.source = static_cast<const std::byte*>(source);
+  prepared.shape = shape;
+  prepared.duration_ps = to_ps(copy_s(Core::instance().rack(), path_of(*to, *from), bytes));
+  prepared.source_bytes = source_bytes;
+  prepared.is_from_pageable = !from->is_known;
+  prepared.is_to_pageable = !to->is_known;
+  prepared.is_between_devices = to->is_device && from->is_device;
+  prepared.source_device = from->is_device ? from->device : -1;
+  prepared.destination_device = to->is_device ? to->device : -1;
+  return cudaSuccess;
+}
+
+std::unique_ptr<Operation> make_operation(const PreparedCopy& prepared) {
+  return std::make_unique<InstantOperation>([prepared](TimePs start) {
+    if (!prepared.is_empty) {
+      copy_rows(prepared.destination, prepared.source, prepared.shape);
+    }
+    return start + prepared.duration_ps;
+  });
+}
+
+cudaError_t copy(void* destination, const void* source, const CopyShape& shape, cudaMemcpyKind kind,
+                 Stream& stream, bool is_synchronous) {
+  PreparedCopy prepared;
+  if (const cudaError_t error = prepare_copy(destination, source, shape, kind, prepared);
+      error != cudaSuccess) {
+    return error;
+  }
+  if (is_synchronous) {
+    if (const cudaError_t error = graph::refuse_wait(stream); error != cudaSuccess) {
+      return error;
+    }
+  } else if (const auto captured =
+                 graph::capture(stream, [&] { return graph::copy_work(prepared, kind); })) {
+    return *captured;
+  }
+  if (prepared.is_empty) {
+    return cudaSuccess;
+  }
+  Core& core = Core::instance();
   // The caller may change pageable memory as soon as an asynchronous copy has returned.
   std::shared_ptr<std::vector<std::byte>> snapshot;
   TicketPtr previous = core.executor().last(stream);
-  if (!is_synchronous && !from->is_known && !core.executor().has_finished(previous)) {
-    snapshot = std::make_shared<std::vector<std::byte>>(from_bytes, from_bytes + source_bytes);
+  if (!is_synchronous && prepared.is_from_pageable && !core.executor().has_finished(previous)) {
+    snapshot = std::make_shared<std::vector<std::byte>>(prepared.source,
+                                                        prepared.source + prepared.source_bytes);
   }
   const TicketPtr ticket = core.executor().enqueue(
-      stream, std::make_unique<InstantOperation>(
-                  [to_bytes, from_bytes, shape, snapshot, duration](TimePs start) {
-                    copy_rows(to_bytes, snapshot ? snapshot->data() : from_bytes, shape);
-                    return start + duration;
-                  }));
-  const bool within_device = to->is_device && from->is_device;
-  if ((is_synchronous && !within_device) || !to->is_known) {
+      stream, std::make_unique<InstantOperation>([prepared, snapshot](TimePs start) {
+        copy_rows(prepared.destination, snapshot ? snapshot->data() : prepared.source,
+                  prepared.shape);
+        return start + prepared.duration_ps;
+      }));
+  if ((is_synchronous && !prepared.is_between_devices) || prepared.is_to_pageable) {
     core.executor().wait(ticket);
-  } else if (!from->is_known && snapshot == nullptr) {
+  } else if (prepared.is_from_pageable && snapshot == nullptr) {
     // Whether a snapshot was needed depends on the host's speed, so virtual time must not.
     core.executor().await(ticket);
   }
   return sticky_error(*stream.device);
 }
 
-cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape, Stream& stream,
-                 bool is_synchronous) {
+cudaError_t prepare_fill(void* destination, std::uint32_t value, const FillShape& shape,
+                         PreparedFill& prepared) {
+  prepared = {};
   if (shape.width_elements == 0 || shape.rows == 0 || shape.slices == 0) {
+    prepared.is_empty = true;
     return cudaSuccess;
+  }
+  if (shape.element_bytes != 1 && shape.element_bytes != 2 && shape.element_bytes != 4) {
+    return cudaErrorInvalidValue;
   }
   const std::size_t width = shape.width_elements * shape.element_bytes;
   const bool is_box = shape.rows > 1 || shape.slices > 1;
@@ -208,17 +278,46 @@ cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape,
       reinterpret_cast<std::uintptr_t>(destination) % shape.element_bytes != 0) {
     return cudaErrorInvalidValue;
   }
+  prepared.device = to->is_device ? to->device : -1;
+  prepared.destination = static_cast<std::byte*>(destination);
+  prepared.value = value;
+  prepared.shape = shape;
+  prepared.duration_ps = to_ps(fill_s(Core::instance().rack(), width * shape.rows * shape.slices));
+  return cudaSuccess;
+}
+
+std::unique_ptr<Operation> make_operation(const PreparedFill& prepared) {
+  return std::make_unique<InstantOperation>([prepared](TimePs start) {
+    if (!prepared.is_empty) {
+      const DeviceHeap* heap =
+          prepared.device >= 0 ? &Core::instance().device(prepared.device).heap : nullptr;
+      fill_box(heap, prepared.destination, prepared.value, prepared.shape);
+    }
+    return start + prepared.duration_ps;
+  });
+}
+
+cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape, Stream& stream,
+                 bool is_synchronous) {
+  PreparedFill prepared;
+  if (const cudaError_t error = prepare_fill(destination, value, shape, prepared);
+      error != cudaSuccess) {
+    return error;
+  }
+  if (is_synchronous) {
+    if (const cudaError_t error = graph::refuse_wait(stream); error != cudaSuccess) {
+      return error;
+    }
+  } else if (const auto captured =
+                 graph::capture(stream, [&] { return graph::fill_work(prepared); })) {
+    return *captured;
+  }
+  if (prepared.is_empty) {
+    return cudaSuccess;
+  }
   Core& core = Core::instance();
-  const DeviceHeap* heap = to->is_device ? &core.device(to->device).heap : nullptr;
-  const TimePs duration = to_ps(fill_s(core.rack(), width * shape.rows * shape.slices));
-  auto* begin = static_cast<std::byte*>(destination);
-  const TicketPtr ticket = core.executor().enqueue(
-      stream,
-      std::make_unique<InstantOperation>([heap, begin, value, shape, duration](TimePs start) {
-        fill_box(heap, begin, value, shape);
-        return start + duration;
-      }));
-  if (is_synchronous && !to->is_device) {
+  const TicketPtr ticket = core.executor().enqueue(stream, make_operation(prepared));
+  if (is_synchronous && prepared.device < 0) {
     core.executor().wait(ticket);
   }
   return sticky_error(*stream.device);
@@ -231,10 +330,17 @@ TicketPtr mark(Stream& stream, std::vector<TicketPtr> others) {
 }
 
 cudaError_t free_in_order(void* address, Stream& stream) {
-  const auto allocation = MemoryMap::find(address);
+  if (graph::is_capturing(stream)) {
+    return graph::capture_free(stream, address);
+  }
+  auto allocation = MemoryMap::find(address);
+  if (!allocation) {
+    allocation = graph::find_reserved(address);
+  }
   if (!allocation || allocation->base != reinterpret_cast<std::uintptr_t>(address)) {
     return cudaErrorInvalidValue;
   }
+  graph::note_free(address);
   Core::instance().executor().enqueue(
       stream, std::make_unique<InstantOperation>([address](TimePs start) {
         static_cast<void>(Core::instance().memory().free_device(address));
@@ -243,9 +349,17 @@ cudaError_t free_in_order(void* address, Stream& stream) {
   return cudaSuccess;
 }
 
-void enqueue_host_function(Stream& stream, void (*function)(void*), void* data) {
-  Core::instance().executor().enqueue(stream,
-                                      std::make_unique<HostFunctionOperation>(function, data));
+std::unique_ptr<Operation> make_host_function(void (*function)(void*), void* data) {
+  return std::make_unique<HostFunctionOperation>(function, data);
+}
+
+cudaError_t enqueue_host_function(Stream& stream, void (*function)(void*), void* data) {
+  if (const auto captured =
+          graph::capture(stream, [&] { return graph::host_work(function, data); })) {
+    return *captured;
+  }
+  Core::instance().executor().enqueue(stream, make_host_function(function, data));
+  return cudaSuccess;
 }
 
 }  // namespace rackproof::emulator::engine

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace rackproof::emulator::engine {
@@ -23,6 +24,27 @@ struct CopyShape {
   std::size_t destination_slice_rows = 0;
 };
 
+/// A copy whose ranges and direction were checked: what a stream or a graph node executes.
+struct PreparedCopy {
+  std::byte* destination = nullptr;
+  const std::byte* source = nullptr;
+  CopyShape shape;
+  TimePs duration_ps = 0;
+  std::size_t source_bytes = 0;
+  bool is_empty = false;
+  bool is_from_pageable = false;  ///< memory that CUDA knows nothing of
+  bool is_to_pageable = false;
+  bool is_between_devices = false;  ///< both ends in device memory
+  int source_device = -1;           ///< -1: host
+  int destination_device = -1;
+};
+cudaError_t prepare_copy(void* destination, const void* source, const CopyShape& shape,
+                         cudaMemcpyKind kind, PreparedCopy& prepared);
+[[nodiscard]] std::unique_ptr<Operation> make_operation(const PreparedCopy& prepared);
+/// The same as CUDA's box; cudaErrorNotSupported for arrays.
+cudaError_t shape_of(const cudaMemcpy3DParms& box, void*& destination, const void*& source,
+                     CopyShape& shape);
+
 /// Appends a copy to `stream`. With `is_synchronous` it returns when CUDA's synchronous forms do:
 /// after the copy, except within a device. Pageable sources are read before it returns.
 cudaError_t copy(void* destination, const void* source, const CopyShape& shape, cudaMemcpyKind kind,
@@ -36,6 +58,18 @@ struct FillShape {
   std::size_t slice_rows = 0;
   std::size_t element_bytes = 1;  ///< 1, 2 or 4
 };
+struct PreparedFill {
+  int device = -1;  ///< whose memory it is; -1: host
+  std::byte* destination = nullptr;
+  std::uint32_t value = 0;
+  FillShape shape;
+  TimePs duration_ps = 0;
+  bool is_empty = false;
+};
+cudaError_t prepare_fill(void* destination, std::uint32_t value, const FillShape& shape,
+                         PreparedFill& prepared);
+[[nodiscard]] std::unique_ptr<Operation> make_operation(const PreparedFill& prepared);
+
 /// Appends a fill to `stream`; it returns at once for device memory, as CUDA's do.
 cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape, Stream& stream,
                  bool is_synchronous);
@@ -47,6 +81,7 @@ TicketPtr mark(Stream& stream, std::vector<TicketPtr> others = {});
 cudaError_t free_in_order(void* address, Stream& stream);
 
 /// Calls `function(data)` on a host thread in stream order.
-void enqueue_host_function(Stream& stream, void (*function)(void*), void* data);
+cudaError_t enqueue_host_function(Stream& stream, void (*function)(void*), void* data);
+[[nodiscard]] std::unique_ptr<Operation> make_host_function(void (*function)(void*), void* data);
 
 }  // namespace rackproof::emulator::engine

@@ -1,6 +1,7 @@
 // Copies in all their forms, to and from symbols too: each name is one shape for engine::copy.
 
 #include "emulator/api/common/api_call.hpp"
+#include "emulator/api/cudart/graph_call.hpp"
 #include "emulator/api/cudart/ordering.hpp"
 #include "emulator/engine/modules.hpp"
 #include "emulator/engine/transfer.hpp"
@@ -48,48 +49,34 @@ cudaError_t copy_rectangle(const char* name, void* destination, std::size_t dest
 }
 
 cudaError_t copy_box(const char* name, const cudaMemcpy3DParms* box, const Ordering& ordering) {
-  if (box == nullptr || box->srcArray != nullptr || box->dstArray != nullptr) {
-    return api::finish_call(name, box == nullptr ? cudaErrorInvalidValue : cudaErrorNotSupported);
+  void* destination = nullptr;
+  const void* source = nullptr;
+  CopyShape shape;
+  if (box == nullptr) {
+    return api::finish_call(name, cudaErrorInvalidValue);
   }
-  const auto corner = [](const cudaPitchedPtr& pointer, const cudaPos& position) {
-    return static_cast<std::byte*>(pointer.ptr) +
-           (position.z * pointer.ysize + position.y) * pointer.pitch + position.x;
-  };
-  return copy(name, corner(box->dstPtr, box->dstPos), corner(box->srcPtr, box->srcPos),
-              {.width_bytes = box->extent.width,
-               .rows = box->extent.height,
-               .slices = box->extent.depth,
-               .source_pitch = box->srcPtr.pitch,
-               .destination_pitch = box->dstPtr.pitch,
-               .source_slice_rows = box->srcPtr.ysize,
-               .destination_slice_rows = box->dstPtr.ysize},
-              box->kind, ordering);
+  if (const cudaError_t error = engine::shape_of(*box, destination, source, shape);
+      error != cudaSuccess) {
+    return api::finish_call(name, error);
+  }
+  return copy(name, destination, source, shape, box->kind, ordering);
 }
 
 // A copy to or from a __device__ variable: [offset, offset + bytes) must lie inside it.
 cudaError_t copy_symbol(const char* name, const void* symbol, void* destination, const void* source,
                         std::size_t bytes, std::size_t offset, cudaMemcpyKind kind,
                         const Ordering& ordering) {
-  return api_call(name, [&](Core& core) {
-    const auto variable = core.modules().find_variable(symbol);
-    if (!variable) {
-      return cudaErrorInvalidSymbol;
-    }
-    void* address = nullptr;
-    std::uint64_t size = 0;
-    const cudaError_t error =
-        engine::find_symbol(*variable, engine::current_device().ordinal, &address, &size);
-    if (error != cudaSuccess) {
+  return api_call(name, [&](Core&) {
+    void* place = nullptr;
+    if (const cudaError_t error =
+            api::symbol_range(symbol, bytes, offset, engine::current_device().ordinal, &place);
+        error != cudaSuccess) {
       return error;
-    }
-    if (offset > size || bytes > size - offset) {
-      return cudaErrorInvalidValue;
     }
     engine::Stream* stream = engine::resolve_stream(ordering.stream, ordering.is_per_thread);
     if (stream == nullptr) {
       return cudaErrorInvalidResourceHandle;
     }
-    void* place = static_cast<std::byte*>(address) + offset;
     return destination == nullptr ? engine::copy(place, source, {.width_bytes = bytes}, kind,
                                                  *stream, ordering.is_synchronous)
                                   : engine::copy(destination, place, {.width_bytes = bytes}, kind,

@@ -2,6 +2,7 @@
 
 #include "emulator/api/common/api_call.hpp"
 #include "emulator/device/attributes.hpp"
+#include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/memory_map.hpp"
 
 #include <cuda_runtime_api.h>
@@ -157,8 +158,11 @@ cudaError_t cudaDeviceGetByPCIBusId(int* device, const char* text) {
 
 cudaError_t cudaDeviceSynchronize() {
   return api_call("cudaDeviceSynchronize", [](Core& core) {
-    core.executor().drain(engine::current_device());
-    return cudaSuccess;
+    const cudaError_t error = engine::graph::refuse_device_wait(engine::current_device());
+    if (error == cudaSuccess) {
+      core.executor().drain(engine::current_device());
+    }
+    return error;
   });
 }
 

@@ -11,19 +11,13 @@ using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::api_call;
 using engine::Core;
 
-cudaError_t record(cudaEvent_t event, cudaStream_t handle, bool is_per_thread) {
-  return api_call("cudaEventRecord", [&](Core&) {
+cudaError_t record(const char* name, cudaEvent_t event, cudaStream_t handle, unsigned flags,
+                   bool is_per_thread) {
+  return api_call(name, [&](Core&) {
     engine::Stream* stream = engine::resolve_stream(handle, is_per_thread);
     return stream == nullptr ? cudaErrorInvalidResourceHandle
-                             : engine::record_event(event, *stream);
+                             : engine::record_event(event, *stream, flags);
   });
-}
-
-cudaError_t record_with_flags(cudaEvent_t event, cudaStream_t stream, unsigned flags,
-                              bool is_per_thread) {
-  return flags == cudaEventRecordDefault
-             ? record(event, stream, is_per_thread)
-             : api::finish_call("cudaEventRecordWithFlags", cudaErrorNotSupported);
 }
 
 }  // namespace
@@ -42,16 +36,16 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return api::query_call("cudaEventDestroy", [&](Core&) { return engine::destroy_event(event); });
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  return record(event, stream, false);
+  return record("cudaEventRecord", event, stream, cudaEventRecordDefault, false);
 }
 cudaError_t cudaEventRecord_ptsz(cudaEvent_t event, cudaStream_t stream) {
-  return record(event, stream, true);
+  return record("cudaEventRecord", event, stream, cudaEventRecordDefault, true);
 }
 cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags) {
-  return record_with_flags(event, stream, flags, false);
+  return record("cudaEventRecordWithFlags", event, stream, flags, false);
 }
 cudaError_t cudaEventRecordWithFlags_ptsz(cudaEvent_t event, cudaStream_t stream, unsigned flags) {
-  return record_with_flags(event, stream, flags, true);
+  return record("cudaEventRecordWithFlags", event, stream, flags, true);
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   return api_call("cudaEventQuery", [&](Core&) { return engine::query_event(event); });

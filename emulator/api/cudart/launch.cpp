@@ -84,6 +84,7 @@ cudaError_t launch_kernel(const char* name, const void* function, dim3 grid, dim
     request.dynamic_shared_bytes = shared_bytes;
     request.is_cooperative = is_cooperative;
     request.arguments = arguments;
+    request.function = function;
     return engine::launch(kernel, *target, request);
   });
 }

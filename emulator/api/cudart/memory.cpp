@@ -1,12 +1,14 @@
 // Allocation, host memory, managed memory, pointer queries, IPC.
 
 #include "emulator/api/common/api_call.hpp"
+#include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/memory_map.hpp"
 #include "emulator/engine/transfer.hpp"
 
 #include <cuda_runtime_api.h>
 
 #include <cstring>
+#include <utility>
 
 namespace {
 
@@ -18,8 +20,17 @@ using engine::current_device;
 
 constexpr std::size_t kPitchAlignment = 512;
 
-cudaError_t allocate_host(const char* name, void** pointer, std::size_t bytes, unsigned flags) {
+// Allocation may wait for other streams, so captures refuse it.
+template <typename Body>
+cudaError_t unsafe_call(const char* name, Body&& body) noexcept {
   return api_call(name, [&](Core& core) {
+    const cudaError_t error = engine::graph::refuse_unsafe();
+    return error == cudaSuccess ? std::forward<Body>(body)(core) : error;
+  });
+}
+
+cudaError_t allocate_host(const char* name, void** pointer, std::size_t bytes, unsigned flags) {
+  return unsafe_call(name, [&](Core& core) {
     return pointer == nullptr
                ? cudaErrorInvalidValue
                : core.memory().allocate_host(pointer, bytes, flags, current_device().ordinal);
@@ -31,7 +42,7 @@ cudaError_t allocate_host(const char* name, void** pointer, std::size_t bytes, u
 extern "C" {
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
-  return api_call("cudaMalloc", [&](Core& core) {
+  return unsafe_call("cudaMalloc", [&](Core& core) {
     return pointer == nullptr ? cudaErrorInvalidValue
                               : core.memory().allocate_device(current_device(), pointer, bytes);
   });
@@ -39,14 +50,14 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
 
 cudaError_t cudaMallocPitch(void** pointer, std::size_t* pitch, std::size_t width,
                             std::size_t height) {
-  return api_call("cudaMallocPitch", [&](Core& core) {
+  return unsafe_call("cudaMallocPitch", [&](Core& core) {
     *pitch = (width + kPitchAlignment - 1) / kPitchAlignment * kPitchAlignment;
     return core.memory().allocate_device(current_device(), pointer, *pitch * height);
   });
 }
 
 cudaError_t cudaMalloc3D(cudaPitchedPtr* pointer, cudaExtent extent) {
-  return api_call("cudaMalloc3D", [&](Core& core) {
+  return unsafe_call("cudaMalloc3D", [&](Core& core) {
     pointer->pitch = (extent.width + kPitchAlignment - 1) / kPitchAlignment * kPitchAlignment;
     pointer->xsize = extent.width;
     pointer->ysize = extent.height;
@@ -57,7 +68,8 @@ cudaError_t cudaMalloc3D(cudaPitchedPtr* pointer, cudaExtent extent) {
 
 // CUDA waits for the device before it frees.
 cudaError_t cudaFree(void* pointer) {
-  return api_call("cudaFree", [&](Core& core) {
+  return unsafe_call("cudaFree", [&](Core& core) {
+    engine::graph::note_free(pointer);
     if (const auto allocation = engine::MemoryMap::find(pointer)) {
       core.executor().drain(core.device(allocation->device));
     }
@@ -72,18 +84,18 @@ cudaError_t cudaHostAlloc(void** pointer, std::size_t bytes, unsigned flags) {
   return allocate_host("cudaHostAlloc", pointer, bytes, flags);
 }
 cudaError_t cudaFreeHost(void* pointer) {
-  return api_call("cudaFreeHost", [&](Core& core) {
+  return unsafe_call("cudaFreeHost", [&](Core& core) {
     core.executor().drain(current_device());
     return core.memory().free_host(pointer);
   });
 }
 cudaError_t cudaHostRegister(void* pointer, std::size_t bytes, unsigned flags) {
-  return api_call("cudaHostRegister", [&](Core& core) {
+  return unsafe_call("cudaHostRegister", [&](Core& core) {
     return core.memory().register_host(pointer, bytes, flags, current_device().ordinal);
   });
 }
 cudaError_t cudaHostUnregister(void* pointer) {
-  return api_call("cudaHostUnregister", [&](Core& core) {
+  return unsafe_call("cudaHostUnregister", [&](Core& core) {
     core.executor().drain(current_device());
     return core.memory().unregister_host(pointer);
   });
@@ -106,7 +118,7 @@ cudaError_t cudaHostGetFlags(unsigned* flags, void* host) {
 }
 
 cudaError_t cudaMallocManaged(void** pointer, std::size_t bytes, unsigned /*flags*/) {
-  return api_call("cudaMallocManaged", [&](Core& core) {
+  return unsafe_call("cudaMallocManaged", [&](Core& core) {
     return core.memory().allocate_managed(pointer, bytes, current_device().ordinal);
   });
 }

@@ -1,6 +1,7 @@
 // Stream-ordered allocation. Pools here are names for the device's heap: no caching, no thresholds.
 
 #include "emulator/api/common/api_call.hpp"
+#include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/memory_map.hpp"
 #include "emulator/engine/transfer.hpp"
 
@@ -66,6 +67,16 @@ cudaError_t allocate(const char* name, void** pointer, std::size_t bytes, cudaSt
       return cudaErrorInvalidResourceHandle;
     }
     const int device = pool == nullptr ? stream->device->ordinal : pool->device;
+    if (engine::graph::is_capturing(*stream)) {
+      cudaMemAllocNodeParams parameters{};
+      parameters.poolProps.allocType = cudaMemAllocationTypePinned;
+      parameters.poolProps.location = {cudaMemLocationTypeDevice, device};
+      parameters.bytesize = bytes;
+      return engine::graph::capture_allocation(*stream, parameters, pointer);
+    }
+    if (const cudaError_t error = engine::graph::refuse_implicit(*stream); error != cudaSuccess) {
+      return error;
+    }
     return core.memory().allocate_device(core.device(device), pointer, bytes);
   });
 }

@@ -2,6 +2,7 @@
 
 #include "emulator/api/common/api_call.hpp"
 #include "emulator/engine/events.hpp"
+#include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/transfer.hpp"
 
 #include <cuda_runtime_api.h>
@@ -42,23 +43,30 @@ cudaError_t with_stream(const char* name, cudaStream_t handle, bool is_per_threa
 }
 
 cudaError_t synchronize(cudaStream_t handle, bool is_per_thread) {
-  return with_stream("cudaStreamSynchronize", handle, is_per_thread,
-                     [](Core& core, Stream& stream) {
-                       core.executor().wait(core.executor().last(stream));
-                       return sticky_error(*stream.device);
-                     });
+  return with_stream(
+      "cudaStreamSynchronize", handle, is_per_thread, [](Core& core, Stream& stream) {
+        if (const cudaError_t error = engine::graph::refuse_wait(stream); error != cudaSuccess) {
+          return error;
+        }
+        core.executor().wait(core.executor().last(stream));
+        return sticky_error(*stream.device);
+      });
 }
 
 cudaError_t query(cudaStream_t handle, bool is_per_thread) {
   return with_stream("cudaStreamQuery", handle, is_per_thread, [](Core& core, Stream& stream) {
+    if (const cudaError_t error = engine::graph::refuse_wait(stream); error != cudaSuccess) {
+      return error;
+    }
     return core.executor().is_done(core.executor().last(stream)) ? sticky_error(*stream.device)
                                                                  : cudaErrorNotReady;
   });
 }
 
-cudaError_t wait_event(cudaStream_t handle, cudaEvent_t event, bool is_per_thread) {
-  return with_stream("cudaStreamWaitEvent", handle, is_per_thread,
-                     [&](Core&, Stream& stream) { return engine::wait_event(stream, event); });
+cudaError_t wait_event(cudaStream_t handle, cudaEvent_t event, unsigned flags, bool is_per_thread) {
+  return with_stream("cudaStreamWaitEvent", handle, is_per_thread, [&](Core&, Stream& stream) {
+    return engine::wait_event(stream, event, flags);
+  });
 }
 
 cudaError_t launch_host(cudaStream_t handle, cudaHostFn_t function, void* data,
@@ -67,8 +75,7 @@ cudaError_t launch_host(cudaStream_t handle, cudaHostFn_t function, void* data,
     if (function == nullptr) {
       return cudaErrorInvalidValue;
     }
-    engine::enqueue_host_function(stream, function, data);
-    return cudaSuccess;
+    return engine::enqueue_host_function(stream, function, data);
   });
 }
 
@@ -85,14 +92,17 @@ cudaError_t add_callback(cudaStream_t handle, cudaStreamCallback_t function, voi
     if (function == nullptr) {
       return cudaErrorInvalidValue;
     }
-    engine::enqueue_host_function(
+    // No graph can hold a callback.
+    if (engine::graph::is_capturing(stream)) {
+      return engine::graph::refuse_wait(stream);
+    }
+    return engine::enqueue_host_function(
         stream,
         [](void* opaque) {
           const std::unique_ptr<Callback> callback(static_cast<Callback*>(opaque));
           callback->function(callback->stream, sticky_error(*callback->device), callback->data);
         },
         new Callback{handle, function, data, stream.device});
-    return cudaSuccess;
   });
 }
 
@@ -120,25 +130,6 @@ cudaError_t get_device(cudaStream_t handle, int* device, bool is_per_thread) {
     return cudaSuccess;
   });
 }
-cudaError_t is_capturing(cudaStream_t handle, cudaStreamCaptureStatus* status, bool is_per_thread) {
-  return with_stream("cudaStreamIsCapturing", handle, is_per_thread, [&](Core&, Stream&) {
-    *status = cudaStreamCaptureStatusNone;
-    return cudaSuccess;
-  });
-}
-
-// Graphs are not implemented, so no stream ever captures.
-cudaError_t capture_info(cudaStream_t handle, cudaStreamCaptureStatus* status,
-                         unsigned long long* id, bool is_per_thread) {
-  return with_stream("cudaStreamGetCaptureInfo", handle, is_per_thread, [&](Core&, Stream&) {
-    *status = cudaStreamCaptureStatusNone;
-    if (id != nullptr) {
-      *id = 0;
-    }
-    return cudaSuccess;
-  });
-}
-
 }  // namespace
 
 extern "C" {
@@ -156,6 +147,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return api::query_call("cudaStreamDestroy", [&](Core& core) {
     const bool is_special =
         stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread;
+    if (!is_special && core.executor().is_stream(reinterpret_cast<Stream*>(stream))) {
+      engine::graph::leave_capture(*reinterpret_cast<Stream*>(stream));
+    }
     return !is_special && core.executor().destroy_stream(reinterpret_cast<Stream*>(stream))
                ? cudaSuccess
                : cudaErrorInvalidResourceHandle;
@@ -174,11 +168,11 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
 cudaError_t cudaStreamQuery_ptsz(cudaStream_t stream) {
   return query(stream, true);
 }
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned /*flags*/) {
-  return wait_event(stream, event, false);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
+  return wait_event(stream, event, flags, false);
 }
-cudaError_t cudaStreamWaitEvent_ptsz(cudaStream_t stream, cudaEvent_t event, unsigned /*flags*/) {
-  return wait_event(stream, event, true);
+cudaError_t cudaStreamWaitEvent_ptsz(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
+  return wait_event(stream, event, flags, true);
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
   return launch_host(stream, function, data, false);
@@ -218,33 +212,6 @@ cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
 }
 cudaError_t cudaStreamGetDevice_ptsz(cudaStream_t stream, int* device) {
   return get_device(stream, device, true);
-}
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  return is_capturing(stream, status, false);
-}
-cudaError_t cudaStreamIsCapturing_ptsz(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  return is_capturing(stream, status, true);
-}
-cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status,
-                                     unsigned long long* id, cudaGraph_t* /*graph*/,
-                                     const cudaGraphNode_t** /*dependencies*/,
-                                     const cudaGraphEdgeData** /*edges*/,
-                                     std::size_t* /*dependency_count*/) {
-  return capture_info(stream, status, id, false);
-}
-cudaError_t cudaStreamGetCaptureInfo_ptsz(cudaStream_t stream, cudaStreamCaptureStatus* status,
-                                          unsigned long long* id, cudaGraph_t* /*graph*/,
-                                          const cudaGraphNode_t** /*dependencies*/,
-                                          const cudaGraphEdgeData** /*edges*/,
-                                          std::size_t* /*dependency_count*/) {
-  return capture_info(stream, status, id, true);
-}
-cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
-  return api::query_call("cudaThreadExchangeStreamCaptureMode", [&](Core&) {
-    thread_local cudaStreamCaptureMode current = cudaStreamCaptureModeGlobal;
-    std::swap(current, *mode);
-    return cudaSuccess;
-  });
 }
 
 }  // extern "C"

@@ -57,6 +57,24 @@ __global__ void __launch_bounds__(128) bounded_kernel(int* out) {
   out[threadIdx.x] = buffer[127 - threadIdx.x];
 }
 
+// Each sets its own flag and waits a while for the other's: both see it only if both run at once.
+__global__ void handshake_kernel(volatile int* mine, volatile int* other, int* has_met) {
+  *mine = 1;
+  __threadfence();
+  for (int i = 0; i < 100000 && *has_met == 0; ++i) {
+    if (*other != 0) {
+      *has_met = 1;
+    }
+  }
+}
+
+__global__ void scale_kernel(float* out, float factor, int n) {
+  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (i < n) {
+    out[i] *= factor;
+  }
+}
+
 constexpr int kThreads = 128;
 int blocks(int n) {
   return (n + kThreads - 1) / kThreads;
@@ -67,6 +85,9 @@ int blocks(int n) {
 namespace rackproof::test {
 
 const void* const kFillKernel = reinterpret_cast<const void*>(&fill_kernel);
+const void* const kSlowIncrementKernel = reinterpret_cast<const void*>(&slow_increment_kernel);
+const void* const kHandshakeKernel = reinterpret_cast<const void*>(&handshake_kernel);
+const void* const kScaleKernel = reinterpret_cast<const void*>(&scale_kernel);
 const void* const kDynamicSharedKernel = reinterpret_cast<const void*>(&dynamic_shared_kernel);
 const void* const kBoundedKernel = reinterpret_cast<const void*>(&bounded_kernel);
 const void* const kCounterSymbol = &counter_value;

@@ -20,7 +20,11 @@ void launch_bump_symbol(int* out, cudaStream_t stream);
 /// out[i] = scale_values[i % 4].
 void launch_read_constant(float* out, int n, cudaStream_t stream);
 
-extern const void* const kFillKernel;
+extern const void* const kFillKernel;           ///< (int* out, int n, int value)
+extern const void* const kSlowIncrementKernel;  ///< (int* out, int n, int spins)
+/// (int* mine, int* other, int* has_met): has_met becomes 1 if two of them run at once.
+extern const void* const kHandshakeKernel;
+extern const void* const kScaleKernel;  ///< (float* out, float factor, int n): out[i] *= factor
 extern const void* const kDynamicSharedKernel;
 extern const void* const kBoundedKernel;  ///< __launch_bounds__(128), 1024 bytes of static shared
 extern const void* const kCounterSymbol;  ///< __device__ int, initially 41
