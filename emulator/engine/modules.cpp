@@ -1,12 +1,15 @@
 #include "emulator/engine/modules.hpp"
 
 #include "emulator/engine/core.hpp"
+#include "emulator/ptx/linker.hpp"
 #include "emulator/ptx/parser.hpp"
 
 #include <fatbinary_section.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <stdexcept>
 
 namespace rackproof::emulator::engine {
 
@@ -19,6 +22,57 @@ cudaError_t Module::say(cudaError_t error, const std::string& problem) {
   return error;
 }
 
+namespace {
+
+/// No PTX that this device may run.
+class NoImage : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+const fatbin::PtxEntry& select_or_throw(const fatbin::Contents& contents,
+                                        std::uint32_t architecture) {
+  if (const fatbin::PtxEntry* entry = fatbin::select_ptx(contents, architecture)) {
+    return *entry;
+  }
+  std::string targets;
+  for (const fatbin::PtxEntry& other : contents.ptx) {
+    targets += " sm_" + std::to_string(other.target.architecture) +
+               (other.target.suffix != 0 ? std::string(1, other.target.suffix) : "");
+  }
+  throw NoImage("no PTX for sm_" + std::to_string(architecture) + " in this module (it has" +
+                (targets.empty() ? " none" : targets) +
+                "); build with -gencode arch=compute_XX,code=compute_XX");
+}
+
+}  // namespace
+
+ptx::Module Module::link_relocatable(std::uint32_t architecture) {
+  std::vector<ptx::LinkInput> inputs;
+  fatbin::Contents without_ptx;
+  for (std::size_t i = 0; i < relocatable_.size(); ++i) {
+    const fatbin::Contents contents = fatbin::read(relocatable_[i]);
+    const fatbin::PtxEntry* entry = fatbin::select_ptx(contents, architecture);
+    if (entry == nullptr) {
+      // NVIDIA's device runtime is machine code only; who calls it is refused by name later.
+      without_ptx.ptx.insert(without_ptx.ptx.end(), contents.ptx.begin(), contents.ptx.end());
+      continue;
+    }
+    std::string name =
+        "object " + std::to_string(i + 1) + " of " + std::to_string(relocatable_.size());
+    ptx::Module module = ptx::parse(entry->text, name);
+    if (module.files.size() > 1) {  // -lineinfo tells the source
+      name += " (" + module.files[1].substr(module.files[1].rfind('/') + 1) + ")";
+    }
+    ptx_architecture_ = std::max(ptx_architecture_, entry->target.architecture);
+    inputs.push_back({std::move(name), std::move(module)});
+  }
+  if (inputs.empty()) {
+    (void)select_or_throw(without_ptx, architecture);
+  }
+  return std::move(ptx::link(std::move(inputs)).module);
+}
+
 cudaError_t Module::parse() {
   if (is_parsed_) {
     return parse_error_;
@@ -26,28 +80,21 @@ cudaError_t Module::parse() {
   is_parsed_ = true;
   const std::uint32_t architecture = Core::instance().rack().gpu.architecture();
   try {
-    std::string name = "module loaded from PTX";
     if (image_ != nullptr) {
       contents_ = std::make_unique<fatbin::Contents>(fatbin::read(image_));
-      const fatbin::PtxEntry* entry = fatbin::select_ptx(*contents_, architecture);
-      if (entry == nullptr) {
-        std::string targets;
-        for (const fatbin::PtxEntry& other : contents_->ptx) {
-          targets += " sm_" + std::to_string(other.target.architecture) +
-                     (other.target.suffix != 0 ? std::string(1, other.target.suffix) : "");
-        }
-        return parse_error_ =
-                   say(cudaErrorNoKernelImageForDevice,
-                       "no PTX for sm_" + std::to_string(architecture) + " in this module (it has" +
-                           (targets.empty() ? " none" : targets) +
-                           "); build with -gencode arch=compute_XX,code=compute_XX");
-      }
-      ptx_text_ = entry->text;
-      ptx_architecture_ = entry->target.architecture;
-      name = "sm_" + std::to_string(ptx_architecture_) + ".ptx";
     }
-    syntax_ = std::make_shared<const ptx::Module>(ptx::parse(ptx_text_, name));
-    ptx_text_.clear();
+    if (!relocatable_.empty()) {
+      syntax_ = std::make_shared<const ptx::Module>(link_relocatable(architecture));
+    } else if (image_ != nullptr) {
+      const fatbin::PtxEntry& entry = select_or_throw(*contents_, architecture);
+      ptx_architecture_ = entry.target.architecture;
+      syntax_ = std::make_shared<const ptx::Module>(
+          ptx::parse(entry.text, "sm_" + std::to_string(ptx_architecture_) + ".ptx"));
+    } else {
+      syntax_ =
+          std::make_shared<const ptx::Module>(ptx::parse(ptx_text_, "module loaded from PTX"));
+      ptx_text_.clear();
+    }
     if (contents_ != nullptr) {
       contents_->ptx.clear();
     }
@@ -55,8 +102,12 @@ cudaError_t Module::parse() {
       ptx_architecture_ =
           static_cast<std::uint32_t>(std::strtoul(syntax_->target.c_str() + 3, nullptr, 10));
     }
+  } catch (const NoImage& error) {
+    parse_error_ = say(cudaErrorNoKernelImageForDevice, error.what());
   } catch (const fatbin::FatbinError& error) {
     parse_error_ = say(cudaErrorInvalidKernelImage, error.what());
+  } catch (const ptx::LinkError& error) {
+    parse_error_ = say(cudaErrorInvalidPtx, error.what());
   } catch (const ptx::ParseError& error) {
     parse_error_ = say(cudaErrorInvalidPtx, error.what());
   }
@@ -117,28 +168,31 @@ Module* ModuleRegistry::register_fatbin(const void* wrapper) {
   if (header.magic != FATBINC_MAGIC) {
     std::fprintf(stderr, "rackproof emulator: a registered module has no fatbin wrapper\n");
   }
-  if (header.version == FATBINC_LINK_VERSION) {
-    std::fprintf(stderr,
-                 "rackproof emulator: relocatable device code (-rdc=true) is not supported; "
-                 "compile whole programs\n");
+  if (header.version != FATBINC_LINK_VERSION) {
+    return load(static_cast<const void*>(header.data));
   }
-  return load(static_cast<const void*>(header.data));
+  // nvcc -rdc=true: beside the linked cubin, the relocatable fatbins it was linked from.
+  std::vector<const void*> relocatable;
+  for (void* const* next = static_cast<void* const*>(header.filename_or_fatbins);
+       next != nullptr && *next != nullptr; ++next) {
+    relocatable.push_back(*next);
+  }
+  return load(std::make_unique<Module>(header.data, std::move(relocatable)));
+}
+
+Module* ModuleRegistry::load(std::unique_ptr<Module> module) {
+  Module* handle = module.get();
+  const std::scoped_lock lock(mutex_);
+  modules_.emplace(handle, std::move(module));
+  return handle;
 }
 
 Module* ModuleRegistry::load(const void* fatbin_image) {
-  auto module = std::make_unique<Module>(fatbin_image);
-  Module* handle = module.get();
-  const std::scoped_lock lock(mutex_);
-  modules_.emplace(handle, std::move(module));
-  return handle;
+  return load(std::make_unique<Module>(fatbin_image));
 }
 
 Module* ModuleRegistry::load(std::string ptx_text) {
-  auto module = std::make_unique<Module>(std::move(ptx_text));
-  Module* handle = module.get();
-  const std::scoped_lock lock(mutex_);
-  modules_.emplace(handle, std::move(module));
-  return handle;
+  return load(std::make_unique<Module>(std::move(ptx_text)));
 }
 
 void ModuleRegistry::unregister(Module* module) {

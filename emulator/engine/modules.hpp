@@ -36,10 +36,14 @@ struct ResolvedKernel {
   [[nodiscard]] const exec::KernelInfo& info() const;
 };
 
-/// One fatbin or PTX text; parsed at its first use (CUDA's lazy loading), decoded once a device.
+/// One fatbin, several relocatable ones, or PTX text; parsed at its first use (CUDA's lazy
+/// loading), decoded once a device.
 class Module {
  public:
   explicit Module(const void* image) : image_(image) {}
+  /// Relocatable fatbins to be linked; `image` is the fatbin of the linked cubin.
+  Module(const void* image, std::vector<const void*> relocatable)
+      : image_(image), relocatable_(std::move(relocatable)) {}
   /// Owns its bytes (cuModuleLoadData may get a temporary); `image` as cuModuleLoadData takes it.
   explicit Module(std::string ptx_text) : ptx_text_(std::move(ptx_text)) {}
   Module(const Module&) = delete;
@@ -54,10 +58,12 @@ class Module {
 
  private:
   cudaError_t parse();
+  [[nodiscard]] ptx::Module link_relocatable(std::uint32_t architecture);
   cudaError_t say(cudaError_t error, const std::string& problem);
 
   std::mutex mutex_;
   const void* image_ = nullptr;
+  std::vector<const void*> relocatable_;
   std::string ptx_text_;
   bool is_parsed_ = false;
   cudaError_t parse_error_ = cudaSuccess;
@@ -94,6 +100,7 @@ class ModuleRegistry {
 
   Module* load(std::string ptx_text);
   Module* load(const void* fatbin_image);
+  Module* load(std::unique_ptr<Module> module);
   [[nodiscard]] bool is_module(const Module* module);
   void remember_kernel(const Kernel* kernel);
 

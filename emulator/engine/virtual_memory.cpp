@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,20 +24,27 @@ constexpr std::uint64_t kMagic = 0x726b6661627269a1ULL;
 struct Physical {
   int file = -1;
   std::uint64_t bytes = 0;
-  int device = 0;
+  VmmProperties properties;
   bool is_imported = false;
+  bool is_reserved = false;  ///< counts against the device's memory
 
   ~Physical() {
     close(file);
-    if (!is_imported) {
-      Core::instance().device(device).heap.unreserve(bytes);
+    if (is_reserved) {
+      Core::instance().device(properties.device).heap.unreserve(bytes);
     }
+  }
+  [[nodiscard]] memory::Kind kind() const {
+    return properties.is_host ? memory::Kind::pinned_host
+           : is_imported      ? memory::Kind::peer_import
+                              : memory::Kind::device;
   }
 };
 
 struct Mapping {
   std::uint64_t bytes = 0;
   std::shared_ptr<Physical> physical;
+  bool can_access = false;
 };
 
 struct State {
@@ -69,7 +78,19 @@ CUmemGenericAllocationHandle add(State& all, std::shared_ptr<Physical> physical)
   return handle;
 }
 
-cudaError_t adopt(int file, int device, CUmemGenericAllocationHandle* handle) {
+// Host memory is known by the name of its file, in whichever process it is imported.
+constexpr const char* kDeviceFileName = "rackproof-vmm";
+constexpr const char* kHostFileName = "rackproof-vmm-host";
+
+bool is_host_file(int file) {
+  char target[64] = {};
+  const std::string link = "/proc/self/fd/" + std::to_string(file);
+  return readlink(link.c_str(), target, sizeof target - 1) > 0 &&
+         std::string_view(target).find(kHostFileName) != std::string_view::npos;
+}
+
+cudaError_t adopt(int file, int device, unsigned handle_type,
+                  CUmemGenericAllocationHandle* handle) {
   struct stat status {};
   if (file < 0 || fstat(file, &status) != 0 || status.st_size <= 0) {
     if (file >= 0) {
@@ -80,7 +101,7 @@ cudaError_t adopt(int file, int device, CUmemGenericAllocationHandle* handle) {
   auto physical = std::make_shared<Physical>();
   physical->file = file;
   physical->bytes = static_cast<std::uint64_t>(status.st_size);
-  physical->device = device;
+  physical->properties = {device, is_host_file(file), handle_type};
   physical->is_imported = true;
   const std::scoped_lock lock(state().mutex);
   *handle = add(state(), std::move(physical));
@@ -95,22 +116,22 @@ std::shared_ptr<Physical> find(CUmemGenericAllocationHandle handle) {
 
 }  // namespace
 
-cudaError_t vmm_create(std::uint64_t bytes, int device, CUmemGenericAllocationHandle* handle) {
+cudaError_t vmm_create(std::uint64_t bytes, const VmmProperties& properties,
+                       CUmemGenericAllocationHandle* handle) {
   Core& core = Core::instance();
   if (bytes == 0 || !is_aligned(bytes)) {
     return cudaErrorInvalidValue;
   }
-  if (!core.is_device(device)) {
+  if (!core.is_device(properties.device)) {
     return cudaErrorInvalidDevice;
   }
-  if (!core.device(device).heap.reserve(bytes)) {
-    return cudaErrorMemoryAllocation;
-  }
   auto physical = std::make_shared<Physical>();
-  physical->file = memfd_create("rackproof-vmm", MFD_CLOEXEC);
   physical->bytes = bytes;
-  physical->device = device;
-  if (physical->file < 0 || ftruncate(physical->file, static_cast<off_t>(bytes)) != 0) {
+  physical->properties = properties;
+  physical->is_reserved = !properties.is_host && core.device(properties.device).heap.reserve(bytes);
+  physical->file = memfd_create(properties.is_host ? kHostFileName : kDeviceFileName, MFD_CLOEXEC);
+  if (physical->is_reserved == properties.is_host || physical->file < 0 ||
+      ftruncate(physical->file, static_cast<off_t>(bytes)) != 0) {
     return cudaErrorMemoryAllocation;
   }
   const std::scoped_lock lock(state().mutex);
@@ -185,7 +206,7 @@ cudaError_t vmm_map(CUdeviceptr address, std::uint64_t bytes, std::uint64_t offs
            physical->file, static_cast<off_t>(offset)) == MAP_FAILED) {
     return cudaErrorMapBufferObjectFailed;
   }
-  state().mappings[address] = {bytes, physical};
+  state().mappings[address] = {bytes, physical, false};
   return cudaSuccess;
 }
 
@@ -219,13 +240,13 @@ cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, bool can_ac
     if (mprotect(pointer(mapping->first), mapping->second.bytes, protection) != 0) {
       return cudaErrorUnknown;
     }
+    mapping->second.can_access = can_access;
     if (can_access) {
       memory::Allocation allocation;
       allocation.base = mapping->first;
       allocation.size_bytes = mapping->second.bytes;
-      allocation.device = mapping->second.physical->device;
-      allocation.kind =
-          mapping->second.physical->is_imported ? memory::Kind::peer_import : memory::Kind::device;
+      allocation.device = mapping->second.physical->properties.device;
+      allocation.kind = mapping->second.physical->kind();
       core.addresses().insert(allocation);
     } else {
       core.addresses().retire(mapping->first);
@@ -236,7 +257,8 @@ cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, bool can_ac
 
 cudaError_t vmm_export_file(CUmemGenericAllocationHandle handle, int* file) {
   const std::shared_ptr<Physical> physical = find(handle);
-  if (physical == nullptr) {
+  if (physical == nullptr ||
+      (physical->properties.handle_types & CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) == 0) {
     return cudaErrorInvalidValue;
   }
   *file = fcntl(physical->file, F_DUPFD_CLOEXEC, 0);
@@ -244,12 +266,13 @@ cudaError_t vmm_export_file(CUmemGenericAllocationHandle handle, int* file) {
 }
 
 cudaError_t vmm_import_file(int file, int device, CUmemGenericAllocationHandle* handle) {
-  return adopt(fcntl(file, F_DUPFD_CLOEXEC, 0), device, handle);
+  return adopt(fcntl(file, F_DUPFD_CLOEXEC, 0), device, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR,
+               handle);
 }
 
 cudaError_t vmm_export_fabric(CUmemGenericAllocationHandle handle, FabricName& name) {
   const std::shared_ptr<Physical> physical = find(handle);
-  if (physical == nullptr) {
+  if (physical == nullptr || (physical->properties.handle_types & CU_MEM_HANDLE_TYPE_FABRIC) == 0) {
     return cudaErrorInvalidValue;
   }
   name = {kMagic, getpid(), physical->file, physical->bytes, process_start_ticks(getpid())};
@@ -261,7 +284,7 @@ cudaError_t vmm_import_fabric(const FabricName& name, int device,
   if (name.magic != kMagic || process_start_ticks(name.process) != name.process_start) {
     return cudaErrorInvalidValue;
   }
-  return adopt(open_file_of(name.process, name.file), device, handle);
+  return adopt(open_file_of(name.process, name.file), device, CU_MEM_HANDLE_TYPE_FABRIC, handle);
 }
 
 cudaError_t vmm_retain(const void* address, CUmemGenericAllocationHandle* handle) {
@@ -283,12 +306,23 @@ cudaError_t vmm_retain(const void* address, CUmemGenericAllocationHandle* handle
   return cudaSuccess;
 }
 
-cudaError_t vmm_device(CUmemGenericAllocationHandle handle, int* device) {
+cudaError_t vmm_properties(CUmemGenericAllocationHandle handle, VmmProperties& properties) {
   const std::shared_ptr<Physical> physical = find(handle);
   if (physical == nullptr) {
     return cudaErrorInvalidValue;
   }
-  *device = physical->device;
+  properties = physical->properties;
+  return cudaSuccess;
+}
+
+cudaError_t vmm_get_access(CUdeviceptr address, bool& can_access) {
+  const std::scoped_lock lock(state().mutex);
+  auto mapping = state().mappings.upper_bound(address);
+  if (mapping == state().mappings.begin() ||
+      (--mapping, address >= mapping->first + mapping->second.bytes)) {
+    return cudaErrorInvalidValue;
+  }
+  can_access = mapping->second.can_access;
   return cudaSuccess;
 }
 

@@ -23,8 +23,16 @@ struct FabricName {
 };
 static_assert(sizeof(FabricName) <= sizeof(CUmemFabricHandle));
 
+/// Where physical memory lies and how it may be shared.
+struct VmmProperties {
+  int device = 0;             ///< owner; of host memory the device that imported or made it
+  bool is_host = false;       ///< CU_MEM_LOCATION_TYPE_HOST or HOST_NUMA
+  unsigned handle_types = 0;  ///< CUmemAllocationHandleType, or-ed
+};
+
 /// All answer CUDA's error codes. Thread-safe.
-cudaError_t vmm_create(std::uint64_t bytes, int device, CUmemGenericAllocationHandle* handle);
+cudaError_t vmm_create(std::uint64_t bytes, const VmmProperties& properties,
+                       CUmemGenericAllocationHandle* handle);
 cudaError_t vmm_release(CUmemGenericAllocationHandle handle);
 cudaError_t vmm_reserve(std::uint64_t bytes, std::uint64_t alignment, CUdeviceptr* address);
 cudaError_t vmm_free(CUdeviceptr address, std::uint64_t bytes);
@@ -40,6 +48,8 @@ cudaError_t vmm_import_fabric(const FabricName& name, int device,
                               CUmemGenericAllocationHandle* handle);
 /// The handle behind a mapped address, with one more reference.
 cudaError_t vmm_retain(const void* address, CUmemGenericAllocationHandle* handle);
-cudaError_t vmm_device(CUmemGenericAllocationHandle handle, int* device);
+cudaError_t vmm_properties(CUmemGenericAllocationHandle handle, VmmProperties& properties);
+/// Whether cuMemSetAccess has opened the mapping that contains `address`.
+cudaError_t vmm_get_access(CUdeviceptr address, bool& can_access);
 
 }  // namespace rackproof::emulator::engine

@@ -79,13 +79,15 @@ void call_function(Decoder& decoder) {
     site.function = decoder.function_index(symbol->name);
     if (site.function < 0) {
       if (!is_builtin(symbol->name)) {
-        decoder.refuse("function '" + symbol->name + "' is not defined");
+        decoder.refuse("function '" + symbol->name +
+                       "' is not defined in the PTX of this program (is a part of it linked as "
+                       "machine code only?)");
       }
       site.builtin = symbol->name;
     }
   } else {
     pointer = decoder.source(info->callee, Type::u64);
-    decoder.reach_all_functions();
+    decoder.reach_called_through_pointers();
   }
   for (std::size_t i = 0; i < info->arguments.size(); ++i) {
     const ptx::Variable* formal =

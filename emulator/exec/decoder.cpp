@@ -28,9 +28,10 @@ Decoder::Decoder(const Program::Impl& program, DecodedKernel& out, const SharedL
     : program_(&program), out_(&out), layout_(&layout) {}
 
 void Decoder::refuse(const std::string& why) const {
-  throw UnsupportedInstruction("kernel '" + out_->name + "' cannot run on the emulator: '" +
-                               instruction_->mnemonic() + "' at PTX line " +
-                               std::to_string(instruction_->where.ptx_line) + ": " + why);
+  throw UnsupportedInstruction(
+      "kernel '" + out_->name + "' cannot run on the emulator: '" + instruction_->mnemonic() +
+      "' at PTX line " + std::to_string(instruction_->where.ptx_line) +
+      (function_->module_name.empty() ? "" : " of ") + function_->module_name + ": " + why);
 }
 
 const ptx::Operand& Decoder::operand(std::size_t index) const {
@@ -77,12 +78,9 @@ std::int32_t Decoder::function_index(const std::string& name) {
   return reach(found->second);
 }
 
-void Decoder::reach_all_functions() {
-  for (std::size_t i = 0; i < program_->module->functions.size(); ++i) {
-    const auto& candidate = program_->module->functions[i];
-    if (!candidate.is_kernel && !candidate.is_declaration) {
-      (void)reach(i);
-    }
+void Decoder::reach_called_through_pointers() {
+  for (const std::size_t function : program_->call_graph.address_taken()) {
+    (void)reach(function);
   }
 }
 

@@ -97,8 +97,8 @@ class Decoder {
   std::uint64_t symbol_address(const std::string& name);
   /// Index in DecodedKernel::functions, decoded later; -1 if it is only declared.
   std::int32_t function_index(const std::string& name);
-  /// Also every function whose address the module takes.
-  void reach_all_functions();
+  /// Every function whose address is taken: what an indirect call may reach.
+  void reach_called_through_pointers();
   void branch_to(std::size_t op_index, std::uint32_t target);
   void branch_table(std::vector<std::uint32_t>& table);
   Ref carry_flag();

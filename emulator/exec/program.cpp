@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <set>
-#include <variant>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -20,61 +18,13 @@ std::uint64_t align_up(std::uint64_t value, std::uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
 
-void collect_symbols(const ptx::Operand& operand, std::set<std::string, std::less<>>& names) {
-  if (const auto* symbol = std::get_if<ptx::SymbolOperand>(&operand.value)) {
-    names.insert(symbol->name);
-  } else if (const auto* address = std::get_if<ptx::AddressOperand>(&operand.value)) {
-    if (!address->symbol.empty()) {
-      names.insert(address->symbol);
-    }
-  } else if (const auto* vector = std::get_if<ptx::VectorOperand>(&operand.value)) {
-    for (const auto& element : vector->elements) {
-      collect_symbols(element, names);
-    }
-  } else if (const auto* tensor = std::get_if<ptx::TensorAddressOperand>(&operand.value)) {
-    for (const auto& part : tensor->parts) {
-      collect_symbols(part, names);
-    }
-  }
-}
-
-// Names used by `function` and, transitively, by the functions it mentions.
-void collect(const Program::Impl& program, std::size_t index, std::set<std::size_t>& seen,
-             std::set<std::string, std::less<>>& names) {
-  if (!seen.insert(index).second) {
-    return;
-  }
-  const ptx::Function& function = program.module->functions[index];
-  std::set<std::string, std::less<>> own;
-  for (const auto& instruction : function.body) {
-    for (const auto& operand : instruction.operands) {
-      collect_symbols(operand, own);
-    }
-  }
-  for (const auto& call : function.calls) {
-    collect_symbols(call.callee, own);
-    for (const auto& argument : call.arguments) {
-      collect_symbols(argument, own);
-    }
-  }
-  for (const auto& name : own) {
-    if (const auto found = program.function_index.find(name);
-        found != program.function_index.end()) {
-      collect(program, found->second, seen, names);
-    }
-  }
-  names.merge(own);
-}
-
 std::atomic<std::uint64_t> module_allocation_id{1};
 
 }  // namespace
 
 SharedLayout lay_out_shared(const Program::Impl& program, std::size_t function) {
   SharedLayout layout;
-  std::set<std::size_t> functions;
-  std::set<std::string, std::less<>> names;
-  collect(program, function, functions, names);
+  const CallGraph::Reach reach = program.call_graph.reach(function);
   layout.base = program.architecture >= 90 ? kReservedShared : 0;
   std::uint64_t end = layout.base;
   std::uint64_t dynamic_alignment = 16;
@@ -93,12 +43,11 @@ SharedLayout lay_out_shared(const Program::Impl& program, std::size_t function) 
     layout.offset[key] = static_cast<std::uint32_t>(end);
     end += variable.size_bytes;
   };
-  for (const auto& variable : program.module->variables) {
-    if (names.contains(variable.name)) {
-      place(variable, variable.name);
-    }
+  for (const std::size_t index : reach.variables) {
+    const ptx::Variable& variable = program.module->variables[index];
+    place(variable, variable.name);
   }
-  for (const std::size_t index : functions) {
+  for (const std::size_t index : reach.functions) {
     for (const auto& variable : program.module->functions[index].variables) {
       place(variable, std::to_string(index) + ":" + variable.name);
     }
@@ -136,6 +85,11 @@ Program::Program(std::shared_ptr<const ptx::Module> module, const fatbin::Conten
       impl.function_index[function.name] = i;
     }
   }
+  CallGraph::Index variables;
+  for (std::size_t i = 0; i < source.variables.size(); ++i) {
+    variables.try_emplace(source.variables[i].name, i);
+  }
+  impl.call_graph = CallGraph(source, impl.function_index, variables);
   // Variables first get their places, then their initial values, which may hold addresses.
   std::vector<const ptx::Variable*> declared;
   for (const auto& variable : source.variables) {

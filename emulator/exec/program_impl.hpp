@@ -1,6 +1,7 @@
 #pragma once
 /// The decoded form of a module, for the executor alone.
 
+#include "emulator/exec/call_graph.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
 #include "emulator/exec/program.hpp"
 
@@ -23,6 +24,7 @@ class Program::Impl {
   std::map<std::string, std::size_t, std::less<>> variable_index;
   std::map<std::string, std::size_t, std::less<>> kernel_index;
   std::map<std::string, std::size_t, std::less<>> function_index;  ///< in module->functions
+  CallGraph call_graph;
   std::vector<KernelInfo> kernels;
   std::vector<std::size_t> kernel_function;  ///< index in module->functions
 

@@ -208,7 +208,8 @@ struct CallPrototype {
 
 struct Function {
   std::string name;
-  bool is_kernel = false;  ///< .entry, else .func
+  std::string module_name;  ///< where modules were linked: the one it comes from
+  bool is_kernel = false;   ///< .entry, else .func
   bool is_declaration = false;
   Linkage linkage = Linkage::internal;
   std::vector<Variable> returns;

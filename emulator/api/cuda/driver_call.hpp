@@ -29,7 +29,7 @@ namespace rackproof::emulator::api {
   }
 }
 
-/// cuInit has been called.
+/// cuInit has been called, by the program or, as NVIDIA's does, by the runtime.
 [[nodiscard]] bool is_driver_initialized();
 
 /// For functions that need cuInit and no context.

@@ -61,7 +61,7 @@ cudaError_t check(Core& core, CUdevice device) {
 }  // namespace
 
 bool api::is_driver_initialized() {
-  return has_initialized.load();
+  return has_initialized.load() || engine::thread_state().has_context;
 }
 
 extern "C" {
@@ -133,6 +133,15 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice
     }
     if (value == nullptr || attribute <= 0 || attribute >= CU_DEVICE_ATTRIBUTE_MAX) {
       return cudaErrorInvalidValue;
+    }
+    // Only the driver has operations on memory in streams.
+    switch (static_cast<int>(attribute)) {
+      case CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR:
+      case CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS:
+        *value = 1;
+        return cudaSuccess;
+      default:
+        break;
     }
     const auto answer = device::attribute(core.rack(), core.device(device).identity, attribute);
     if (!answer) {

@@ -1,5 +1,6 @@
 // Driver: memory, copies, fills, pointers, IPC.
 
+#include "emulator/api/cuda/context.hpp"
 #include "emulator/api/cuda/driver_call.hpp"
 #include "emulator/engine/memory_map.hpp"
 #include "emulator/engine/transfer.hpp"
@@ -49,7 +50,7 @@ cudaError_t pointer_attribute(void* data, CUpointer_attribute attribute, CUdevic
   const bool is_host = allocation->kind == memory::Kind::pinned_host;
   switch (attribute) {
     case CU_POINTER_ATTRIBUTE_CONTEXT:
-      *static_cast<void**>(data) = &Core::instance().device(allocation->device);
+      *static_cast<CUcontext*>(data) = api::primary_context(allocation->device);
       return cudaSuccess;
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
       *static_cast<unsigned*>(data) = is_host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;

@@ -74,6 +74,7 @@ cudaError_t cudaSetDevice(int device) {
       return cudaErrorInvalidDevice;
     }
     engine::thread_state().device = device;
+    engine::thread_state().has_context = true;  // since CUDA 12 it initialises the device
     return sticky_error(core.device(device));
   });
 }

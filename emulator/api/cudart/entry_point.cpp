@@ -16,9 +16,12 @@ using GetProcAddress = int (*)(const char*, void**, int, unsigned long long, int
 GetProcAddress driver_lookup() {
   static const auto function = [] {
     void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    return library == nullptr
-               ? nullptr
-               : reinterpret_cast<GetProcAddress>(dlsym(library, "cuGetProcAddress_v2"));
+    if (library == nullptr) {
+      return GetProcAddress{nullptr};
+    }
+    // Whoever gets a driver function from the runtime may call it without cuInit.
+    reinterpret_cast<int (*)(unsigned)>(dlsym(library, "cuInit"))(0);
+    return reinterpret_cast<GetProcAddress>(dlsym(library, "cuGetProcAddress_v2"));
   }();
   return function;
 }

@@ -2,6 +2,8 @@
 
 #include "emulator/api/nvml/nvml_state.hpp"
 
+#include <cstring>
+
 using namespace rackproof::emulator::api::nvml;  // NOLINT: this file is the C API
 
 namespace {
@@ -76,9 +78,17 @@ int nvmlDeviceGetNvLinkCapability(Device device, unsigned link, int capability, 
     return kSuccess;
   });
 }
+// The other end is always an NVSwitch, which has no PCI address in this machine: NVML's way to say
+// so, as in a virtual machine that does not see its switches.
 int nvmlDeviceGetNvLinkRemotePciInfo_v2(Device device, unsigned link, PciInfo* info) {
   return query(device, info, [&](const GpuIdentity&) {
-    return is_link(link) ? kNotSupported : kInvalidArgument;
+    if (!is_link(link)) {
+      return kInvalidArgument;
+    }
+    *info = {};
+    std::strcpy(info->bus_id_legacy, "FFFF:FF:FF.F");
+    std::strcpy(info->bus_id, "FFFFFFFF:FFFF:FF");
+    return kSuccess;
   });
 }
 int nvmlDeviceGetNvLinkRemotePciInfo(Device device, unsigned link, PciInfo* info) {

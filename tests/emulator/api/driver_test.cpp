@@ -102,7 +102,9 @@ TEST_F(DriverTest, BadPtxIsRefusedWithItsLine) {
 
 TEST_F(DriverTest, ContextsFollowTheDevice) {
   const auto current = entry<decltype(&cuCtxGetCurrent)>("cuCtxGetCurrent");
-  const auto device_of = entry<decltype(&cuCtxGetDevice)>("cuCtxGetDevice");
+  // Since 13.0 it takes the context; nullptr: the current one.
+  const auto device_of = [ask = entry<decltype(&cuCtxGetDevice_v2)>("cuCtxGetDevice")](
+                             CUdevice* device) { return ask(device, nullptr); };
   CUcontext second = nullptr;
   ASSERT_EQ(entry<decltype(&cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain")(&second, 2),
             CUDA_SUCCESS);
@@ -123,6 +125,117 @@ TEST_F(DriverTest, ContextsFollowTheDevice) {
   ASSERT_EQ(current(&none), CUDA_SUCCESS);
   EXPECT_EQ(none, nullptr);
   EXPECT_EQ(device_of(&device), CUDA_ERROR_INVALID_CONTEXT);
+}
+
+TEST_F(DriverTest, CreatedContextsStackOnTheThread) {
+  const auto current = entry<decltype(&cuCtxGetCurrent)>("cuCtxGetCurrent");
+  CUcontext primary = nullptr;
+  ASSERT_EQ(current(&primary), CUDA_SUCCESS);
+  CUcontext created = nullptr;
+  ASSERT_EQ(entry<decltype(&cuCtxCreate_v4)>("cuCtxCreate")(&created, nullptr, 0, 1), CUDA_SUCCESS);
+  CUcontext now = nullptr;
+  ASSERT_EQ(current(&now), CUDA_SUCCESS);
+  EXPECT_EQ(now, created);
+  EXPECT_NE(created, primary);
+  int device = -1;
+  EXPECT_EQ(cudaGetDevice(&device), cudaSuccess);
+  EXPECT_EQ(device, 1);
+  const auto destroy = entry<decltype(&cuCtxDestroy)>("cuCtxDestroy");
+  EXPECT_EQ(destroy(primary), CUDA_ERROR_INVALID_CONTEXT) << "primary contexts are released";
+  ASSERT_EQ(destroy(created), CUDA_SUCCESS);
+  ASSERT_EQ(current(&now), CUDA_SUCCESS);
+  EXPECT_EQ(now, primary);
+  EXPECT_EQ(entry<decltype(&cuCtxSetCurrent)>("cuCtxSetCurrent")(created),
+            CUDA_ERROR_INVALID_CONTEXT);
+}
+
+TEST_F(DriverTest, AskingForAnOlderVersionGivesItsParameters) {
+  const auto find = [](const char* name, int version, CUdriverProcAddressQueryResult* result) {
+    void* function = nullptr;
+    (void)entry<decltype(&cuGetProcAddress)>("cuGetProcAddress")(name, &function, version, 0,
+                                                                 result);
+    return function;
+  };
+  CUdriverProcAddressQueryResult result{};
+  using Create3020 = CUresult (*)(CUcontext*, unsigned, CUdevice);
+  const auto create = reinterpret_cast<Create3020>(find("cuCtxCreate", 11030, &result));
+  ASSERT_EQ(result, CU_GET_PROC_ADDRESS_SUCCESS);
+  CUcontext context = nullptr;
+  ASSERT_EQ(create(&context, 0, 3), CUDA_SUCCESS);
+  CUdevice device = -1;
+  using GetDevice2000 = CUresult (*)(CUdevice*);
+  ASSERT_EQ(reinterpret_cast<GetDevice2000>(find("cuCtxGetDevice", 12000, &result))(&device),
+            CUDA_SUCCESS);
+  EXPECT_EQ(device, 3);
+  EXPECT_EQ(entry<decltype(&cuCtxDestroy)>("cuCtxDestroy")(context), CUDA_SUCCESS);
+  EXPECT_EQ(find("cuCtxCreate", 3000, &result), nullptr);
+  EXPECT_EQ(result, CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT);
+}
+
+TEST_F(DriverTest, StreamsWaitForAndWriteWords) {
+  CUdeviceptr word = 0;
+  ASSERT_EQ(entry<decltype(&cuMemAlloc)>("cuMemAlloc")(&word, 64), CUDA_SUCCESS);
+  ASSERT_EQ(entry<decltype(&cuMemsetD32)>("cuMemsetD32")(word, 0, 16), CUDA_SUCCESS);
+  const auto wait = entry<decltype(&cuStreamWaitValue32)>("cuStreamWaitValue32");
+  const auto write = entry<decltype(&cuStreamWriteValue64)>("cuStreamWriteValue64");
+  const auto query = entry<decltype(&cuStreamQuery)>("cuStreamQuery");
+  cudaStream_t waiting = nullptr;
+  cudaStream_t writing = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&waiting, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaStreamCreateWithFlags(&writing, cudaStreamNonBlocking), cudaSuccess);
+  // Cyclic: 0xfffffff0 lies before 5, and 4 does too.
+  ASSERT_EQ(entry<decltype(&cuMemsetD32)>("cuMemsetD32")(word, 0xfffffff0U, 1), CUDA_SUCCESS);
+  ASSERT_EQ(wait(waiting, word, 5, CU_STREAM_WAIT_VALUE_GEQ), CUDA_SUCCESS);
+  ASSERT_EQ(write(waiting, word + 8, 0x123456789abcULL, 0), CUDA_SUCCESS);
+  EXPECT_EQ(query(waiting), CUDA_ERROR_NOT_READY);
+  CUstreamBatchMemOpParams batch[2] = {};
+  batch[0].operation = CU_STREAM_MEM_OP_WRITE_VALUE_32;
+  batch[0].writeValue.address = word;
+  batch[0].writeValue.value = 5;
+  batch[1].operation = CU_STREAM_MEM_OP_WAIT_VALUE_64;
+  batch[1].waitValue.address = word + 8;
+  batch[1].waitValue.value64 = 0x123456789abcULL;
+  batch[1].waitValue.flags = CU_STREAM_WAIT_VALUE_EQ;
+  ASSERT_EQ(entry<decltype(&cuStreamBatchMemOp)>("cuStreamBatchMemOp")(writing, 2, batch, 0),
+            CUDA_SUCCESS);
+  EXPECT_EQ(cudaStreamSynchronize(writing), cudaSuccess);
+  EXPECT_EQ(cudaStreamSynchronize(waiting), cudaSuccess);
+  EXPECT_EQ(wait(waiting, word + 2, 5, CU_STREAM_WAIT_VALUE_GEQ), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(write(waiting, 4096, 5, 0), CUDA_ERROR_INVALID_VALUE) << "no allocation there";
+  EXPECT_EQ(cudaStreamDestroy(waiting), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(writing), cudaSuccess);
+}
+
+TEST_F(DriverTest, VirtualMemoryOfTheHost) {
+  CUmemAllocationProp properties{};
+  properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location.type = CU_MEM_LOCATION_TYPE_HOST_NUMA;
+  properties.requestedHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+  CUmemGenericAllocationHandle handle = 0;
+  ASSERT_EQ(entry<decltype(&cuMemCreate)>("cuMemCreate")(&handle, 2U << 20U, &properties, 0),
+            CUDA_SUCCESS);
+  const auto export_handle =
+      entry<decltype(&cuMemExportToShareableHandle)>("cuMemExportToShareableHandle");
+  CUmemFabricHandle fabric{};
+  EXPECT_EQ(export_handle(&fabric, handle, CU_MEM_HANDLE_TYPE_FABRIC, 0), CUDA_ERROR_INVALID_VALUE)
+      << "it was not asked for";
+  int file = -1;
+  ASSERT_EQ(export_handle(&file, handle, CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR, 0),
+            CUDA_SUCCESS);
+  CUmemGenericAllocationHandle imported = 0;
+  const auto import_handle =
+      entry<decltype(&cuMemImportFromShareableHandle)>("cuMemImportFromShareableHandle");
+  ASSERT_EQ(import_handle(&imported, reinterpret_cast<void*>(static_cast<std::intptr_t>(file)),
+                          CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR),
+            CUDA_SUCCESS);
+  CUmemAllocationProp found{};
+  ASSERT_EQ(entry<decltype(&cuMemGetAllocationPropertiesFromHandle)>(
+                "cuMemGetAllocationPropertiesFromHandle")(&found, imported),
+            CUDA_SUCCESS);
+  EXPECT_EQ(found.location.type, CU_MEM_LOCATION_TYPE_HOST_NUMA);
+  const auto release = entry<decltype(&cuMemRelease)>("cuMemRelease");
+  EXPECT_EQ(release(imported), CUDA_SUCCESS);
+  EXPECT_EQ(release(handle), CUDA_SUCCESS);
 }
 
 TEST_F(DriverTest, UnknownFunctionsAreReportedAsMissing) {
