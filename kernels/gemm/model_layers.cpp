@@ -124,8 +124,8 @@ LayerShape model_layer(std::string_view model_name, std::string_view layer, std:
   }
   return {.shape = shape,
           .reason = std::string(layer) + " of " + std::string(model_name) + " for " +
-                    std::to_string(tokens) + " tokens, 1 of " + std::to_string(shards) +
-                    (shards == 1 ? " shard" : " shards") + note};
+                    std::to_string(tokens) + (tokens == 1 ? " token, 1 of " : " tokens, 1 of ") +
+                    std::to_string(shards) + (shards == 1 ? " shard" : " shards") + note};
 }
 
 }  // namespace rackproof::kernels::gemm
