@@ -79,6 +79,7 @@ void Cta::arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint
   Barrier& barrier = barriers_[index];
   const auto lane = static_cast<std::uint32_t>(std::countr_zero(lanes));
   if (barrier.arrived.empty()) {
+    ++open_barriers_;
     barrier.arrived.assign(warps_.size(), 0);
     barrier.expected = expected;
   } else if (barrier.expected != expected) {
@@ -117,6 +118,7 @@ bool Cta::complete(const Barrier& barrier) const {
 void Cta::release(std::uint32_t index) {
   Barrier done = std::move(barriers_[index]);
   barriers_[index] = Barrier{};
+  --open_barriers_;
   const bool is_count = done.reduction == BarrierReduction::popc;
   const bool value = done.reduction == BarrierReduction::and_ ? done.all : done.any;
   for (std::size_t i = 0; i < warps_.size(); ++i) {
@@ -153,7 +155,7 @@ void Cta::barrier_arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index,
 }
 
 void Cta::lanes_exited(Warp&) {
-  for (std::uint32_t i = 0; i < barriers_.size(); ++i) {
+  for (std::uint32_t i = 0; open_barriers_ != 0 && i < barriers_.size(); ++i) {
     if (complete(barriers_[i])) {
       release(i);
     }

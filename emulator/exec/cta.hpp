@@ -80,6 +80,7 @@ class Cta {
   std::vector<std::unique_ptr<Warp>> warps_;
   std::vector<std::uint32_t> order_;
   std::array<Barrier, 16> barriers_;
+  std::uint32_t open_barriers_ = 0;  ///< that somebody arrived at
   Warp* running_ = nullptr;
 };
 

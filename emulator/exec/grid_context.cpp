@@ -36,29 +36,28 @@ void GridContext::refresh() {
   const auto now = addresses->generation();
   if (now != cached_generation_) {
     cached_generation_ = now;
-    cached_low_ = 1;
-    cached_high_ = 0;
+    // Without bounds every address but null will do.
+    last_hit_.fill(config.checks.bounds ? Range{} : Range{1, ~std::uint64_t{0}});
     recent_.fill({});
   }
 }
 
 void GridContext::look_up(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane,
-                          const char* what) {
+                          const char* what, std::uint32_t site) {
   if (!config.checks.bounds && address != 0) {
     return;
   }
   for (const Range& range : recent_) {
     if (address >= range.low && address + bytes <= range.high) {
-      cached_low_ = range.low;
-      cached_high_ = range.high;
+      last_hit_[site % last_hit_.size()] = range;
       return;
     }
   }
   const auto hit = addresses->find(static_cast<std::uintptr_t>(address));
   if (hit && !hit->freed && address - hit->base + bytes <= hit->size_bytes) {
-    cached_low_ = hit->base;
-    cached_high_ = hit->base + hit->size_bytes;
-    recent_[next_recent_++ % recent_.size()] = {cached_low_, cached_high_};
+    const Range range{hit->base, hit->base + hit->size_bytes};
+    last_hit_[site % last_hit_.size()] = range;
+    recent_[next_recent_++ % recent_.size()] = range;
     return;
   }
   const std::string access =

@@ -25,32 +25,53 @@ struct GridContext {
   SectorSet sectors;
   std::uint64_t instructions = 0;  ///< warp instructions so far: the grid's clock
 
-  /// Does the allocation last hit hold all of it?
-  [[nodiscard]] bool covers(std::uint64_t address, std::uint64_t bytes) const {
-    return address >= cached_low_ && address + bytes <= cached_high_;
+  /// Does the allocation that `site` hit last hold all of it? A site is an instruction: it mostly
+  /// stays in one allocation.
+  [[nodiscard]] bool covers(std::uint64_t address, std::uint64_t bytes,
+                            std::uint32_t site = 0) const {
+    const Range& range = last_hit_[site % last_hit_.size()];
+    return address >= range.low && address + bytes <= range.high;
   }
   /// Checks `bytes` at `address` against the allocations; remembers the last hit.
   /// Throws FaultRaised for `lane`. `what`: "global read", ...
   void check_global(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane,
-                    const char* what) {
-    if (covers(address, bytes)) [[likely]] {
+                    const char* what, std::uint32_t site = 0) {
+    if (covers(address, bytes, site)) [[likely]] {
       return;
     }
-    look_up(address, bytes, lane, what);
+    look_up(address, bytes, lane, what, site);
+  }
+  /// Tells the host's caches what `site` will touch next if it goes on in equal steps, as loops
+  /// over rows do: their strides are too long for the host's own prefetchers.
+  void prefetch_next(std::uint32_t site, std::uint64_t address, std::uint64_t bytes) {
+    Stride& stride = strides_[site % strides_.size()];
+    const std::uint64_t step = address - stride.last;
+    if (step == stride.step) {
+      for (std::uint64_t offset = 0; offset < bytes; offset += kHostLineBytes) {
+        __builtin_prefetch(reinterpret_cast<const void*>(address + step + offset));
+      }
+    }
+    stride = {address, step};
   }
   /// Forgets the last hit if allocations changed since.
   void refresh();
 
  private:
-  void look_up(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane, const char* what);
+  void look_up(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane, const char* what,
+               std::uint32_t site);
 
   struct Range {
     std::uint64_t low = 1;
     std::uint64_t high = 0;
   };
-  std::uint64_t cached_low_ = 1;
-  std::uint64_t cached_high_ = 0;
-  std::array<Range, 8> recent_{};  ///< allocations hit before, in turn
+  struct Stride {
+    std::uint64_t last = 0;
+    std::uint64_t step = 0;
+  };
+  static constexpr std::uint64_t kHostLineBytes = 64;
+  std::array<Range, 64> last_hit_{};  ///< by site
+  std::array<Stride, 64> strides_{};  ///< by site
+  std::array<Range, 8> recent_{};     ///< allocations hit before, in turn
   std::size_t next_recent_ = 0;
   std::uint64_t cached_generation_ = ~std::uint64_t{0};
 };

@@ -5,6 +5,7 @@
 #include "emulator/exec/op.hpp"
 #include "emulator/ptx/module.hpp"
 
+#include <atomic>
 #include <cstdint>
 
 namespace rackproof::emulator::exec {
@@ -158,6 +159,12 @@ struct Addresses {
   bool contiguous;     ///< all 32 lanes, each `bytes` after the one before
   bool uniform;
 };
+/// How the addresses of all 32 lanes lie to each other.
+enum class AddressPattern : std::uint8_t {
+  scattered,
+  contiguous,  ///< each element right after that of the lane before
+  uniform,     ///< all the same
+};
 /// Op::mode of memory instructions: the address register has 8 bytes a lane.
 inline constexpr std::uint8_t kWideAddressMode = 0x80;
 
@@ -179,15 +186,32 @@ struct LaneOps {
   /// Row Op::a plus Op::immediate for `mask`, which is not 0; then summarise().
   void (*addresses)(const LaneContext& lanes, const Op& op, std::uint32_t mask, std::uint32_t bytes,
                     Addresses& addresses);
+  /// The same row for all lanes, without writing it down: the pattern and the first lane's address.
+  AddressPattern (*pattern)(const LaneContext& lanes, const Op& op, std::uint32_t bytes,
+                            std::uint64_t& first);
   void (*summarise)(std::uint32_t mask, std::uint32_t bytes, Addresses& addresses);
   /// `count` (1, 2 or 4) words a lane in memory order, to and from register rows.
   void (*words_to_rows)(const std::uint32_t* block, std::uint32_t* const* rows, std::uint32_t count,
                         std::uint32_t mask);
   void (*rows_to_words)(std::uint32_t* block, const std::uint32_t* const* rows,
                         std::uint32_t count);
+  /// All 32 lanes' `count` elements of 4 (1, 2, 4 of them) or 8 bytes (1, 2), which lie one after
+  /// the other in memory, to and from register rows. A lane's elements move untorn.
+  void (*load_rows)(const void* from, void* const* rows, std::uint32_t element_bytes,
+                    std::uint32_t count);
+  void (*store_rows)(void* to, const void* const* rows, std::uint32_t element_bytes,
+                     std::uint32_t count);
 };
 
+namespace detail {
+extern std::atomic<const LaneOps*> chosen_lane_ops;
+[[nodiscard]] const LaneOps& choose_lane_ops();
+}  // namespace detail
+
 /// The best table that this host can run.
-[[nodiscard]] const LaneOps& lane_ops();
+[[nodiscard]] inline const LaneOps& lane_ops() {
+  const LaneOps* const chosen = detail::chosen_lane_ops.load(std::memory_order_relaxed);
+  return chosen != nullptr ? *chosen : detail::choose_lane_ops();
+}
 
 }  // namespace rackproof::emulator::exec

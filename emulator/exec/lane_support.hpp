@@ -126,9 +126,13 @@ Handler packed_convert_handler(const ConvertSpec& spec);
 Handler convert_handler(const ConvertSpec& spec, std::uint8_t flags);
 void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, uint32_t bytes,
                        Addresses& addresses);
+AddressPattern address_pattern(const LaneContext& lanes, const Op& op, uint32_t bytes,
+                               uint64_t& first);
 void summarise_addresses(uint32_t mask, uint32_t bytes, Addresses& addresses);
 void words_to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t count, uint32_t mask);
 void rows_to_words(uint32_t* block, const uint32_t* const* rows, uint32_t count);
+void load_rows(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count);
+void store_rows(void* to, const void* const* rows, uint32_t element_bytes, uint32_t count);
 extern const LaneOps kTable;
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -21,6 +21,34 @@ void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, ui
   summarise_addresses(mask, bytes, addresses);
 }
 
+AddressPattern address_pattern(const LaneContext& lanes, const Op& op, uint32_t bytes,
+                               uint64_t& first) {
+  uint64_t uneven = 0;
+  uint64_t apart = 0;
+  if ((op.mode & kWideAddressMode) != 0) {
+    const auto* words = source<uint64_t>(lanes, op.a);
+    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      uneven |= words[lane] ^ (words[0] + uint64_t{lane} * bytes);
+      apart |= words[lane] ^ words[0];
+    }
+    first = words[0] + static_cast<uint64_t>(op.immediate);
+  } else {
+    const auto* words = source<uint32_t>(lanes, op.a);
+    uint32_t narrow_uneven = 0;
+    uint32_t narrow_apart = 0;
+    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      narrow_uneven |= words[lane] ^ (words[0] + lane * bytes);
+      narrow_apart |= words[lane] ^ words[0];
+    }
+    uneven = narrow_uneven;
+    apart = narrow_apart;
+    first = static_cast<uint32_t>(words[0] + static_cast<uint32_t>(op.immediate));
+  }
+  return uneven == 0  ? AddressPattern::contiguous
+         : apart == 0 ? AddressPattern::uniform
+                      : AddressPattern::scattered;
+}
+
 void summarise_addresses(uint32_t mask, uint32_t bytes, Addresses& addresses) {
   uint64_t* const value = addresses.value;
   const uint64_t first = value[std::countr_zero(mask)];
@@ -51,56 +79,223 @@ void summarise_addresses(uint32_t mask, uint32_t bytes, Addresses& addresses) {
 
 namespace {
 
-template <uint32_t kCount>
-void to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t mask) {
-  for (uint32_t i = 0; i < kCount; ++i) {
-    if (rows[i] == nullptr) {
-      continue;
-    }
-    alignas(64) uint32_t result[kWarpSize];
-    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      result[lane] = block[lane * kCount + i];
-    }
-    commit(rows[i], result, mask);
+// Vectors of the widest kind that the instruction set moves at once; 16 bytes at least, so that no
+// lane's vector tears.
+#if defined(__AVX512F__)
+typedef uint32_t Words __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint64_t Longs __attribute__((vector_size(64), aligned(8), may_alias));
+#define RACKPROOF_LOW(x, y) \
+  __builtin_shufflevector(x, y, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define RACKPROOF_HIGH(x, y) \
+  __builtin_shufflevector(x, y, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#else
+typedef uint32_t Words __attribute__((vector_size(16), aligned(4), may_alias));
+typedef uint64_t Longs __attribute__((vector_size(16), aligned(8), may_alias));
+#endif
+
+// x86 keeps the order of loads and of stores. Stores go up and loads go down, so that a reader who
+// finds the last bytes of a row new (a flag) has all of it new, as a GPU's 128-byte lines look.
+template <class V>
+inline V load_vector(const void* from, uint32_t index) {
+  return static_cast<const volatile V*>(from)[index];
+}
+template <class V>
+inline void store_vector(void* to, uint32_t index, V value) {
+  static_cast<volatile V*>(to)[index] = value;
+}
+
+inline void load_block(void* to, const void* from, uint32_t bytes) {
+  for (uint32_t i = bytes / sizeof(Words); i-- > 0;) {
+    static_cast<Words*>(to)[i] = load_vector<Words>(from, i);
   }
 }
-template <uint32_t kCount>
-void from_rows(uint32_t* block, const uint32_t* const* rows) {
-  for (uint32_t i = 0; i < kCount; ++i) {
-    const uint32_t* const row = rows[i];
-    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      block[lane * kCount + i] = row[lane];
+inline void store_block(void* to, const void* from, uint32_t bytes) {
+  for (uint32_t i = 0; i < bytes / sizeof(Words); ++i) {
+    store_vector<Words>(to, i, static_cast<const Words*>(from)[i]);
+  }
+}
+
+// One vector's worth of lanes, the `part`th: elements of a lane side by side, to and from rows.
+inline void load_pairs(const void* from, uint32_t part, Words (&rows)[2]) {
+  const Words high = load_vector<Words>(from, 2 * part + 1);
+  const Words low = load_vector<Words>(from, 2 * part);
+#if defined(__AVX512F__)
+  rows[0] =
+      __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  rows[1] =
+      __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#else
+  rows[0] = __builtin_shufflevector(low, high, 0, 2, 4, 6);
+  rows[1] = __builtin_shufflevector(low, high, 1, 3, 5, 7);
+#endif
+}
+inline void store_pairs(void* to, uint32_t part, const Words (&rows)[2]) {
+#if defined(__AVX512F__)
+  store_vector<Words>(to, 2 * part,
+                      __builtin_shufflevector(rows[0], rows[1], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20,
+                                              5, 21, 6, 22, 7, 23));
+  store_vector<Words>(to, 2 * part + 1,
+                      __builtin_shufflevector(rows[0], rows[1], 8, 24, 9, 25, 10, 26, 11, 27, 12,
+                                              28, 13, 29, 14, 30, 15, 31));
+#else
+  store_vector<Words>(to, 2 * part, __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5));
+  store_vector<Words>(to, 2 * part + 1, __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7));
+#endif
+}
+inline void load_quads(const void* from, uint32_t part, Words (&rows)[4]) {
+  Words lanes[4];
+  for (uint32_t i = 4; i-- > 0;) {
+    lanes[i] = load_vector<Words>(from, 4 * part + i);
+  }
+#if defined(__AVX512F__)
+  const auto first_two = [](const Words& x, const Words& y) {
+    return __builtin_shufflevector(x, y, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+  };
+  const auto last_two = [](const Words& x, const Words& y) {
+    return __builtin_shufflevector(x, y, 2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27,
+                                   31);
+  };
+  const Words first_low = first_two(lanes[0], lanes[1]);
+  const Words first_high = first_two(lanes[2], lanes[3]);
+  const Words last_low = last_two(lanes[0], lanes[1]);
+  const Words last_high = last_two(lanes[2], lanes[3]);
+  rows[0] = RACKPROOF_LOW(first_low, first_high);
+  rows[1] = RACKPROOF_HIGH(first_low, first_high);
+  rows[2] = RACKPROOF_LOW(last_low, last_high);
+  rows[3] = RACKPROOF_HIGH(last_low, last_high);
+#else
+  const Words first_low = __builtin_shufflevector(lanes[0], lanes[1], 0, 4, 1, 5);
+  const Words first_high = __builtin_shufflevector(lanes[2], lanes[3], 0, 4, 1, 5);
+  const Words last_low = __builtin_shufflevector(lanes[0], lanes[1], 2, 6, 3, 7);
+  const Words last_high = __builtin_shufflevector(lanes[2], lanes[3], 2, 6, 3, 7);
+  rows[0] = __builtin_shufflevector(first_low, first_high, 0, 1, 4, 5);
+  rows[1] = __builtin_shufflevector(first_low, first_high, 2, 3, 6, 7);
+  rows[2] = __builtin_shufflevector(last_low, last_high, 0, 1, 4, 5);
+  rows[3] = __builtin_shufflevector(last_low, last_high, 2, 3, 6, 7);
+#endif
+}
+inline void store_quads(void* to, uint32_t part, const Words (&rows)[4]) {
+#if defined(__AVX512F__)
+  const auto lower = [](const Words& x, const Words& y) {
+    return __builtin_shufflevector(x, y, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27);
+  };
+  const auto upper = [](const Words& x, const Words& y) {
+    return __builtin_shufflevector(x, y, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23,
+                                   31);
+  };
+  const Words first_low = RACKPROOF_LOW(rows[0], rows[1]);
+  const Words first_high = RACKPROOF_HIGH(rows[0], rows[1]);
+  const Words last_low = RACKPROOF_LOW(rows[2], rows[3]);
+  const Words last_high = RACKPROOF_HIGH(rows[2], rows[3]);
+  store_vector<Words>(to, 4 * part, lower(first_low, last_low));
+  store_vector<Words>(to, 4 * part + 1, upper(first_low, last_low));
+  store_vector<Words>(to, 4 * part + 2, lower(first_high, last_high));
+  store_vector<Words>(to, 4 * part + 3, upper(first_high, last_high));
+#else
+  const Words first_low = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+  const Words first_high = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+  const Words last_low = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+  const Words last_high = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+  store_vector<Words>(to, 4 * part, __builtin_shufflevector(first_low, last_low, 0, 1, 4, 5));
+  store_vector<Words>(to, 4 * part + 1, __builtin_shufflevector(first_low, last_low, 2, 3, 6, 7));
+  store_vector<Words>(to, 4 * part + 2, __builtin_shufflevector(first_high, last_high, 0, 1, 4, 5));
+  store_vector<Words>(to, 4 * part + 3, __builtin_shufflevector(first_high, last_high, 2, 3, 6, 7));
+#endif
+}
+inline void load_long_pairs(const void* from, uint32_t part, Longs (&rows)[2]) {
+  const Longs high = load_vector<Longs>(from, 2 * part + 1);
+  const Longs low = load_vector<Longs>(from, 2 * part);
+#if defined(__AVX512F__)
+  rows[0] = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+  rows[1] = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
+#else
+  rows[0] = __builtin_shufflevector(low, high, 0, 2);
+  rows[1] = __builtin_shufflevector(low, high, 1, 3);
+#endif
+}
+inline void store_long_pairs(void* to, uint32_t part, const Longs (&rows)[2]) {
+#if defined(__AVX512F__)
+  store_vector<Longs>(to, 2 * part,
+                      __builtin_shufflevector(rows[0], rows[1], 0, 8, 1, 9, 2, 10, 3, 11));
+  store_vector<Longs>(to, 2 * part + 1,
+                      __builtin_shufflevector(rows[0], rows[1], 4, 12, 5, 13, 6, 14, 7, 15));
+#else
+  store_vector<Longs>(to, 2 * part, __builtin_shufflevector(rows[0], rows[1], 0, 2));
+  store_vector<Longs>(to, 2 * part + 1, __builtin_shufflevector(rows[0], rows[1], 1, 3));
+#endif
+}
+
+// The rows of all lanes, kCount elements a lane, `transpose` at a time.
+template <class V, uint32_t kCount>
+inline void memory_to_rows(const void* from, void* const* rows,
+                           void (*transpose)(const void*, uint32_t, V (&)[kCount])) {
+  constexpr uint32_t kParts = kWarpSize * sizeof(V{}[0]) / sizeof(V);
+  for (uint32_t part = kParts; part-- > 0;) {
+    V values[kCount];
+    transpose(from, part, values);
+    for (uint32_t i = 0; i < kCount; ++i) {
+      static_cast<V*>(rows[i])[part] = values[i];
     }
+  }
+}
+template <class V, uint32_t kCount>
+inline void rows_to_memory(void* to, const void* const* rows,
+                           void (*transpose)(void*, uint32_t, const V (&)[kCount])) {
+  constexpr uint32_t kParts = kWarpSize * sizeof(V{}[0]) / sizeof(V);
+  for (uint32_t part = 0; part < kParts; ++part) {
+    V values[kCount];
+    for (uint32_t i = 0; i < kCount; ++i) {
+      values[i] = static_cast<const V*>(rows[i])[part];
+    }
+    transpose(to, part, values);
   }
 }
 
 }  // namespace
 
+void load_rows(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count) {
+  if (count == 1) {
+    load_block(rows[0], from, kWarpSize * element_bytes);
+  } else if (element_bytes == 8) {
+    memory_to_rows<Longs, 2>(from, rows, load_long_pairs);
+  } else if (count == 2) {
+    memory_to_rows<Words, 2>(from, rows, load_pairs);
+  } else {
+    memory_to_rows<Words, 4>(from, rows, load_quads);
+  }
+}
+void store_rows(void* to, const void* const* rows, uint32_t element_bytes, uint32_t count) {
+  if (count == 1) {
+    store_block(to, rows[0], kWarpSize * element_bytes);
+  } else if (element_bytes == 8) {
+    rows_to_memory<Longs, 2>(to, rows, store_long_pairs);
+  } else if (count == 2) {
+    rows_to_memory<Words, 2>(to, rows, store_pairs);
+  } else {
+    rows_to_memory<Words, 4>(to, rows, store_quads);
+  }
+}
+
 void words_to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t count, uint32_t mask) {
-  switch (count) {
-    case 1:
-      to_rows<1>(block, rows, mask);
-      break;
-    case 2:
-      to_rows<2>(block, rows, mask);
-      break;
-    default:
-      to_rows<4>(block, rows, mask);
-      break;
+  alignas(64) uint32_t values[4][kWarpSize];
+  void* whole[4];
+  for (uint32_t i = 0; i < count; ++i) {
+    const bool direct = mask == kFullMask && rows[i] != nullptr;
+    whole[i] = direct ? rows[i] : values[i];
+  }
+  load_rows(block, whole, 4, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (rows[i] != nullptr && whole[i] != rows[i]) {
+      commit(rows[i], values[i], mask);
+    }
   }
 }
 void rows_to_words(uint32_t* block, const uint32_t* const* rows, uint32_t count) {
-  switch (count) {
-    case 1:
-      from_rows<1>(block, rows);
-      break;
-    case 2:
-      from_rows<2>(block, rows);
-      break;
-    default:
-      from_rows<4>(block, rows);
-      break;
+  const void* whole[4] = {};
+  for (uint32_t i = 0; i < count; ++i) {
+    whole[i] = rows[i];
   }
+  store_rows(block, whole, 4, count);
 }
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

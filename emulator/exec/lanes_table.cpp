@@ -16,9 +16,12 @@ const LaneOps kTable = {
     .testp = testp_handler,
     .convert = convert_handler,
     .addresses = compute_addresses,
+    .pattern = address_pattern,
     .summarise = summarise_addresses,
     .words_to_rows = words_to_rows,
     .rows_to_words = rows_to_words,
+    .load_rows = load_rows,
+    .store_rows = store_rows,
 };
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -61,10 +61,11 @@ void resolve_global(Warp& warp, AccessType type, std::uint32_t bytes, std::uint3
   check_alignment("global", type, bytes, lanes, addresses);
   static constexpr const char* kNames[] = {"global read", "global write", "global atomic access"};
   const char* const name = kNames[static_cast<std::size_t>(type)];
-  if (!grid.covers(addresses.low, addresses.high - addresses.low + bytes)) {
+  const std::uint32_t site = warp.pc();
+  if (!grid.covers(addresses.low, addresses.high - addresses.low + bytes, site)) {
     for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
       const auto lane = lowest_lane(rest);
-      grid.check_global(addresses.value[lane], bytes, lane, name);
+      grid.check_global(addresses.value[lane], bytes, lane, name, site);
     }
   }
   count_global(grid, addresses, type, bytes, lanes);

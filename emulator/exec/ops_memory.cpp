@@ -3,6 +3,8 @@
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
+#include "emulator/exec/move_bytes.hpp"
+#include "emulator/exec/row_access.hpp"
 #include "emulator/exec/rows.hpp"
 
 #include <bit>
@@ -13,49 +15,9 @@ namespace {
 
 constexpr std::uint32_t kMaxVectorBytes = 32;
 
-// 16 bytes that the host moves at once, so that no other thread sees half of them.
-struct alignas(16) Quad {
-  typedef std::uint64_t Vector __attribute__((vector_size(16), may_alias));
-  Vector value;
-};
-
 struct Block {
   alignas(64) std::byte bytes[kWarpSize][kMaxVectorBytes];
 };
-
-template <class T>
-void move_scalar(void* to, const void* from) {
-  // Relaxed atomics: other threads of the process may use the same memory.
-  const T value = __atomic_load_n(static_cast<const T*>(from), __ATOMIC_RELAXED);
-  __atomic_store_n(static_cast<T*>(to), value, __ATOMIC_RELAXED);
-}
-
-// Moves one lane's data, untorn up to 16 bytes; both sides are aligned to their size.
-void move_bytes(void* to, const void* from, std::uint32_t bytes) {
-  switch (bytes) {
-    case 1:
-      move_scalar<std::uint8_t>(to, from);
-      break;
-    case 2:
-      move_scalar<std::uint16_t>(to, from);
-      break;
-    case 4:
-      move_scalar<std::uint32_t>(to, from);
-      break;
-    case 8:
-      move_scalar<std::uint64_t>(to, from);
-      break;
-    case 16:
-      *static_cast<Quad::Vector*>(to) = *static_cast<const Quad::Vector*>(from);
-      break;
-    default:
-      for (std::uint32_t offset = 0; offset < bytes; offset += 16) {
-        static_cast<Quad::Vector*>(to)[offset / 16] =
-            static_cast<const Quad::Vector*>(from)[offset / 16];
-      }
-      break;
-  }
-}
 
 template <class Element, class Register>
 void unpack_element(LaneContext& lanes, const Block& block, std::uint32_t offset, Ref ref,
@@ -270,6 +232,9 @@ void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mas
 
 void load(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
+  if (mask == kFullMask && load_row(warp, op)) {
+    return;
+  }
   for_each_space(warp, op, AccessType::read, mask,
                  [&](AddressKind, std::uint32_t active, const Addresses& addresses) {
                    load_resolved(warp, op, active, addresses);
@@ -278,6 +243,9 @@ void load(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void store(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
+  if (mask == kFullMask && store_row(warp, op)) {
+    return;
+  }
   for_each_space(warp, op, AccessType::write, mask,
                  [&](AddressKind space, std::uint32_t active, const Addresses& addresses) {
                    store_resolved(warp, op, space, active, addresses);

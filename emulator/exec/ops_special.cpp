@@ -27,10 +27,17 @@ void thread_index(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const Dim3& block = warp.cta().grid().config.block;
   auto* const dst = reinterpret_cast<std::uint32_t*>(lanes.base[0] + op.dst);
+  const std::uint32_t linear = warp.index() * kWarpSize;
+  Dim3 id{linear % block.x, linear / block.x % block.y, linear / block.x / block.y};
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    const std::uint32_t linear = warp.index() * kWarpSize + lane;
-    const Dim3 id{linear % block.x, linear / block.x % block.y, linear / block.x / block.y};
     dst[lane] = (mask >> lane & 1U) != 0 ? component(id, op.immediate) : dst[lane];
+    if (++id.x == block.x) {
+      id.x = 0;
+      if (++id.y == block.y) {
+        id.y = 0;
+        ++id.z;
+      }
+    }
   }
 }
 

@@ -29,6 +29,15 @@ class SectorSet {
       first += end - bit + 1;
     }
   }
+  void insert(const SectorSet& other) {
+    for (const auto& [number, theirs] : other.pages_) {
+      Page& page = find(number);
+      for (std::size_t word = 0; word < page.size(); ++word) {
+        count_ += static_cast<std::uint64_t>(std::popcount((*theirs)[word] & ~page[word]));
+        page[word] |= (*theirs)[word];
+      }
+    }
+  }
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
  private:
@@ -36,21 +45,24 @@ class SectorSet {
   using Page = std::array<std::uint64_t, kSectorsPerPage / 64>;
 
   Page& find(std::uint64_t number) {
-    if (last_ != nullptr && last_number_ == number) {
-      return *last_;
+    Recent& recent = recent_[number % recent_.size()];
+    if (recent.page == nullptr || recent.number != number) {
+      auto& page = pages_[number];
+      if (!page) {
+        page = std::make_unique<Page>();
+      }
+      recent = {number, page.get()};
     }
-    auto& page = pages_[number];
-    if (!page) {
-      page = std::make_unique<Page>();
-    }
-    last_ = page.get();
-    last_number_ = number;
-    return *last_;
+    return *recent.page;
   }
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
-  Page* last_ = nullptr;
-  std::uint64_t last_number_ = 0;
+  /// Pages found lately: kernels stream through several arrays at once.
+  struct Recent {
+    std::uint64_t number = 0;
+    Page* page = nullptr;
+  };
+  std::array<Recent, 16> recent_{};
   std::uint64_t count_ = 0;
 };
 

@@ -145,12 +145,17 @@ std::uint32_t Warp::run(std::uint32_t budget) {
     }
   }
   executed_ = 0;
+  counters_->fp32_flops += static_cast<double>(flops_);
+  flops_ = 0;
   return executed;
 }
 
 std::uint32_t Warp::execute(std::uint32_t budget) {
   const Op* const code = kernel_->code.data();
   std::uint32_t executed = 0;
+  // Most instructions run for the same lanes as the one before.
+  std::uint32_t counted = mask_;
+  auto threads = static_cast<std::uint64_t>(std::popcount(counted));
   current_gone_ = false;
   while (executed < budget) {
     const Op& op = code[pc_];
@@ -161,7 +166,10 @@ std::uint32_t Warp::execute(std::uint32_t budget) {
     }
     ++pc_;
     if (!op.expansion) {
-      const auto threads = static_cast<std::uint64_t>(std::popcount(active));
+      if (active != counted) {
+        counted = active;
+        threads = static_cast<std::uint64_t>(std::popcount(active));
+      }
       ++counters_->warp_instructions[op.instruction_class];
       counters_->thread_instructions[op.instruction_class] += threads;
       flops_ += threads * op.flops;
@@ -179,8 +187,6 @@ std::uint32_t Warp::execute(std::uint32_t budget) {
     groups_[current_].mask = mask_;
     groups_[current_].pc = pc_;
   }
-  counters_->fp32_flops += static_cast<double>(flops_);
-  flops_ = 0;
   return executed;
 }
 

@@ -1,0 +1,144 @@
+#include "emulator/exec/row_access.hpp"
+
+#include "emulator/exec/cta.hpp"
+#include "emulator/exec/handlers.hpp"
+#include "emulator/exec/lane_ops.hpp"
+#include "emulator/exec/move_bytes.hpp"
+#include "emulator/exec/rows.hpp"
+
+#include <array>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+constexpr std::uint32_t kMaxElements = 4;
+
+struct Row {
+  AddressPattern pattern = AddressPattern::scattered;
+  std::byte* memory = nullptr;
+  std::array<void*, kMaxElements> registers{};
+};
+
+/// Elements as wide as their registers, at most 16 bytes of them a lane, none thrown away.
+bool find_registers(Warp& warp, const Op& op, Row& row) {
+  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
+  if (op.size != (wide ? 8 : 4) || std::uint32_t{op.size} * op.list_size > 16) {
+    return false;
+  }
+  const Ref* const refs = &warp.kernel().refs[op.list];
+  for (std::uint32_t i = 0; i < op.list_size; ++i) {
+    if (refs[i] == kNoRef) {
+      return false;
+    }
+    row.registers[i] = register_row<std::byte>(warp, refs[i]);
+  }
+  return true;
+}
+
+bool find_global(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint64_t span, Row& row,
+                 bool is_load) {
+  GridContext& grid = warp.cta().grid();
+  if (first >> kWindowShift != 0 || !grid.covers(first, span, warp.pc())) {
+    return false;
+  }
+  GridCounters& counters = grid.counters;
+  ++counters.global_requests;
+  (is_load ? counters.global_load_bytes : counters.global_store_bytes) += kWarpSize * bytes;
+  const std::uint64_t first_sector = first >> 5;
+  const std::uint64_t last_sector = (first + span - 1) >> 5;
+  counters.global_sectors += last_sector - first_sector + 1;
+  grid.sectors.insert(first_sector, last_sector);
+  grid.prefetch_next(warp.pc(), first, span);
+  row.memory = reinterpret_cast<std::byte*>(first);
+  return true;
+}
+
+bool find_shared(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint64_t span,
+                 Row& row) {
+  Cta& cta = warp.cta();
+  if (cta.checker() != nullptr || first < cta.shared_base() || first + span > cta.shared_end()) {
+    return false;
+  }
+  GridCounters& counters = cta.grid().counters;
+  ++counters.shared_requests;
+  // 4 bytes a lane are one wavefront, 8 are two half-warps, 16 four quarters.
+  counters.shared_wavefronts += bytes / 4;
+  row.memory = cta.shared() + first;
+  return true;
+}
+
+/// Kernel parameters: all lanes read the same bytes.
+bool find_parameter(Warp& warp, std::uint64_t offset, std::uint64_t span, Row& row) {
+  auto& parameters = warp.cta().grid().config.parameters;
+  offset &= kWindowOffsetMask;
+  if (offset + span > parameters.size()) {
+    return false;
+  }
+  row.memory = parameters.data() + offset;
+  return true;
+}
+
+bool find(Warp& warp, const Op& op, Row& row, bool is_load) {
+  const auto space = static_cast<AddressKind>(op.space);
+  const bool parameter = space == AddressKind::parameter && is_load;
+  if ((!parameter && space != AddressKind::global && space != AddressKind::shared &&
+       space != AddressKind::generic) ||
+      !find_registers(warp, op, row)) {
+    return false;
+  }
+  const std::uint32_t bytes = std::uint32_t{op.size} * op.list_size;
+  std::uint64_t first = 0;
+  row.pattern = lane_ops().pattern(warp, op, bytes, first);
+  const bool uniform = row.pattern == AddressPattern::uniform;
+  if (row.pattern == AddressPattern::scattered || (uniform && !is_load) ||
+      (first & (bytes - 1)) != 0) {
+    return false;
+  }
+  const std::uint64_t span = uniform ? bytes : kWarpSize * bytes;
+  if (parameter) {
+    return uniform && find_parameter(warp, first, span, row);
+  }
+  return space == AddressKind::shared ? find_shared(warp, first, bytes, span, row)
+                                      : find_global(warp, first, bytes, span, row, is_load);
+}
+
+template <class T>
+void broadcast(const Row& row, std::uint32_t count) {
+  // At most 16 aligned bytes, read at once.
+  alignas(16) std::array<T, 16 / sizeof(T)> values;
+  move_bytes(values.data(), row.memory, static_cast<std::uint32_t>(count * sizeof(T)));
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto* const to = static_cast<T*>(row.registers[i]);
+    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      to[lane] = values[i];
+    }
+  }
+}
+
+}  // namespace
+
+bool load_row(Warp& warp, const Op& op) {
+  Row row;
+  if (!find(warp, op, row, true)) {
+    return false;
+  }
+  if (row.pattern == AddressPattern::contiguous) {
+    lane_ops().load_rows(row.memory, row.registers.data(), op.size, op.list_size);
+  } else if (op.size == 8) {
+    broadcast<std::uint64_t>(row, op.list_size);
+  } else {
+    broadcast<std::uint32_t>(row, op.list_size);
+  }
+  return true;
+}
+
+bool store_row(Warp& warp, const Op& op) {
+  Row row;
+  if (!find(warp, op, row, false)) {
+    return false;
+  }
+  lane_ops().store_rows(row.memory, row.registers.data(), op.size, op.list_size);
+  return true;
+}
+
+}  // namespace rackproof::emulator::exec
