@@ -194,6 +194,7 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
   config.grid = request.grid;
   config.block = request.block;
   config.cluster = request.cluster;
+  config.cooperative = request.is_cooperative;
   config.dynamic_shared_bytes = dynamic_shared;
   config.multiprocessors = static_cast<std::uint32_t>(gpu.multiprocessors);
   config.device = device.ordinal;

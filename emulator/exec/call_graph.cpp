@@ -6,6 +6,21 @@
 #include <variant>
 
 namespace rackproof::emulator::exec {
+namespace {
+
+bool names_reserved_shared(const ptx::Function& function) {
+  for (const auto& instruction : function.body) {
+    for (const auto& operand : instruction.operands) {
+      const auto* const special = std::get_if<ptx::SpecialRegister>(&operand.value);
+      if (special != nullptr && special->name.starts_with("reserved_smem")) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 CallGraph::CallGraph(const ptx::Module& module, const Index& functions, const Index& variables) {
   std::set<std::size_t> taken;
@@ -31,6 +46,7 @@ CallGraph::CallGraph(const ptx::Module& module, const Index& functions, const In
       uses.calls_indirectly =
           uses.calls_indirectly || !std::holds_alternative<ptx::SymbolOperand>(call.callee.value);
     }
+    uses.reserved_shared = names_reserved_shared(function);
     ptx::for_each_value_symbol(function, take);
     uses.functions.assign(used_functions.begin(), used_functions.end());
     uses.variables.assign(used_variables.begin(), used_variables.end());
@@ -47,6 +63,7 @@ CallGraph::CallGraph(const ptx::Module& module, const Index& functions, const In
 CallGraph::Reach CallGraph::reach(std::size_t function) const {
   std::set<std::size_t> seen{function};
   std::set<std::size_t> variables;
+  bool reserved_shared = false;
   std::vector<std::size_t> pending{function};
   const auto visit = [&](const std::vector<std::size_t>& list) {
     for (const std::size_t next : list) {
@@ -63,8 +80,9 @@ CallGraph::Reach CallGraph::reach(std::size_t function) const {
       visit(address_taken_);
     }
     variables.insert(uses.variables.begin(), uses.variables.end());
+    reserved_shared = reserved_shared || uses.reserved_shared;
   }
-  return {{seen.begin(), seen.end()}, {variables.begin(), variables.end()}};
+  return {{seen.begin(), seen.end()}, {variables.begin(), variables.end()}, reserved_shared};
 }
 
 }  // namespace rackproof::emulator::exec

@@ -21,6 +21,7 @@ class CallGraph {
   struct Reach {
     std::vector<std::size_t> functions;  ///< in ascending order, the start included
     std::vector<std::size_t> variables;
+    bool reserved_shared = false;  ///< asks for %reserved_smem_offset_*
   };
   /// An indirect call reaches every function whose address is taken somewhere in the module: the
   /// pointer may come from any kernel, or from the host.
@@ -32,6 +33,7 @@ class CallGraph {
     std::vector<std::size_t> functions;
     std::vector<std::size_t> variables;
     bool calls_indirectly = false;
+    bool reserved_shared = false;
   };
   std::vector<Uses> uses_;                  ///< by function
   std::vector<std::size_t> address_taken_;  ///< functions with a body, ascending

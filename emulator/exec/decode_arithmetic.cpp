@@ -229,6 +229,32 @@ void extremum(Decoder& decoder) {
   integer(decoder, modifiers.take("relu") ? kRelu : kInteger, type, 2);
 }
 
+void mad24(Decoder& decoder) {
+  Modifiers& modifiers = decoder.modifiers();
+  const bool high = modifiers.take_any({"lo", "hi"}) == 1;
+  const bool saturate = modifiers.take("sat");
+  const Type type = modifiers.take_type();
+  if (!saturate) {
+    integer(decoder, high ? IntegerOp::mad24_hi : IntegerOp::mad24_lo, type, 3);
+    return;
+  }
+  // .hi.sat.s32: the upper 32 bits of the product always fit; the sum saturates.
+  const Ref product = decoder.temporary(4);
+  const Ref addend = decoder.source(3, type);
+  const Ref a = decoder.source(1, type);
+  const Ref b = decoder.source(2, type);
+  Op& multiply =
+      decoder.emit(lane_ops().integer(IntegerOp::mul24_hi, type), InstructionClass::integer);
+  multiply.dst = product;
+  multiply.a = a;
+  multiply.b = b;
+  Op& add = decoder.emit(lane_ops().integer(IntegerOp::add_sat, type), InstructionClass::integer);
+  add.dst = decoder.destination(0);
+  add.a = product;
+  add.b = addend;
+  add.expansion = true;
+}
+
 template <IntegerOp kOp, std::size_t kSources>
 void integer_only(Decoder& decoder) {
   integer(decoder, kOp, decoder.modifiers().take_type(), kSources);
@@ -249,7 +275,7 @@ void add_arithmetic(DecodeTable& table) {
   table["mad"] = mad;
   table["madc"] = madc;
   table["mul24"] = mul24<IntegerOp::mul24_lo, IntegerOp::mul24_hi, 2>;
-  table["mad24"] = mul24<IntegerOp::mad24_lo, IntegerOp::mad24_hi, 3>;
+  table["mad24"] = mad24;
   table["fma"] = fma;
   table["div"] = divide;
   table["rem"] = integer_only<IntegerOp::rem, 2>;

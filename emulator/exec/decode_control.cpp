@@ -119,6 +119,22 @@ void griddepcontrol(Decoder& decoder) {
   decoder.emit(no_operation, kControl);
 }
 
+// Registers are not counted here: nothing to hand over.
+void setmaxnreg(Decoder& decoder) {
+  decoder.modifiers().take_any({"inc", "dec"});
+  decoder.modifiers().take("sync");
+  decoder.modifiers().take("aligned");
+  (void)decoder.modifiers().take_type();
+  decoder.emit(no_operation, kControl);
+}
+
+void texture(Decoder& decoder) {
+  decoder.refuse("textures and surfaces are not supported");
+}
+void multicast(Decoder& decoder) {
+  decoder.refuse("multicast memory (multimem) is not supported");
+}
+
 void pmevent(Decoder& decoder) {
   decoder.modifiers().take("mask");
   decoder.emit(no_operation, kControl);
@@ -176,6 +192,11 @@ void add_control(DecodeTable& table) {
   table["nanosleep"] = nanosleep_;
   table["griddepcontrol"] = griddepcontrol;
   table["pmevent"] = pmevent;
+  table["setmaxnreg"] = setmaxnreg;
+  for (const char* name : {"tex", "tld4", "txq", "suld", "sust", "sured", "suq", "istypep"}) {
+    table[name] = texture;
+  }
+  table["multimem"] = multicast;
   table["bar"] = bar;
   table["barrier"] = bar;
 }

@@ -2,6 +2,10 @@
 #include "emulator/exec/decoder.hpp"
 #include "emulator/exec/windows.hpp"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
 #include <variant>
 
 namespace rackproof::emulator::exec {
@@ -12,15 +16,66 @@ using ptx::Type;
 constexpr auto kOther = InstructionClass::other;
 constexpr auto kConversion = InstructionClass::conversion;
 
+Type bits_of(std::size_t bytes) {
+  return bytes == 1   ? Type::b8
+         : bytes == 2 ? Type::b16
+         : bytes == 4 ? Type::b32
+         : bytes == 8 ? Type::b64
+                      : Type::b128;
+}
+
+// Parts of `bytes` each, into one register or out of it.
+void move_parts(Decoder& decoder, Handler handler, Ref whole, const std::vector<Ref>& parts,
+                std::size_t bytes) {
+  const std::uint32_t list = decoder.add_refs(parts);
+  Op& op = decoder.emit(handler, kOther);
+  op.dst = op.a = whole;
+  op.size = static_cast<std::uint8_t>(bytes);
+  op.list = list;
+  op.list_size = static_cast<std::uint8_t>(parts.size());
+}
+
+// mov.v2 and mov.v4: all sources are read before a destination is written.
+void move_vector(Decoder& decoder, Type type) {
+  const auto to = decoder.elements(decoder.operand(0));
+  std::vector<Ref> sources;
+  if (const auto* special = std::get_if<ptx::SpecialRegister>(&decoder.operand(1).value)) {
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      const ptx::Operand element{ptx::SpecialRegister{special->name + "." + "xyzw"[i]}};
+      sources.push_back(decoder.source(element, type));
+    }
+  } else {
+    for (const auto* element : decoder.elements(decoder.operand(1))) {
+      sources.push_back(decoder.source(*element, type));
+    }
+  }
+  std::vector<Ref> destinations;
+  for (const auto* element : to) {
+    destinations.push_back(decoder.destination(*element));
+  }
+  const std::size_t bytes = ptx::size_bytes(type);
+  const Ref whole = decoder.temporary(static_cast<std::uint32_t>(bytes * to.size()));
+  move_parts(decoder, pack_register, whole, sources, bytes);
+  decoder.out().code.back().expansion = true;
+  move_parts(decoder, unpack_register, whole, destinations, bytes);
+}
+
 void mov(Decoder& decoder) {
+  const bool vectors = decoder.modifiers().take_any({"v2", "v4"}) >= 0;
   const Type type = decoder.modifiers().take_type();
+  if (vectors) {
+    move_vector(decoder, type);
+    return;
+  }
   const auto& to = decoder.operand(0);
   const auto& from = decoder.operand(1);
   const bool splits = std::holds_alternative<ptx::VectorOperand>(to.value);
   const bool packs = std::holds_alternative<ptx::VectorOperand>(from.value);
   if (!splits && !packs) {
     if (type == Type::b128) {
-      decoder.refuse("128-bit registers are not supported");
+      const Ref source = decoder.source(from, type);
+      move_parts(decoder, pack_register, decoder.destination(to), {source}, 16);
+      return;
     }
     if (const auto* special = std::get_if<ptx::SpecialRegister>(&from.value)) {
       std::uint32_t bytes = 0;
@@ -39,36 +94,55 @@ void mov(Decoder& decoder) {
     op.a = a;
     return;
   }
-  const auto parts = decoder.elements(splits ? to : from);
-  const auto bytes = static_cast<std::uint32_t>(ptx::size_bytes(type) / parts.size());
-  if (bytes == 0 || bytes > 8 || ptx::size_bytes(type) > 8) {
-    decoder.refuse("128-bit registers are not supported");
-  }
-  const Type part = bytes == 1   ? Type::b8
-                    : bytes == 2 ? Type::b16
-                    : bytes == 4 ? Type::b32
-                                 : Type::b64;
-  std::vector<Ref> refs;
-  for (const auto* element : parts) {
-    refs.push_back(splits ? decoder.destination(*element) : decoder.source(*element, part));
+  const auto elements = decoder.elements(splits ? to : from);
+  const std::size_t bytes = ptx::size_bytes(type) / elements.size();
+  const Type part = bits_of(bytes);
+  std::vector<Ref> parts;
+  for (const auto* element : elements) {
+    parts.push_back(splits ? decoder.destination(*element) : decoder.source(*element, part));
   }
   const Ref whole = splits ? decoder.source(from, type) : decoder.destination(to);
-  Op& op = decoder.emit(splits ? unpack_register : pack_register, kOther);
-  op.dst = op.a = whole;
-  op.size = static_cast<std::uint8_t>(bytes);
-  op.mode = ptx::size_bytes(type) == 8 ? memory_mode::kWideRegisters : std::uint8_t{0};
-  op.list = decoder.add_refs(refs);
-  op.list_size = static_cast<std::uint8_t>(refs.size());
+  move_parts(decoder, splits ? unpack_register : pack_register, whole, parts, bytes);
 }
 
 bool is_floating(Type type) {
   return type == Type::f16 || type == Type::bf16 || type == Type::f32 || type == Type::f64;
 }
 
+// cvt.pack.sat.to.s32{.b32} d, a, b{, c}
+void pack_converted(Decoder& decoder) {
+  Modifiers& modifiers = decoder.modifiers();
+  modifiers.take("sat");
+  constexpr std::array<std::pair<std::string_view, std::uint8_t>, 8> kTypes = {
+      {{"u16", 16}, {"s16", 16}, {"u8", 8}, {"s8", 8}, {"u4", 4}, {"s4", 4}, {"u2", 2}, {"s2", 2}}};
+  const std::string_view to = modifiers.take_first([&](std::string_view modifier) {
+    return std::any_of(kTypes.begin(), kTypes.end(),
+                       [modifier](const auto& type) { return type.first == modifier; });
+  });
+  const auto* const type = std::find_if(kTypes.begin(), kTypes.end(),
+                                        [to](const auto& each) { return each.first == to; });
+  if (type == kTypes.end()) {
+    decoder.refuse("the type to convert to is missing");
+  }
+  (void)modifiers.take_type();
+  (void)modifiers.take_type();
+  const Ref a = decoder.source(1, Type::s32);
+  const Ref b = decoder.source(2, Type::s32);
+  const Ref c = decoder.operand_count() > 3 ? decoder.source(3, Type::b32) : kNoRef;
+  Op& op = decoder.emit(convert_pack, kConversion);
+  op.dst = decoder.destination(0);
+  op.a = a;
+  op.b = b;
+  op.c = c;
+  op.size = type->second;
+  op.mode = to[0] == 's' ? 1 : 0;
+}
+
 void cvt(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   if (modifiers.take("pack")) {
-    decoder.refuse("cvt.pack is not supported");
+    pack_converted(decoder);
+    return;
   }
   const int integral = modifiers.take_any({"rni", "rzi", "rmi", "rpi"});
   const auto rounding = modifiers.take_rounding();

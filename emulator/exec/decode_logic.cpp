@@ -87,13 +87,35 @@ void prmt(Decoder& decoder) {
 }
 
 void lop3(Decoder& decoder) {
+  const int bool_op = decoder.modifiers().take_any({"and", "or", "xor"}) + 1;
   const Type type = decoder.modifiers().take_type();
   const Operands refs{decoder.source(1, type), decoder.source(2, type), decoder.source(3, type)};
   const auto* table = std::get_if<ptx::IntegerLiteral>(&decoder.operand(4).value);
   if (table == nullptr) {
     decoder.refuse("the look-up table must be an immediate");
   }
-  finish(decoder, lane_ops().bits(BitOp::lop3, type), refs).immediate = table->value;
+  const auto results = decoder.elements(decoder.operand(0));
+  Ref result = decoder.destination(*results[0]);
+  result = result == kNoRef ? decoder.temporary(4) : result;
+  const bool has_predicate = results.size() > 1;
+  Op& op = decoder.emit(lane_ops().bits(BitOp::lop3, type), kInteger);
+  op.dst = result;
+  op.a = refs.a;
+  op.b = refs.b;
+  op.c = refs.c;
+  op.immediate = table->value;
+  if (has_predicate) {
+    // d|p: p = (d != 0) op q
+    const Ref zero = decoder.constant(0, 4);
+    const Ref third = decoder.source_predicate(decoder.operand(5));
+    Op& test = decoder.emit(lane_ops().setp(Compare::ne, Type::b32), kInteger);
+    test.dst = decoder.destination(*results[1]);
+    test.a = result;
+    test.b = zero;
+    test.c = third;
+    test.mode = static_cast<std::uint8_t>(bool_op);
+    test.expansion = true;
+  }
 }
 
 void shf(Decoder& decoder) {

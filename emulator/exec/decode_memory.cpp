@@ -98,8 +98,8 @@ void load_or_store(Decoder& decoder, bool is_store) {
   const Type type = modifiers.take_type();
   const auto& data = decoder.operand(is_store ? 1 : 0);
   const auto& target = decoder.operand(is_store ? 0 : 1);
-  if (ptx::size_bytes(type) == 0 || ptx::size_bytes(type) > 8) {
-    decoder.refuse("128-bit registers are not supported");
+  if (ptx::size_bytes(type) == 0) {
+    decoder.refuse("this type is not supported");
   }
   std::vector<Ref> refs;
   const std::uint8_t mode = data_rows(decoder, data, type, is_store, refs);
@@ -135,32 +135,46 @@ void ld(Decoder& decoder) {
   load_or_store(decoder, false);
 }
 void st(Decoder& decoder) {
+  if (decoder.modifiers().take("async") || decoder.modifiers().take("bulk")) {
+    decoder.refuse("asynchronous stores are not supported");
+  }
   load_or_store(decoder, true);
 }
 
 void atomic(Decoder& decoder, bool has_result) {
   Modifiers& modifiers = decoder.modifiers();
+  if (modifiers.take("async")) {
+    decoder.refuse("asynchronous reductions are not supported");
+  }
   take_semantics(modifiers);
   const AddressKind space = take_space(modifiers);
   const int kind =
       modifiers.take_any({"add", "exch", "cas", "min", "max", "inc", "dec", "and", "or", "xor"});
   modifiers.take("noftz");
   take_cache_hints(modifiers);
+  modifiers.take_any({"v2", "v4", "v8"});
   const Type type = modifiers.take_type();
   if (kind < 0) {
     decoder.refuse("no operation");
   }
   const std::size_t first = has_result ? 1 : 0;
   const auto op_kind = static_cast<AtomicOp>(kind);
-  const Ref b = decoder.source(first + 1, type);
-  const Ref c = op_kind == AtomicOp::cas ? decoder.source(first + 2, type) : kNoRef;
-  Op& op = decoder.emit(atomic_handler(op_kind, type), InstructionClass::atomic);
-  op.dst = has_result ? decoder.destination(0) : kNoRef;
-  op.b = b;
-  op.c = c;
-  op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
-  op.flags = op_flags::kSynchronising;
-  decoder.address(op, decoder.operand(first), space);
+  const auto values = decoder.elements(decoder.operand(first + 1));
+  const auto results = decoder.elements(decoder.operand(0));
+  // A vector is atomic element by element (PTX ISA 9.0, section 9.7.13.5).
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Ref b = decoder.source(*values[i], type);
+    const Ref c = op_kind == AtomicOp::cas ? decoder.source(first + 2, type) : kNoRef;
+    Op& op = decoder.emit(atomic_handler(op_kind, type), InstructionClass::atomic);
+    op.dst = has_result ? decoder.destination(*results[std::min(i, results.size() - 1)]) : kNoRef;
+    op.b = b;
+    op.c = c;
+    op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
+    op.flags = op_flags::kSynchronising;
+    op.expansion = i != 0;
+    decoder.address(op, decoder.operand(first), space);
+    op.immediate += static_cast<std::int64_t>(i * ptx::size_bytes(type));
+  }
 }
 void atom(Decoder& decoder) {
   atomic(decoder, true);

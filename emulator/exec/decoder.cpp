@@ -215,7 +215,7 @@ void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
 
 void Decoder::run(std::size_t kernel_function) {
   out_->name = program_->module->functions[kernel_function].name;
-  out_->shared_base = layout_->base;
+  out_->shared_base = layout_->first;
   out_->static_shared_bytes = layout_->end;
   (void)reach(kernel_function);
   while (!pending_.empty()) {

@@ -3,6 +3,7 @@
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/grid_context.hpp"
+#include "emulator/exec/grid_workspace.hpp"
 #include "emulator/exec/program_impl.hpp"
 
 #include <algorithm>
@@ -52,6 +53,10 @@ class GridExecution::Impl {
     grid_.config.parameters.resize(std::max<std::size_t>(
         grid_.config.parameters.size(), program.kernel(kernel_index).parameter_bytes));
     grid_.addresses = &addresses;
+    if (grid_.config.cooperative) {
+      workspace_.emplace(addresses, grid_.config.device);
+      grid_.workspace = workspace_->address();
+    }
     total_ = grid_.config.grid.count();
     limit_ = grid_.config.resident_blocks == 0 ? std::size_t{1} : grid_.config.resident_blocks;
     window_ = std::min(kInitialWindow, limit_);
@@ -166,6 +171,7 @@ class GridExecution::Impl {
     ctas_.clear();
   }
 
+  std::optional<GridWorkspace> workspace_;
   GridContext grid_;
   GridState state_ = GridState::running;
   async::Random random_;

@@ -34,7 +34,8 @@ struct Checks {
 struct LaunchConfig {
   Dim3 grid;
   Dim3 block;
-  Dim3 cluster;  ///< {1,1,1}: none
+  Dim3 cluster;              ///< {1,1,1}: none
+  bool cooperative = false;  ///< the grid may synchronise: %envreg1 and 2 name its workspace
   std::uint32_t dynamic_shared_bytes = 0;
   std::vector<std::byte> parameters;  ///< laid out as the kernel's .param block
   std::uint32_t resident_blocks = 0;  ///< occupancy x SMs: how many CTAs are on the device at once

@@ -23,6 +23,7 @@ struct GridContext {
   tensor::Generation generation = tensor::Generation::ampere;
   GridCounters counters;
   SectorSet sectors;
+  std::uint64_t workspace = 0;     ///< address for grid-wide synchronisation; 0: none
   std::uint64_t instructions = 0;  ///< warp instructions so far: the grid's clock
 
   /// Does the allocation that `site` hit last hold all of it? A site is an instruction: it mostly

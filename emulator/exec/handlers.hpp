@@ -28,7 +28,8 @@ void local_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// stride, immediate the offset inside.
 void load_frame(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void store_frame(LaneContext& lanes, const Op& op, std::uint32_t mask);
-/// mov between a register and a vector of its parts: size: bytes of a part; list: parts.
+/// mov between a register and a vector of its parts, 16 bytes in all at most: size: bytes of a
+/// part; list: parts.
 void pack_register(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// isspacep: dst predicate, space.
@@ -134,6 +135,8 @@ void matrix_multiply_exact(LaneContext& lanes, const Op& op, std::uint32_t mask)
 
 // ops_video.cpp. a, b, c or kNoRef; list: index in DecodedKernel::video.
 void video(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// cvt.pack: size: bits of an element; mode: signed.
+void convert_pack(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_wmma.cpp: wmma.load and wmma.store. a + immediate: address; b: stride in elements or kNoRef;
 // list: registers, then scratch rows of 8 and 4 bytes; d: FragmentSpec.

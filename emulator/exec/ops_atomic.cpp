@@ -8,6 +8,9 @@
 #include "emulator/exec/rows.hpp"
 
 #include <bit>
+#if !defined(__x86_64__)
+#include <mutex>
+#endif
 #include <type_traits>
 
 namespace rackproof::emulator::exec {
@@ -46,21 +49,55 @@ float flushed(float x) {
              : x;
 }
 
+// Two words that change together. x86-64 compares and exchanges 16 bytes; elsewhere a lock keeps
+// the threads of this process apart.
+struct alignas(16) Pair {
+  std::uint64_t low;
+  std::uint64_t high;
+};
+
+bool exchange_if_equal(Pair* target, Pair& expected, const Pair& wanted) {
+#if defined(__x86_64__)
+  bool equal = false;
+  __asm__ __volatile__("lock cmpxchg16b %1"
+                       : "=@ccz"(equal), "+m"(*target), "+a"(expected.low), "+d"(expected.high)
+                       : "b"(wanted.low), "c"(wanted.high)
+                       : "memory");
+  return equal;
+#else
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const Pair old = *target;
+  const bool equal = old.low == expected.low && old.high == expected.high;
+  *target = equal ? wanted : old;
+  expected = old;
+  return equal;
+#endif
+}
+
 // Old value of *address, replaced by modify(old).
 template <class U, class Modify>
 U exchange(std::uint64_t address, Modify&& modify) {
   auto* const pointer = reinterpret_cast<U*>(address);
-  U old = __atomic_load_n(pointer, __ATOMIC_SEQ_CST);
-  while (!__atomic_compare_exchange_n(pointer, &old, modify(old), false, __ATOMIC_SEQ_CST,
-                                      __ATOMIC_SEQ_CST)) {
+  if constexpr (std::is_same_v<U, Pair>) {
+    Pair old = *pointer;  // a torn guess does not match, and is corrected
+    while (!exchange_if_equal(pointer, old, modify(old))) {
+    }
+    return old;
+  } else {
+    U old = __atomic_load_n(pointer, __ATOMIC_SEQ_CST);
+    while (!__atomic_compare_exchange_n(pointer, &old, modify(old), false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST)) {
+    }
+    return old;
   }
-  return old;
 }
 
 template <class U, class Modify>
 void for_each_target(LaneContext& lanes, const Op& op, std::uint32_t mask, Modify&& modify) {
   auto& warp = static_cast<Warp&>(lanes);
-  using Word = std::conditional_t<(sizeof(U) <= 4), std::uint32_t, std::uint64_t>;
+  using Scalar = std::conditional_t<(sizeof(U) <= 4), std::uint32_t, std::uint64_t>;
+  using Word = std::conditional_t<std::is_same_v<U, Pair>, Pair, Scalar>;
   Addresses addresses;
   lane_ops().addresses(lanes, op, mask, sizeof(U), addresses);
   auto* const dst = op.dst == kNoRef ? nullptr : register_row<Word>(lanes, op.dst);
@@ -144,6 +181,16 @@ void half(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   });
 }
 
+template <bool kCompares>
+void wide(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const auto* const b = register_row<Pair>(lanes, op.b);
+  const auto* const c = op.c == kNoRef ? b : register_row<Pair>(lanes, op.c);
+  for_each_target<Pair>(lanes, op, mask, [b, c](const Pair& old, std::uint32_t lane, bool) {
+    const bool equal = old.low == b[lane].low && old.high == b[lane].high;
+    return !kCompares ? b[lane] : equal ? c[lane] : old;
+  });
+}
+
 template <FloatOp kOp>
 Handler half_handler(ptx::Type type) {
   switch (type) {
@@ -196,9 +243,9 @@ Handler atomic_handler(AtomicOp op, ptx::Type type) {
       return half_handler<FloatOp::max>(type) != nullptr ? half_handler<FloatOp::max>(type)
                                                          : typed<AtomicOp::max>(type);
     case AtomicOp::exch:
-      return typed<AtomicOp::exch>(type);
+      return type == ptx::Type::b128 ? wide<false> : typed<AtomicOp::exch>(type);
     case AtomicOp::cas:
-      return typed<AtomicOp::cas>(type);
+      return type == ptx::Type::b128 ? wide<true> : typed<AtomicOp::cas>(type);
     case AtomicOp::inc:
       return type == ptx::Type::u32 ? typed<AtomicOp::inc>(type) : nullptr;
     case AtomicOp::dec:

@@ -19,6 +19,11 @@ struct Block {
   alignas(64) std::byte bytes[kWarpSize][kMaxVectorBytes];
 };
 
+// A b128 register: 16 bytes a lane.
+struct alignas(16) Wide {
+  std::uint64_t half[2];
+};
+
 template <class Element, class Register>
 void unpack_element(LaneContext& lanes, const Block& block, std::uint32_t offset, Ref ref,
                     std::uint32_t mask) {
@@ -62,8 +67,11 @@ void unpack(LaneContext& lanes, const Op& op, const Block& block, std::uint32_t 
         unpack_element<std::uint32_t, std::uint32_t>(lanes, block, offset, ref, mask);
       }
       break;
-    default:
+    case 8:
       unpack_element<std::uint64_t, std::uint64_t>(lanes, block, offset, ref, mask);
+      break;
+    default:
+      unpack_element<Wide, Wide>(lanes, block, offset, ref, mask);
       break;
   }
   if ((op.mode & memory_mode::kHalfRegisters) != 0 && sign) {
@@ -162,8 +170,11 @@ void pack(LaneContext& lanes, const Op& op, Block& block) {
         wide ? pack_element<std::uint32_t, std::uint64_t>(lanes, block, offset, refs[i])
              : pack_element<std::uint32_t, std::uint32_t>(lanes, block, offset, refs[i]);
         break;
-      default:
+      case 8:
         pack_element<std::uint64_t, std::uint64_t>(lanes, block, offset, refs[i]);
+        break;
+      default:
+        pack_element<Wide, Wide>(lanes, block, offset, refs[i]);
         break;
     }
   }
@@ -295,30 +306,29 @@ void store_frame(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void pack_register(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   Block block;
-  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
-  Op parts = op;
-  parts.mode = 0;
-  pack(lanes, parts, block);
+  pack(lanes, op, block);
   Op whole = op;
-  whole.mode = 0;
-  whole.size = wide ? 8 : static_cast<std::uint8_t>(op.size * op.list_size);
+  whole.size = static_cast<std::uint8_t>(op.size * op.list_size);
   unpack(lanes, whole, block, 0, op.dst, mask);
 }
 
 void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   const auto& warp = static_cast<Warp&>(lanes);
   Block block;
-  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
-  if (wide) {
-    pack_element<std::uint64_t, std::uint64_t>(lanes, block, 0, op.a);
-  } else {
-    pack_element<std::uint32_t, std::uint32_t>(lanes, block, 0, op.a);
+  switch (op.size * op.list_size) {
+    case 16:
+      pack_element<Wide, Wide>(lanes, block, 0, op.a);
+      break;
+    case 8:
+      pack_element<std::uint64_t, std::uint64_t>(lanes, block, 0, op.a);
+      break;
+    default:
+      pack_element<std::uint32_t, std::uint32_t>(lanes, block, 0, op.a);
+      break;
   }
-  Op parts = op;
-  parts.mode = 0;
   for (std::uint32_t i = 0; i < op.list_size; ++i) {
     if (const Ref ref = warp.kernel().refs[op.list + i]; ref != kNoRef) {
-      unpack(lanes, parts, block, i * op.size, ref, mask);
+      unpack(lanes, op, block, i * op.size, ref, mask);
     }
   }
 }

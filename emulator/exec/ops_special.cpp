@@ -134,6 +134,15 @@ void global_timer_half(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   fill(lanes, op, mask, static_cast<std::uint32_t>(nanoseconds(lanes) >> op.immediate));
 }
 
+void constant_word(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  fill(lanes, op, mask, static_cast<std::uint32_t>(op.immediate));
+}
+// immediate: bits to shift down
+void workspace_half(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const std::uint64_t address = static_cast<Warp&>(lanes).cta().grid().workspace;
+  fill(lanes, op, mask, static_cast<std::uint32_t>(address >> op.immediate));
+}
+
 enum class Scalar : std::uint8_t {
   warp,
   warps,
@@ -221,9 +230,23 @@ std::map<std::string, Entry, std::less<>> build() {
   table["total_smem_size"] = {scalar<Scalar::total_shared>, 4, 0};
   table["aggr_smem_size"] = {scalar<Scalar::total_shared>, 4, 0};
   table["dynamic_smem_size"] = {scalar<Scalar::dynamic_shared>, 4, 0};
+  // No performance monitor counts here, and no graph launches from the device.
+  for (int i = 0; i < 8; ++i) {
+    table["pm" + std::to_string(i)] = {scalar<Scalar::zero>, 4, 0};
+    table["pm" + std::to_string(i) + "_64"] = {scalar<Scalar::zero64>, 8, 0};
+  }
+  table["current_graph_exec"] = {scalar<Scalar::zero64>, 8, 0};
   for (int i = 0; i < 32; ++i) {
     table["envreg" + std::to_string(i)] = {scalar<Scalar::zero>, 4, 0};
   }
+  table["envreg1"] = {workspace_half, 4, 32};
+  table["envreg2"] = {workspace_half, 4, 0};
+  table["reserved_smem_offset_begin"] = {constant_word, 4, 0};
+  table["reserved_smem_offset_end"] = {constant_word, 4, kReservedSharedBytes};
+  table["reserved_smem_offset_cap"] = {constant_word, 4, kReservedSharedBytes};
+  table["reserved_smem_offset_0"] = {constant_word, 4, 0};
+  // Cooperative groups keep what warps of a tile exchange from here on.
+  table["reserved_smem_offset_1"] = {constant_word, 4, kReservedSharedBytes / 2};
   return table;
 }
 

@@ -1,4 +1,4 @@
-// Video instructions: PTX ISA 9.0, section 9.7.18, whose names its pseudocode uses.
+// Video instructions (PTX ISA 9.0, section 9.7.18) and cvt.pack (9.7.9.23).
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/rows.hpp"
 #include "emulator/exec/video_op.hpp"
@@ -135,6 +135,21 @@ void video(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     const std::uint32_t third = c == nullptr ? 0 : c[lane];
     dst[lane] = what.lane_bits == 32 ? scalar(what, a[lane], b[lane], third)
                                      : packed(what, a[lane], b[lane], third);
+  });
+}
+
+void convert_pack(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto* const dst = register_row<std::uint32_t>(lanes, op.dst);
+  const auto* const a = register_row<std::int32_t>(lanes, op.a);
+  const auto* const b = register_row<std::int32_t>(lanes, op.b);
+  const std::uint32_t bits = op.size;
+  const std::uint32_t element = (1U << bits) - 1;
+  for_each_lane(mask, [&](std::uint32_t lane) {
+    const auto high = static_cast<std::uint32_t>(clamp(a[lane], op.mode != 0, bits)) & element;
+    const auto low = static_cast<std::uint32_t>(clamp(b[lane], op.mode != 0, bits)) & element;
+    const std::uint32_t pair = high << bits | low;
+    dst[lane] =
+        op.c == kNoRef ? pair : register_row<std::uint32_t>(lanes, op.c)[lane] << (2 * bits) | pair;
   });
 }
 

@@ -11,9 +11,6 @@
 namespace rackproof::emulator::exec {
 namespace {
 
-// PTX allows 1 KiB of shared memory that the system reserves from sm_90 on to come first.
-constexpr std::uint32_t kReservedShared = 1024;
-
 std::uint64_t align_up(std::uint64_t value, std::uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
@@ -25,7 +22,8 @@ std::atomic<std::uint64_t> module_allocation_id{1};
 SharedLayout lay_out_shared(const Program::Impl& program, std::size_t function) {
   SharedLayout layout;
   const CallGraph::Reach reach = program.call_graph.reach(function);
-  layout.base = program.architecture >= 90 ? kReservedShared : 0;
+  layout.base = program.architecture >= 90 || reach.reserved_shared ? kReservedSharedBytes : 0;
+  layout.first = reach.reserved_shared ? 0 : layout.base;
   std::uint64_t end = layout.base;
   std::uint64_t dynamic_alignment = 16;
   std::vector<std::string> dynamic;

@@ -41,8 +41,9 @@ class Program::Impl {
 /// Shared-memory layout of one kernel: module-level and function-level variables it can reach.
 struct SharedLayout {
   std::map<std::string, std::uint32_t, std::less<>> offset;  ///< by (function "::")? name
-  std::uint32_t base = 0;
-  std::uint32_t end = 0;  ///< dynamic shared memory starts here
+  std::uint32_t base = 0;                                    ///< where variables start
+  std::uint32_t first = 0;  ///< the first address that the kernel may use
+  std::uint32_t end = 0;    ///< dynamic shared memory starts here
 };
 [[nodiscard]] SharedLayout lay_out_shared(const Program::Impl& program, std::size_t function);
 

@@ -16,6 +16,10 @@ inline constexpr std::uint64_t kParameterWindow = std::uint64_t{3} << kWindowShi
 inline constexpr std::uint64_t kCodeWindow = std::uint64_t{4} << kWindowShift;
 inline constexpr std::uint64_t kWindowOffsetMask = kSharedWindow - 1;
 
+/// The first bytes of shared memory belong to the system, from sm_90 on or where a kernel asks for
+/// them (%reserved_smem_offset_*).
+inline constexpr std::uint32_t kReservedSharedBytes = 1024;
+
 /// A shared::cluster address holds the CTA's rank in its cluster above bit 24.
 inline constexpr unsigned kClusterRankShift = 24;
 
