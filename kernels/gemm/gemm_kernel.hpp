@@ -41,6 +41,7 @@ struct GemmKernel {
   int shared_bytes = 0;
   int blocks_per_sm = 1;      ///< that fit at once, as __launch_bounds__ promises
   int accumulator_bytes = 0;  ///< of one partial sum; 0: the kernel takes one slice only
+  int most_rows = 0;          ///< M up to which it is meant to be chosen; 0: any
 };
 
 /// The tensor-core kernels for bf16 and fp16, largest tile first. (gemm_sm80.cu)

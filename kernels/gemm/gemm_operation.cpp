@@ -44,11 +44,16 @@ const KernelSet& kernel_set(const Variant& variant) {
   throw std::invalid_argument("gemm has no variant '" + std::string(variant.name) + "'");
 }
 
-/// The kernel of the set that takes slices of K: the one with the smallest tile. nullptr: none
-/// does.
-const GemmKernel* split_kernel(const KernelSet& set, ElementType type) {
-  const auto kernels = set.kernels(type);
-  return kernels.empty() || kernels.back().accumulator_bytes == 0 ? nullptr : &kernels.back();
+/// Of the set's kernels that take slices of K and are meant for the problem, the smallest, which
+/// makes the most tiles. nullptr: none takes slices.
+const GemmKernel* split_kernel(const KernelSet& set, const GemmProblem& problem) {
+  const GemmKernel* smallest = nullptr;
+  for (const GemmKernel& kernel : set.kernels(problem.type())) {
+    if (kernel.accumulator_bytes != 0 && is_meant_for(kernel, problem.shape())) {
+      smallest = &kernel;
+    }
+  }
+  return smallest;
 }
 
 /// What our kernels compute in one wave: the largest tile that fits, which large problems use.
@@ -104,7 +109,7 @@ class GemmOperation final : public Operation {
       return NotSupported{"has no kernel for " + std::string(to_string(gemm.type()))};
     }
     if (set.split_k) {
-      const GemmKernel* kernel = split_kernel(set, gemm.type());
+      const GemmKernel* kernel = split_kernel(set, gemm);
       if (kernel == nullptr) {
         return NotSupported{"has no split-K kernel for " + std::string(to_string(gemm.type()))};
       }
@@ -121,7 +126,7 @@ class GemmOperation final : public Operation {
     const KernelSet& set = kernel_set(variant);
     const DeviceLimits limits = device_limits();
     if (set.split_k) {
-      const GemmKernel& kernel = *split_kernel(set, gemm.type());
+      const GemmKernel& kernel = *split_kernel(set, gemm);
       return make_gemm_workload(
           gemm, options, choose_tile(std::span(&kernel, 1), gemm.shape(), limits),
           choose_split(kernel, gemm.shape(), gemm.type(), limits.multiprocessors));

@@ -25,10 +25,12 @@ using Fp16 = HalfMma<__half>;
 std::span<const GemmKernel> sm80_tensor_kernels(ElementType type) {
   static const std::array kBf16{
       describe_tensor_kernel<Bf16, LargeTile<2>>("gemm_tensor_bf16_128x256x64"),
-      describe_tensor_kernel<Bf16, SmallTile<2>>("gemm_tensor_bf16_64x128x64")};
+      describe_tensor_kernel<Bf16, SmallTile<2>>("gemm_tensor_bf16_64x128x64"),
+      describe_tensor_kernel<Bf16, DecodeTile<2>>("gemm_tensor_bf16_16x128x64")};
   static const std::array kFp16{
       describe_tensor_kernel<Fp16, LargeTile<2>>("gemm_tensor_fp16_128x256x64"),
-      describe_tensor_kernel<Fp16, SmallTile<2>>("gemm_tensor_fp16_64x128x64")};
+      describe_tensor_kernel<Fp16, SmallTile<2>>("gemm_tensor_fp16_64x128x64"),
+      describe_tensor_kernel<Fp16, DecodeTile<2>>("gemm_tensor_fp16_16x128x64")};
   return type == ElementType::bf16   ? std::span<const GemmKernel>(kBf16)
          : type == ElementType::fp16 ? std::span<const GemmKernel>(kFp16)
                                      : std::span<const GemmKernel>{};

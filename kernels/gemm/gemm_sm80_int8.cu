@@ -23,7 +23,8 @@ struct Int8Mma : DirectOperands {
 std::span<const GemmKernel> sm80_int8_kernels() {
   static const std::array kKernels{
       describe_tensor_kernel<Int8Mma, LargeTile<1>>("gemm_tensor_int8_128x256x128"),
-      describe_tensor_kernel<Int8Mma, SmallTile<1>>("gemm_tensor_int8_64x128x128")};
+      describe_tensor_kernel<Int8Mma, SmallTile<1>>("gemm_tensor_int8_64x128x128"),
+      describe_tensor_kernel<Int8Mma, DecodeTile<1>>("gemm_tensor_int8_16x128x128")};
   return kKernels;
 }
 

@@ -25,7 +25,8 @@ struct Tf32Mma : DirectOperands {
 std::span<const GemmKernel> sm80_tf32_kernels() {
   static const std::array kKernels{
       describe_tensor_kernel<Tf32Mma, LargeTile<4>>("gemm_tensor_tf32_128x256x32"),
-      describe_tensor_kernel<Tf32Mma, SmallTile<4>>("gemm_tensor_tf32_64x128x32")};
+      describe_tensor_kernel<Tf32Mma, SmallTile<4>>("gemm_tensor_tf32_64x128x32"),
+      describe_tensor_kernel<Tf32Mma, DecodeTile<4>>("gemm_tensor_tf32_16x128x32")};
   return kKernels;
 }
 

@@ -2,8 +2,9 @@
 /// is exact, then mma.sync m16n8k16 with fp32 accumulators; results in bf16.
 ///
 /// Why not mma.sync of fp8 itself: on sm_89 it keeps 13 fraction bits of every sum (MMA-Sim, arXiv
-/// 2511.10909), too few for a long K, and on sm_90 and sm_100 its arithmetic is documented nowhere:
-/// their fp8 units belong to wgmma and tcgen05. Memory traffic is that of 8 bits either way.
+/// 2511.10909), too few for a long K; sm_90 and sm_100 have their fp8 units in wgmma and tcgen05,
+/// and ptxas expands mma.sync of fp8 into these conversions and fp16 MMAs, plus an addition for
+/// each. Memory traffic is that of 8 bits either way.
 
 #include "kernels/gemm/gemm_tensor.cuh"
 #include "kernels/ptx/convert.cuh"
@@ -16,53 +17,44 @@ namespace {
 
 /// A loaded register holds k 4t..4t+3 of a row in a half of 16 bytes. Its two pairs become the two
 /// k-halves of one fp16 MMA; A and B are permuted alike, so the sum is over the same products.
-template <std::uint32_t (*Widen)(std::uint16_t)>
+template <void (*Widen)(std::uint32_t, std::uint32_t&, std::uint32_t&)>
 struct WidenedMma {
   static constexpr int kParts = 2;  ///< 32 fp8 are two k16
   using Sum = float;
   using Result = __nv_bfloat16;
 
-  static __device__ __forceinline__ std::uint32_t low(std::uint32_t codes) {
-    return Widen(static_cast<std::uint16_t>(codes));
-  }
-  static __device__ __forceinline__ std::uint32_t high(std::uint32_t codes) {
-    return Widen(static_cast<std::uint16_t>(codes >> 16));
-  }
   static __device__ __forceinline__ void a_of(int part, const std::uint32_t (&loaded)[4],
                                               std::uint32_t (&operand)[4]) {
-    const std::uint32_t rows_0_7 = part == 0 ? loaded[0] : loaded[2];
-    const std::uint32_t rows_8_15 = part == 0 ? loaded[1] : loaded[3];
-    operand[0] = low(rows_0_7);
-    operand[1] = low(rows_8_15);
-    operand[2] = high(rows_0_7);
-    operand[3] = high(rows_8_15);
+    Widen(loaded[2 * part], operand[0], operand[2]);      // rows 0-7
+    Widen(loaded[2 * part + 1], operand[1], operand[3]);  // rows 8-15
   }
   static __device__ __forceinline__ void b_of(int part, std::uint32_t loaded0,
                                               std::uint32_t loaded1, std::uint32_t& operand0,
                                               std::uint32_t& operand1) {
-    const std::uint32_t codes = part == 0 ? loaded0 : loaded1;
-    operand0 = low(codes);
-    operand1 = high(codes);
+    Widen(part == 0 ? loaded0 : loaded1, operand0, operand1);
   }
   static __device__ __forceinline__ void multiply(Sum (&d)[4], const std::uint32_t (&a)[4],
                                                   std::uint32_t b0, std::uint32_t b1) {
     ptx::mma_m16n8k16<__half>(d, a, b0, b1);
   }
 };
-using E4m3Mma = WidenedMma<ptx::f16x2_from_e4m3x2>;
-using E5m2Mma = WidenedMma<ptx::f16x2_from_e5m2x2>;
+using E4m3Mma = WidenedMma<ptx::f16x4_from_e4m3x4>;
+using E5m2Mma = WidenedMma<ptx::f16x4_from_e5m2x4>;
 
 /// A operands of one part and one B pair, as fp16.
 constexpr int kWidenedRegisters = 2 * 4 + 2;
 using Fp8Tile = SmallTile<1, kWidenedRegisters>;
+using Fp8DecodeTile = DecodeTile<1, kWidenedRegisters>;
 
 }  // namespace
 
 std::span<const GemmKernel> sm89_kernels(ElementType type) {
   static const std::array kE4m3{
-      describe_tensor_kernel<E4m3Mma, Fp8Tile>("gemm_tensor_fp8_e4m3_64x128x128")};
+      describe_tensor_kernel<E4m3Mma, Fp8Tile>("gemm_tensor_fp8_e4m3_64x128x128"),
+      describe_tensor_kernel<E4m3Mma, Fp8DecodeTile>("gemm_tensor_fp8_e4m3_16x128x128")};
   static const std::array kE5m2{
-      describe_tensor_kernel<E5m2Mma, Fp8Tile>("gemm_tensor_fp8_e5m2_64x128x128")};
+      describe_tensor_kernel<E5m2Mma, Fp8Tile>("gemm_tensor_fp8_e5m2_64x128x128"),
+      describe_tensor_kernel<E5m2Mma, Fp8DecodeTile>("gemm_tensor_fp8_e5m2_16x128x128")};
   return type == ElementType::fp8_e4m3   ? std::span<const GemmKernel>(kE4m3)
          : type == ElementType::fp8_e5m2 ? std::span<const GemmKernel>(kE5m2)
                                          : std::span<const GemmKernel>{};

@@ -29,6 +29,7 @@ struct LargeTile {
                                  .stages = 3,
                                  .min_blocks_per_sm = 1};
   static constexpr bool kSplitK = false;
+  static constexpr int kMostRows = 0;
   static_assert(ValidTensorTile<kTile>::kValue);
 };
 /// A quarter of the large tile, for problems that would leave SMs without work.
@@ -43,6 +44,24 @@ struct SmallTile {
                                  .stages = 3,
                                  .min_blocks_per_sm = 2};
   static constexpr bool kSplitK = true;
+  static constexpr int kMostRows = 0;
+  static_assert(ValidTensorTile<kTile, WidenedRegisters>::kValue);
+};
+
+/// One row of MMA tiles, for problems with few rows: they are limited by reading B, and every row
+/// of a tile that the matrix does not have is a wasted MMA.
+template <int ElementBytes, int WidenedRegisters = 0>
+struct DecodeTile {
+  static constexpr CtaTile kTile{.tile_m = 16,
+                                 .tile_n = 128,
+                                 .tile_k = kBankLineBytes / ElementBytes,
+                                 .warp_m = 16,
+                                 .warp_n = 64,
+                                 .element_bytes = ElementBytes,
+                                 .stages = 4,
+                                 .min_blocks_per_sm = 2};
+  static constexpr bool kSplitK = true;
+  static constexpr int kMostRows = kTile.tile_m;
   static_assert(ValidTensorTile<kTile, WidenedRegisters>::kValue);
 };
 
@@ -120,9 +139,6 @@ __global__ void __launch_bounds__(Config::kTile.threads(), Config::kTile.min_blo
   constexpr int kStages = kTile.stages;
   using LoaderA = TileLoader<kTile.tile_m, kTile.row_bytes(), kTile.threads()>;
   using LoaderB = TileLoader<kTile.tile_n, kTile.row_bytes(), kTile.threads()>;
-  static_assert(LoaderA::kPasses % kKSteps == 0 && LoaderB::kPasses % kKSteps == 0,
-                "copies are spread evenly over the k-steps");
-
   extern __shared__ __align__(kBankLineBytes) unsigned char shared[];
   const std::uint32_t shared_base = ptx::shared_address(shared);
   const int thread = static_cast<int>(threadIdx.x);
@@ -153,12 +169,12 @@ __global__ void __launch_bounds__(Config::kTile.threads(), Config::kTile.min_blo
     if (k_tile < k_tiles) {
       const std::uint32_t stage = shared_base + k_tile % kStages * kTile.stage_bytes();
       const std::int64_t k_byte = static_cast<std::int64_t>(k_tile) * kTile.row_bytes();
-      constexpr int kPassesA = LoaderA::kPasses / kKSteps;
-      constexpr int kPassesB = LoaderB::kPasses / kKSteps;
-      load_a.template load<step * kPassesA, (step + 1) * kPassesA>(stage, k_byte,
-                                                                   row_bytes - k_byte);
-      load_b.template load<step * kPassesB, (step + 1) * kPassesB>(stage + kTile.a_stage_bytes(),
-                                                                   k_byte, row_bytes - k_byte);
+      load_a.template load<step * LoaderA::kPasses / kKSteps,
+                           (step + 1) * LoaderA::kPasses / kKSteps>(stage, k_byte,
+                                                                    row_bytes - k_byte);
+      load_b.template load<step * LoaderB::kPasses / kKSteps,
+                           (step + 1) * LoaderB::kPasses / kKSteps>(stage + kTile.a_stage_bytes(),
+                                                                    k_byte, row_bytes - k_byte);
     }
   };
   static_assert(kKSteps == 4, "the calls of load_part below are written out for four k-steps");
@@ -243,7 +259,8 @@ GemmKernel describe_tensor_kernel(std::string_view name) {
           .threads = kTile.threads(),
           .shared_bytes = TensorBudget{.tile = kTile}.shared_bytes(),
           .blocks_per_sm = kTile.min_blocks_per_sm,
-          .accumulator_bytes = Config::kSplitK ? static_cast<int>(sizeof(typename Mma::Sum)) : 0};
+          .accumulator_bytes = Config::kSplitK ? static_cast<int>(sizeof(typename Mma::Sum)) : 0,
+          .most_rows = Config::kMostRows};
 }
 
 }  // namespace rackproof::kernels::gemm

@@ -129,6 +129,10 @@ std::span<const GemmKernel> sm80_kernels(ElementType type) {
   return {};
 }
 
+bool is_meant_for(const GemmKernel& kernel, const GemmShape& shape) {
+  return kernel.most_rows == 0 || shape.m <= kernel.most_rows;
+}
+
 bool fits(const GemmKernel& kernel, const DeviceLimits& limits) {
   return static_cast<std::uint64_t>(kernel.shared_bytes) <= limits.shared_bytes_per_block;
 }
@@ -139,7 +143,7 @@ const GemmKernel& choose_tile(std::span<const GemmKernel> candidates, const Gemm
   const GemmKernel* best = nullptr;
   double best_cost = std::numeric_limits<double>::infinity();
   for (const GemmKernel& candidate : candidates) {
-    if (!fits(candidate, limits)) {
+    if (!fits(candidate, limits) || !is_meant_for(candidate, shape)) {
       continue;
     }
     const std::int64_t rounds =

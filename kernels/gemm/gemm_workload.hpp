@@ -16,12 +16,16 @@ struct DeviceLimits {
   std::uint64_t shared_bytes_per_block = 0;  ///< opt-in limit
 };
 
+/// Whether the problem has no more rows than the kernel is meant for.
+[[nodiscard]] bool is_meant_for(const GemmKernel& kernel, const GemmShape& shape);
+
 /// Some newer compute capabilities offer less shared memory than 8.0: 99 KB on 8.6, 8.9 and 12.x.
 [[nodiscard]] bool fits(const GemmKernel& kernel, const DeviceLimits& limits);
 
-/// The candidate that finishes first by this model: rounds of tiles over the SMs times the area of
-/// a tile. A later (smaller) candidate must win by a fifth: it re-reads shared memory more often.
-/// Throws runtime::NotAvailable if none fits the device.
+/// Of the candidates that are meant for the problem, the one that finishes first by this model:
+/// rounds of tiles over the SMs times the area of a tile. A later (smaller) candidate must win by a
+/// fifth: it re-reads shared memory more often. Throws runtime::NotAvailable if none fits the
+/// device.
 [[nodiscard]] const GemmKernel& choose_tile(std::span<const GemmKernel> candidates,
                                             const GemmShape& shape, const DeviceLimits& limits);
 

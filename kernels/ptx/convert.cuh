@@ -6,18 +6,30 @@
 
 namespace rackproof::kernels::ptx {
 
-/// Two e4m3 values (bits 0..7 and 8..15) as two fp16 values in the same order; exact.
-__device__ __forceinline__ std::uint32_t f16x2_from_e4m3x2(std::uint16_t pair) {
-  std::uint32_t halves;
-  asm("cvt.rn.f16x2.e4m3x2 %0, %1;\n" : "=r"(halves) : "h"(pair));
-  return halves;
+/// Four e4m3 values as two registers of two fp16 values each, in order; exact.
+__device__ __forceinline__ void f16x4_from_e4m3x4(std::uint32_t codes, std::uint32_t& low,
+                                                  std::uint32_t& high) {
+  asm("{\n"
+      ".reg .b16 first, second;\n"
+      "mov.b32 {first, second}, %2;\n"
+      "cvt.rn.f16x2.e4m3x2 %0, first;\n"
+      "cvt.rn.f16x2.e4m3x2 %1, second;\n"
+      "}\n"
+      : "=r"(low), "=r"(high)
+      : "r"(codes));
 }
 
 /// The same for e5m2.
-__device__ __forceinline__ std::uint32_t f16x2_from_e5m2x2(std::uint16_t pair) {
-  std::uint32_t halves;
-  asm("cvt.rn.f16x2.e5m2x2 %0, %1;\n" : "=r"(halves) : "h"(pair));
-  return halves;
+__device__ __forceinline__ void f16x4_from_e5m2x4(std::uint32_t codes, std::uint32_t& low,
+                                                  std::uint32_t& high) {
+  asm("{\n"
+      ".reg .b16 first, second;\n"
+      "mov.b32 {first, second}, %2;\n"
+      "cvt.rn.f16x2.e5m2x2 %0, first;\n"
+      "cvt.rn.f16x2.e5m2x2 %1, second;\n"
+      "}\n"
+      : "=r"(low), "=r"(high)
+      : "r"(codes));
 }
 
 }  // namespace rackproof::kernels::ptx

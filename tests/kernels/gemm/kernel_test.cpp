@@ -94,6 +94,7 @@ TEST_P(GemmKernels, Edges) {
                                 {64, 128, 63},
                                 {65, 127, 65},
                                 {128, 128, 129},
+                                {66, 130, 40},
                                 {129, 136, 191},
                                 {130, 257, 193}}) {
     expect_right(shape);
@@ -270,7 +271,7 @@ TEST(GemmVariants, FewRowsAreSplitOverK) {
   const auto workload = prepare(gemm_operation(), problem);
   EXPECT_TRUE(run_and_verify(*workload).passed);
   const KernelResources resources = workload->resources();
-  EXPECT_NE(resources.kernel.find("gemm_tensor_bf16_64x128x64_splitk"), std::string::npos)
+  EXPECT_NE(resources.kernel.find("gemm_tensor_bf16_16x128x64_splitk"), std::string::npos)
       << resources.kernel;
   EXPECT_GT(resources.blocks, 2);
   const auto choice = choose_variant(gemm_operation(), problem, tests::device_compute_capability());

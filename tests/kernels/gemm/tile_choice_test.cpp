@@ -18,8 +18,13 @@ TEST(TileChoice, TakesTheLargeTileWhereItFillsTheDevice) {
 }
 
 TEST(TileChoice, TakesTheSmallTileWhereSmsWouldIdle) {
-  EXPECT_EQ(chosen({.m = 1, .n = 1, .k = 1}), "gemm_tensor_bf16_64x128x64");
+  EXPECT_EQ(chosen({.m = 64, .n = 128, .k = 1}), "gemm_tensor_bf16_64x128x64");
   EXPECT_EQ(chosen({.m = 1024, .n = 1024, .k = 1024}), "gemm_tensor_bf16_64x128x64");
+}
+
+TEST(TileChoice, TakesTheTileOfOneMmaRowWhereThereAreNoMoreRows) {
+  EXPECT_EQ(chosen({.m = 16, .n = 8192, .k = 64}), "gemm_tensor_bf16_16x128x64");
+  EXPECT_EQ(chosen({.m = 1, .n = 1, .k = 1}), "gemm_tensor_bf16_16x128x64");
 }
 
 /// Compute capability 8.9 offers 99 KB: the large tile does not fit, whatever the problem is.
@@ -37,7 +42,7 @@ TEST(TileChoice, HasOneKernelForFp32) {
 }
 
 KSplit split_of(GemmShape shape, int multiprocessors = 152) {
-  return choose_split(sm80_tensor_kernels(ElementType::bf16).back(), shape, ElementType::bf16,
+  return choose_split(sm80_tensor_kernels(ElementType::bf16)[1], shape, ElementType::bf16,
                       multiprocessors);
 }
 

@@ -67,6 +67,8 @@ INSTANTIATE_TEST_SUITE_P(All, GemmWork,
                                               "mma_flops_f16"},
                                          Case{"gemm_tensor_fp64_128x64x16", "gemm_fp64_kernel", 128,
                                               64, 16, 8, 8, 8, "mma_flops_f64"},
+                                         Case{"gemm_tensor_bf16_16x128x64", "gemm_tensor_kernel",
+                                              16, 128, 64, 2, 2, 2, "mma_flops_f16"},
                                          Case{"gemm_simt_fp32_128x128x16", "gemm_simt_kernel", 128,
                                               128, 16, 8, 4, 4, "fp32_flops"}),
                          [](const auto& instance) { return instance.param.kernel; });
