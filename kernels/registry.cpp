@@ -1,4 +1,5 @@
 #include "kernels/attention/attention.hpp"
+#include "kernels/attention/backward/backward.hpp"
 #include "kernels/attention/decode/decode.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/memory/memory.hpp"
@@ -10,9 +11,10 @@
 namespace rackproof::kernels {
 
 std::span<const Operation* const> operations() {
-  static const std::array<const Operation*, 4> all{
+  static const std::array<const Operation*, 5> all{
       &gemm::gemm_operation(),
       &attention::attention_operation(),
+      &attention::backward::backward_operation(),
       &attention::decode::decode_operation(),
       &memory::memory_operation(),
   };

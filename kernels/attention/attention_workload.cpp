@@ -19,59 +19,11 @@ void copy(Bytes& destination, const Bytes& source) {
                                  cudaMemcpyDeviceToDevice, nullptr));
 }
 
-TileOrder make_order(const AttentionProblem& problem, std::int64_t query_tile) {
-  const AttentionShape& shape = problem.shape();
-  int device = 0;
-  int l2_bytes = 0;
-  RACKPROOF_CUDA(cudaGetDevice(&device));
-  RACKPROOF_CUDA(cudaDeviceGetAttribute(&l2_bytes, cudaDevAttrL2CacheSize, device));
-  const auto heads = static_cast<std::uint32_t>(shape.batch * shape.q_heads);
-  const std::uint64_t kv_bytes_per_head = 2 * problem.kv_elements() * element_bytes(shape.type) /
-                                          static_cast<std::uint64_t>(shape.batch * shape.kv_heads);
-  return {
-      .heads = heads,
-      .query_tiles = static_cast<std::uint32_t>((shape.q_len + query_tile - 1) / query_tile),
-      .heads_per_group = heads_per_l2_group(
-          kv_bytes_per_head, static_cast<std::uint32_t>(shape.q_heads / shape.kv_heads),
-          static_cast<std::uint64_t>(std::max(0, l2_bytes)), heads),
-  };
-}
-
 }  // namespace
-
-AttentionArguments make_arguments(const AttentionProblem& problem) {
-  const AttentionShape& shape = problem.shape();
-  AttentionArguments arguments;
-  arguments.q_strides = problem.q_strides();
-  arguments.kv_strides = problem.kv_strides();
-  arguments.q_heads = static_cast<std::int32_t>(shape.q_heads);
-  arguments.q_heads_per_kv_head = static_cast<std::int32_t>(shape.q_heads / shape.kv_heads);
-  arguments.q_len = static_cast<std::int32_t>(shape.q_len);
-  arguments.kv_len = static_cast<std::int32_t>(shape.kv_len);
-  arguments.scale = static_cast<float>(problem.scale());
-  arguments.causal = shape.mask == Mask::causal;
-  const auto window = [](std::int64_t side) {
-    return side == kUnlimited ? AttentionArguments::kUnlimitedWindow
-                              : static_cast<std::int32_t>(side);
-  };
-  arguments.window_left = window(shape.window_left);
-  arguments.window_right = window(shape.window_right);
-  arguments.lse_batch_stride = problem.packed() ? 0 : shape.q_heads * shape.q_len;
-  arguments.lse_head_stride = problem.packed() ? problem.q_rows() : shape.q_len;
-  return arguments;
-}
 
 AttentionWorkload::AttentionWorkload(const Implementation& implementation,
                                      const AttentionProblem& problem, const PrepareOptions& options)
-    : implementation_(implementation),
-      problem_(problem),
-      order_(make_order(problem, implementation.geometry(problem.shape().head_dim, 0).query_tile)) {
-  implementation.enable(problem);
-  if (problem.packed() || problem.windowed()) {
-    const auto tiles =
-        packed_tiles(problem, implementation.geometry(problem.shape().head_dim, 0).query_tile);
-    tiles_ = runtime::DeviceBuffer<PackedTile>(std::span<const PackedTile>(tiles));
-  }
+    : implementation_(implementation), problem_(problem), launch_(implementation, problem_) {
   const std::uint64_t sets = options.rotate_beyond_bytes / problem.set_bytes() + 1;
   for (std::uint64_t set = 0; set < sets; ++set) {
     sets_.push_back(make_set());
@@ -128,13 +80,11 @@ AttentionArguments AttentionWorkload::arguments_of(BufferSet& set) const {
   arguments.lse = set.lse.data();
   arguments.cu_seqlens_q = set.cu_seqlens_q.data();
   arguments.cu_seqlens_kv = set.cu_seqlens_kv.data();
-  arguments.tiles = tiles_.data();
-  arguments.tile_count = static_cast<std::uint32_t>(tiles_.size());
   return arguments;
 }
 
 void AttentionWorkload::launch(cudaStream_t stream) {
-  implementation_.launch(problem_, arguments_of(sets_[next_set_]), order_, stream);
+  launch_.enqueue(arguments_of(sets_[next_set_]), stream);
   last_set_ = next_set_;
   next_set_ = (next_set_ + 1) % sets_.size();
 }

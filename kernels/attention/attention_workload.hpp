@@ -2,6 +2,7 @@
 /// An attention problem on a device: buffers, launches, verification.
 
 #include "kernels/attention/arguments.hpp"
+#include "kernels/attention/attention_launch.hpp"
 #include "kernels/attention/implementations.hpp"
 #include "runtime/device_buffer.hpp"
 
@@ -40,8 +41,7 @@ class AttentionWorkload final : public Workload {
 
   const Implementation& implementation_;
   AttentionProblem problem_;
-  TileOrder order_;
-  runtime::DeviceBuffer<PackedTile> tiles_;  ///< empty unless packed or windowed
+  AttentionLaunch launch_;
   std::vector<BufferSet> sets_;
   std::size_t last_set_ = 0;  ///< of the most recent launch
   std::size_t next_set_ = 0;

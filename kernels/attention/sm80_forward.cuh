@@ -98,7 +98,8 @@ __device__ __forceinline__ void forward_tile(const AttentionArguments& arguments
     Probabilities<kConfig> probabilities;
     online_softmax<kConfig, T>(probabilities, scores, state, scale_log2);
     ring.acquire_and_refill();
-    multiply_probabilities_values<kConfig, T>(state, probabilities, ring.stages + stage, offsets);
+    multiply_probabilities_values<kConfig, T>(state.output, probabilities, ring.stages + stage,
+                                              offsets);
     KeyValueRing<kConfig>::advance(stage);
   }
   store_output<kConfig, T>(state, pointers.o, arguments.q_strides.row, pointers.lse, view.q_len(),

@@ -77,8 +77,28 @@ struct KeyValueRing {
   }
 };
 
-/// Divides by the sums, writes lse, and sends O through the warp's own rows of shared memory so
-/// that global stores are whole 16-byte chunks of consecutive addresses.
+/// Stores the rows that a warp has staged in shared memory as whole 16-byte chunks of consecutive
+/// addresses. `rows`: shared address of those rows; `first_row`: their first row in the output,
+/// whose rows lie `row_stride` elements apart; rows at `row_count` and beyond are not stored.
+template <Sm80Config kConfig>
+__device__ __forceinline__ void store_staged_rows(char* output, std::int64_t row_stride,
+                                                  int row_count, std::uint32_t rows, int first_row,
+                                                  int lane) {
+  using Shape = Sm80Shape<kConfig>;
+  constexpr int kRowsPerPass = kWarpThreads / Shape::kChunksPerRow;
+  const int chunk = lane % Shape::kChunksPerRow;
+#pragma unroll
+  for (int pass = 0; pass < Shape::kWarpRows / kRowsPerPass; ++pass) {
+    const int row = pass * kRowsPerPass + lane / Shape::kChunksPerRow;
+    if (first_row + row < row_count) {
+      ptx::st_global_16(
+          output + (first_row + row) * row_stride * kElementBytes + chunk * kVectorBytes,
+          ptx::ld_shared_16(rows + swizzled_offset<Shape::kRowBytes>(row, chunk)));
+    }
+  }
+}
+
+/// Divides by the sums, writes lse, and stores O through the warp's own rows of shared memory.
 /// `rows`: shared address of those rows; `first_row`: their first row in the output, whose rows lie
 /// `row_stride` elements apart; rows at `q_len` and beyond are not stored.
 template <Sm80Config kConfig, typename T>
@@ -110,17 +130,7 @@ __device__ __forceinline__ void store_output(WarpState<kConfig>& state, char* ou
     }
   }
   __syncwarp();
-  constexpr int kRowsPerPass = kWarpThreads / Shape::kChunksPerRow;
-  const int chunk = lane % Shape::kChunksPerRow;
-#pragma unroll
-  for (int pass = 0; pass < Shape::kWarpRows / kRowsPerPass; ++pass) {
-    const int row = pass * kRowsPerPass + lane / Shape::kChunksPerRow;
-    if (first_row + row < q_len) {
-      ptx::st_global_16(
-          output + (first_row + row) * row_stride * kElementBytes + chunk * kVectorBytes,
-          ptx::ld_shared_16(rows + swizzled_offset<Shape::kRowBytes>(row, chunk)));
-    }
-  }
+  store_staged_rows<kConfig>(output, row_stride, q_len, rows, first_row, lane);
 }
 
 }  // namespace rackproof::kernels::attention

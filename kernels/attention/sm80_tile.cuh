@@ -217,10 +217,14 @@ __device__ __forceinline__ void online_softmax(Probabilities<kConfig>& probabili
   }
 }
 
+/// fp32 rows x head_dim accumulators of a warp.
+template <Sm80Config kConfig>
+using Accumulators = float[Sm80Shape<kConfig>::kRowTiles][Sm80Shape<kConfig>::kOutputTiles][4];
+
 /// O += P V for one tile of values.
 template <Sm80Config kConfig, typename T>
 __device__ __forceinline__ void multiply_probabilities_values(
-    WarpState<kConfig>& state, const Probabilities<kConfig>& probabilities,
+    Accumulators<kConfig>& output, const Probabilities<kConfig>& probabilities,
     std::uint32_t value_tile, const LaneOffsets<kConfig>& lane) {
   using Shape = Sm80Shape<kConfig>;
 #pragma unroll
@@ -233,8 +237,8 @@ __device__ __forceinline__ void multiply_probabilities_values(
                                  static_cast<std::uint32_t>(n * 8 * Shape::kRowBytes));
 #pragma unroll
       for (int m = 0; m < Shape::kRowTiles; ++m) {
-        ptx::mma_m16n8k16<T>(state.output[m][d], probabilities[m][n / 2], b[0], b[1]);
-        ptx::mma_m16n8k16<T>(state.output[m][d + 1], probabilities[m][n / 2], b[2], b[3]);
+        ptx::mma_m16n8k16<T>(output[m][d], probabilities[m][n / 2], b[0], b[1]);
+        ptx::mma_m16n8k16<T>(output[m][d + 1], probabilities[m][n / 2], b[2], b[3]);
       }
     }
   }

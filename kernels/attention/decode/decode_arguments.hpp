@@ -10,7 +10,7 @@ namespace rackproof::kernels::attention::decode {
 
 /// What a split knows of the softmax of one query row: the largest score times log2(e), and the sum
 /// of 2^(score * log2(e) - maximum).
-struct SplitStatistics {
+struct alignas(8) SplitStatistics {
   float maximum = 0;
   float sum = 0;
 };

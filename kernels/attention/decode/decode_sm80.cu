@@ -199,7 +199,8 @@ __global__ void __launch_bounds__(decode_config(kHeadDim).threads(),
     Probabilities<kTile> probabilities;
     online_softmax<kTile, T>(probabilities, scores, state, scale_log2);
     ring.acquire_and_refill();
-    multiply_probabilities_values<kTile, T>(state, probabilities, ring.stages + stage, offsets);
+    multiply_probabilities_values<kTile, T>(state.output, probabilities, ring.stages + stage,
+                                            offsets);
     PageRing<kConfig>::advance(stage);
   }
 
