@@ -1,6 +1,7 @@
 #include "emulator/engine/modules.hpp"
 
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/link_session.hpp"
 #include "emulator/ptx/linker.hpp"
 #include "emulator/ptx/parser.hpp"
 
@@ -19,6 +20,7 @@ const exec::KernelInfo& ResolvedKernel::info() const {
 
 cudaError_t Module::say(cudaError_t error, const std::string& problem) {
   std::fprintf(stderr, "rackproof emulator: %s\n", problem.c_str());
+  problem_ = problem;
   return error;
 }
 
@@ -90,7 +92,7 @@ cudaError_t Module::parse() {
       ptx_architecture_ = entry.target.architecture;
       syntax_ = std::make_shared<const ptx::Module>(
           ptx::parse(entry.text, "sm_" + std::to_string(ptx_architecture_) + ".ptx"));
-    } else {
+    } else if (syntax_ == nullptr) {
       syntax_ =
           std::make_shared<const ptx::Module>(ptx::parse(ptx_text_, "module loaded from PTX"));
       ptx_text_.clear();
@@ -193,6 +195,49 @@ Module* ModuleRegistry::load(const void* fatbin_image) {
 
 Module* ModuleRegistry::load(std::string ptx_text) {
   return load(std::make_unique<Module>(std::move(ptx_text)));
+}
+
+cudaError_t ModuleRegistry::load_image(const void* image, int device, Module** module) {
+  constexpr std::uint32_t kFatbinMagic = 0xBA55ED50;
+  constexpr std::uint32_t kElfMagic = 0x464c457f;
+  std::uint32_t magic = 0;
+  std::memcpy(&magic, image, sizeof magic);
+  if (magic == FATBINC_MAGIC) {
+    __fatBinC_Wrapper_t wrapper{};
+    std::memcpy(&wrapper, image, sizeof wrapper);
+    image = wrapper.data;
+    magic = kFatbinMagic;
+  }
+  if (magic == kElfMagic) {
+    std::fprintf(stderr, "rackproof emulator: a cubin cannot be emulated; load PTX or a fatbin\n");
+    return cudaErrorNoKernelImageForDevice;
+  }
+  if (magic == LinkedImage::kMagic) {
+    LinkedImage token;
+    std::memcpy(&token, image, sizeof token);
+    auto linked = find_linked(token);
+    if (linked == nullptr) {
+      return cudaErrorInvalidKernelImage;
+    }
+    *module = load(std::make_unique<Module>(std::move(linked)));
+  } else {
+    *module =
+        magic == kFatbinMagic ? load(image) : load(std::string(static_cast<const char*>(image)));
+  }
+  // The caller may free the image: read it now.
+  const exec::Program* program = nullptr;
+  return (*module)->program(device, &program);
+}
+
+void ModuleRegistry::unload(Module* module) {
+  unregister(module);
+  std::unique_ptr<Module> last;  // destroyed without the lock
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(kernels_, [&](const auto& item) { return item.first->module == module; });
+  if (const auto found = modules_.find(module); found != modules_.end()) {
+    last = std::move(found->second);
+    modules_.erase(found);
+  }
 }
 
 void ModuleRegistry::unregister(Module* module) {

@@ -46,6 +46,8 @@ class Module {
       : image_(image), relocatable_(std::move(relocatable)) {}
   /// Owns its bytes (cuModuleLoadData may get a temporary); `image` as cuModuleLoadData takes it.
   explicit Module(std::string ptx_text) : ptx_text_(std::move(ptx_text)) {}
+  /// What cuLinkComplete made.
+  explicit Module(std::shared_ptr<const ptx::Module> linked) : syntax_(std::move(linked)) {}
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
@@ -55,6 +57,8 @@ class Module {
   /// Handle of a kernel by name; the same name gives the same handle.
   Kernel* kernel(const std::string& name);
   [[nodiscard]] std::uint32_t ptx_architecture() const { return ptx_architecture_; }
+  /// What was said of a module that cannot be used.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
 
  private:
   cudaError_t parse();
@@ -67,6 +71,7 @@ class Module {
   std::string ptx_text_;
   bool is_parsed_ = false;
   cudaError_t parse_error_ = cudaSuccess;
+  std::string problem_;
   std::uint32_t ptx_architecture_ = 0;
   std::unique_ptr<fatbin::Contents> contents_;
   std::shared_ptr<const ptx::Module> syntax_;
@@ -101,6 +106,12 @@ class ModuleRegistry {
   Module* load(std::string ptx_text);
   Module* load(const void* fatbin_image);
   Module* load(std::unique_ptr<Module> module);
+  /// A fatbin, its wrapper, PTX text or a linked image, as cuModuleLoadData and cudaLibraryLoadData
+  /// take them; read before it returns. `module` is set where the image could be told apart, even
+  /// if it is then found wrong.
+  cudaError_t load_image(const void* image, int device, Module** module);
+  /// The handles of the module and of its kernels are invalid afterwards. No grid may run it.
+  void unload(Module* module);
   [[nodiscard]] bool is_module(const Module* module);
   void remember_kernel(const Kernel* kernel);
 

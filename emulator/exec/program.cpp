@@ -173,10 +173,11 @@ Program::Program(std::shared_ptr<const ptx::Module> module, const fatbin::Conten
     } else if (directives.max_registers != 0) {
       info.registers_per_thread = directives.max_registers;
     } else {
-      // What the launch bounds leave to a thread of the 65536 registers of an SM.
+      // What the launch bounds leave to a thread of the 65536 registers of an SM, a quarter of
+      // which serves every fourth warp.
       const std::uint32_t blocks = std::max(directives.min_blocks_per_sm, 1U);
-      info.registers_per_thread =
-          std::min(255U, 65536U / (blocks * info.max_threads_per_block) / 8 * 8);
+      const std::uint32_t warps = (info.max_threads_per_block + 127) / 128 * 4;
+      info.registers_per_thread = std::min(255U, 65536U / (blocks * warps * kWarpSize) / 8 * 8);
     }
     impl.kernel_index[info.name] = impl.kernels.size();
     impl.kernels.push_back(std::move(info));

@@ -4,6 +4,7 @@
 #include "emulator/api/cuda/driver_call.hpp"
 #include "emulator/engine/memory_map.hpp"
 #include "emulator/engine/transfer.hpp"
+#include "emulator/engine/virtual_memory.hpp"
 
 #include <cuda.h>
 
@@ -77,6 +78,29 @@ cudaError_t pointer_attribute(void* data, CUpointer_attribute attribute, CUdevic
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
       *static_cast<std::size_t*>(data) = allocation->size_bytes;
       return cudaSuccess;
+    case CU_POINTER_ATTRIBUTE_MAPPED:
+      *static_cast<unsigned char*>(data) = 1;
+      return cudaSuccess;
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE: {
+      const bool is_ipc = attribute == CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE;
+      *static_cast<unsigned char*>(data) = is_ipc && allocation->kind == memory::Kind::device;
+      return cudaSuccess;
+    }
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES: {
+      CUmemGenericAllocationHandle handle = 0;
+      engine::VmmProperties properties;
+      if (engine::vmm_retain(pointer(address), &handle) == cudaSuccess) {
+        (void)engine::vmm_properties(handle, properties);
+        (void)engine::vmm_release(handle);
+      }
+      *static_cast<std::uint64_t*>(data) = properties.handle_types;
+      return cudaSuccess;
+    }
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+      *static_cast<void**>(data) = nullptr;
+      return cudaSuccess;
     default:
       return cudaErrorNotSupported;
   }
@@ -98,16 +122,6 @@ CUresult cuMemFree(CUdeviceptr address) {
   return driver_call("cuMemFree", [&](Core& core) {
     core.executor().drain(current_device());
     return core.memory().free_device(pointer(address));
-  });
-}
-CUresult cuMemAllocAsync(CUdeviceptr* address, std::size_t bytes, CUstream /*stream*/) {
-  return cuMemAlloc(address, bytes);
-}
-CUresult cuMemFreeAsync(CUdeviceptr address, CUstream handle) {
-  return driver_call("cuMemFreeAsync", [&](Core&) {
-    engine::Stream* stream = engine::resolve_stream(handle);
-    return stream == nullptr ? cudaErrorInvalidResourceHandle
-                             : engine::free_in_order(pointer(address), *stream);
   });
 }
 CUresult cuMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes) {
@@ -226,11 +240,42 @@ CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* attributes,
                                 CUdeviceptr address) {
   return api::driver_query("cuPointerGetAttributes", [&](Core&) {
     for (unsigned i = 0; i < count; ++i) {
-      if (pointer_attribute(data[i], attributes[i], address) == cudaErrorNotSupported) {
-        return cudaErrorNotSupported;
+      const cudaError_t error = pointer_attribute(data[i], attributes[i], address);
+      if (error == cudaErrorNotSupported) {
+        return error;
+      }
+      if (error != cudaSuccess) {  // memory that CUDA does not know has attributes of zero
+        const bool is_wide = attributes[i] == CU_POINTER_ATTRIBUTE_CONTEXT ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_DEVICE_POINTER ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_HOST_POINTER ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_BUFFER_ID ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_RANGE_START_ADDR ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_RANGE_SIZE ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES ||
+                             attributes[i] == CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE;
+        const bool is_narrow = attributes[i] == CU_POINTER_ATTRIBUTE_MAPPED ||
+                               attributes[i] == CU_POINTER_ATTRIBUTE_SYNC_MEMOPS;
+        std::memset(data[i], 0, is_wide ? 8 : is_narrow ? 1 : 4);
       }
     }
     return cudaSuccess;
+  });
+}
+CUresult cuPointerSetAttribute(const void* /*value*/, CUpointer_attribute attribute,
+                               CUdeviceptr address) {
+  // Copies to and from such memory are already synchronous where that attribute asks for it.
+  return api::driver_query("cuPointerSetAttribute", [&](Core&) {
+    return attribute == CU_POINTER_ATTRIBUTE_SYNC_MEMOPS &&
+                   engine::MemoryMap::find(pointer(address))
+               ? cudaSuccess
+               : cudaErrorInvalidValue;
+  });
+}
+CUresult cuMemHostGetFlags(unsigned* flags, void* host) {
+  return driver_call("cuMemHostGetFlags", [&](Core& core) {
+    const auto found = core.memory().host_flags(host);
+    *flags = found.value_or(0);
+    return found ? cudaSuccess : cudaErrorInvalidValue;
   });
 }
 

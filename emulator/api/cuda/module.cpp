@@ -1,17 +1,15 @@
 // Driver: modules, functions, launches.
 
 #include "emulator/api/cuda/driver_call.hpp"
+#include "emulator/api/cuda/jit_log.hpp"
 #include "emulator/engine/launch.hpp"
 #include "emulator/engine/modules.hpp"
 #include "emulator/engine/transfer.hpp"
 
 #include <cuda.h>
-#include <fatbinary_section.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -24,29 +22,22 @@ using engine::Module;
 
 namespace {
 
-constexpr std::uint32_t kFatbinMagic = 0xBA55ED50;
-constexpr std::uint32_t kElfMagic = 0x464c457f;
-
-cudaError_t load(Core& core, const void* image, CUmodule* module) {
-  std::uint32_t magic = 0;
-  std::memcpy(&magic, image, sizeof magic);
-  if (magic == FATBINC_MAGIC) {
-    __fatBinC_Wrapper_t wrapper{};
-    std::memcpy(&wrapper, image, sizeof wrapper);
-    image = wrapper.data;
-    magic = kFatbinMagic;
-  }
-  if (magic == kElfMagic) {
-    std::fprintf(stderr, "rackproof emulator: a cubin cannot be emulated; load PTX or a fatbin\n");
-    return cudaErrorNoKernelImageForDevice;
-  }
-  Module* loaded = magic == kFatbinMagic
-                       ? core.modules().load(image)
-                       : core.modules().load(std::string(static_cast<const char*>(image)));
-  // The caller may free the image: read it now.
-  const exec::Program* program = nullptr;
-  *module = reinterpret_cast<CUmodule>(loaded);
-  return loaded->program(engine::current_device().ordinal, &program);
+CUresult load(const char* name, CUmodule* module, const void* image, const api::JitLog& log) {
+  return driver_call(name, [&](Core& core) {
+    if (module == nullptr || image == nullptr) {
+      return cudaErrorInvalidValue;
+    }
+    Module* loaded = nullptr;
+    const cudaError_t error =
+        core.modules().load_image(image, engine::current_device().ordinal, &loaded);
+    log.report(loaded == nullptr ? "" : loaded->problem());
+    if (error != cudaSuccess && loaded != nullptr) {
+      core.modules().unload(loaded);
+    } else {
+      *module = reinterpret_cast<CUmodule>(loaded);
+    }
+    return error;
+  });
 }
 
 template <typename Body>
@@ -141,17 +132,14 @@ int attribute_of(const cudaFuncAttributes& all, CUfunction_attribute attribute, 
 extern "C" {
 
 CUresult cuModuleLoadData(CUmodule* module, const void* image) {
-  return driver_call("cuModuleLoadData", [&](Core& core) {
-    return module == nullptr || image == nullptr ? cudaErrorInvalidValue
-                                                 : load(core, image, module);
-  });
+  return load("cuModuleLoadData", module, image, {});
 }
-CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned /*option_count*/,
-                            CUjit_option* /*options*/, void** /*values*/) {
-  return cuModuleLoadData(module, image);
+CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned option_count,
+                            CUjit_option* options, void** values) {
+  return load("cuModuleLoadDataEx", module, image, api::JitLog(option_count, options, values));
 }
 CUresult cuModuleLoadFatBinary(CUmodule* module, const void* image) {
-  return cuModuleLoadData(module, image);
+  return load("cuModuleLoadFatBinary", module, image, {});
 }
 CUresult cuModuleLoad(CUmodule* module, const char* file) {
   std::ifstream stream(file, std::ios::binary);
@@ -161,11 +149,20 @@ CUresult cuModuleLoad(CUmodule* module, const char* file) {
 }
 CUresult cuModuleUnload(CUmodule module) {
   return driver_call("cuModuleUnload", [&](Core& core) {
-    core.executor().drain(engine::current_device());
-    return core.modules().is_module(reinterpret_cast<Module*>(module))
-               ? cudaSuccess
-               : cudaErrorInvalidResourceHandle;
+    auto* const loaded = reinterpret_cast<Module*>(module);
+    if (!core.modules().is_module(loaded)) {
+      return cudaErrorInvalidResourceHandle;
+    }
+    for (int i = 0; i < core.device_count(); ++i) {
+      core.executor().drain(core.device(i));
+    }
+    core.modules().unload(loaded);
+    return cudaSuccess;
   });
+}
+CUresult cuModuleGetLoadingMode(CUmoduleLoadingMode* mode) {
+  *mode = CU_MODULE_LAZY_LOADING;
+  return CUDA_SUCCESS;
 }
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
   return driver_call("cuModuleGetFunction", [&](Core& core) {

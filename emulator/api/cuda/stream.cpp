@@ -77,13 +77,6 @@ CUresult cuStreamGetPriority(CUstream stream, int* priority) {
     return cudaSuccess;
   });
 }
-CUresult cuStreamIsCapturing(CUstream stream, CUstreamCaptureStatus* status) {
-  return with_stream("cuStreamIsCapturing", stream, [&](Core&, Stream&) {
-    *status = CU_STREAM_CAPTURE_STATUS_NONE;
-    return cudaSuccess;
-  });
-}
-
 CUresult cuEventCreate(CUevent* event, unsigned flags) {
   return driver_call("cuEventCreate", [&](Core&) {
     return engine::create_event(engine::current_device(), flags, event);
