@@ -95,13 +95,18 @@ typedef uint64_t Longs __attribute__((vector_size(16), aligned(8), may_alias));
 
 // x86 keeps the order of loads and of stores. Stores go up and loads go down, so that a reader who
 // finds the last bytes of a row new (a flag) has all of it new, as a GPU's 128-byte lines look.
+// A template's argument loses the alignment that its typedef states: rows lie anywhere.
+template <class V>
+struct __attribute__((packed, may_alias)) Unaligned {
+  V value;
+};
 template <class V>
 inline V load_vector(const void* from, uint32_t index) {
-  return static_cast<const volatile V*>(from)[index];
+  return static_cast<const volatile Unaligned<V>*>(from)[index].value;
 }
 template <class V>
 inline void store_vector(void* to, uint32_t index, V value) {
-  static_cast<volatile V*>(to)[index] = value;
+  static_cast<volatile Unaligned<V>*>(to)[index].value = value;
 }
 
 inline void load_block(void* to, const void* from, uint32_t bytes) {

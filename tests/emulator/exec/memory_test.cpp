@@ -264,6 +264,33 @@ TEST(Memory, SpecialRegisters) {
   }
 }
 
+TEST(Memory, RowsOfConsecutiveElementsMayStartAtAnyElement) {
+  struct Form {
+    std::uint32_t bytes;
+    std::string type;
+    std::string value;
+  };
+  for (const Form& form :
+       {Form{4, "u32", "%r1"}, Form{8, "u64", "%rd5"}, Form{8, "v2.u32", "{%r1, %r2}"},
+        Form{16, "v2.u64", "{%rd5, %rd6}"}, Form{16, "v4.u32", "{%r1, %r2, %r3, %r4}"}}) {
+    for (std::uint32_t shift = 0; shift < 128; shift += form.bytes) {
+      const std::string at = "+" + std::to_string(shift) + "]";
+      Case run(indexed(".shared .align 16 .b8 s[4096];\nmov.u64 %rd1, s;\nmul.wide.u32 %rd2, %i, " +
+                           std::to_string(form.bytes) + ";\nadd.s64 %rd1, %rd1, %rd2;\nld.global." +
+                           form.type + " " + form.value + ", [%x" + at + ";\nst.shared." +
+                           form.type + " [%rd1" + at + ", " + form.value + ";\nld.shared." +
+                           form.type + " " + form.value + ", [%rd1" + at + ";\nst.global." +
+                           form.type + " [%y" + at + ", " + form.value + ";",
+                       form.bytes));
+      run.go();
+      EXPECT_EQ(std::memcmp(run.in.as<std::byte>() + shift, run.out.as<std::byte>() + shift,
+                            std::size_t{form.bytes} * kThreads),
+                0)
+          << form.type << " shifted by " << shift;
+    }
+  }
+}
+
 TEST(Memory, BankConflictsAreCounted) {
   const auto wavefronts = [](std::uint32_t stride, const std::string& access) {
     Case run(indexed(".shared .align 16 .b8 s[8192];\nmov.u64 %rd1, s;\nmul.wide.u32 %rd2, %i, " +
