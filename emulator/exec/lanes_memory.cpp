@@ -21,32 +21,43 @@ void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, ui
   summarise_addresses(mask, bytes, addresses);
 }
 
+namespace {
+
+// All lanes' words step on by `step`, which is 0 or a power of two.
+template <class W>
+inline bool steps(const W* words, uint32_t step) {
+  const int shift = step == 0 ? 0 : std::countr_zero(step);
+  const W first = words[0];
+  W apart = 0;
+  for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    const W distance = step == 0 ? 0 : static_cast<W>(W{lane} << shift);
+    apart |= words[lane] ^ (first + distance);
+  }
+  return apart == 0;
+}
+
+template <class W>
+inline AddressPattern pattern_of(const W* words, uint32_t bytes) {
+  // The second lane tells which of the two it can be.
+  const W step = words[1] - words[0];
+  if (step == bytes) {
+    return steps(words, bytes) ? AddressPattern::contiguous : AddressPattern::scattered;
+  }
+  return step == 0 && steps(words, 0) ? AddressPattern::uniform : AddressPattern::scattered;
+}
+
+}  // namespace
+
 AddressPattern address_pattern(const LaneContext& lanes, const Op& op, uint32_t bytes,
                                uint64_t& first) {
-  uint64_t uneven = 0;
-  uint64_t apart = 0;
   if ((op.mode & kWideAddressMode) != 0) {
     const auto* words = source<uint64_t>(lanes, op.a);
-    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      uneven |= words[lane] ^ (words[0] + uint64_t{lane} * bytes);
-      apart |= words[lane] ^ words[0];
-    }
     first = words[0] + static_cast<uint64_t>(op.immediate);
-  } else {
-    const auto* words = source<uint32_t>(lanes, op.a);
-    uint32_t narrow_uneven = 0;
-    uint32_t narrow_apart = 0;
-    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      narrow_uneven |= words[lane] ^ (words[0] + lane * bytes);
-      narrow_apart |= words[lane] ^ words[0];
-    }
-    uneven = narrow_uneven;
-    apart = narrow_apart;
-    first = static_cast<uint32_t>(words[0] + static_cast<uint32_t>(op.immediate));
+    return pattern_of(words, bytes);
   }
-  return uneven == 0  ? AddressPattern::contiguous
-         : apart == 0 ? AddressPattern::uniform
-                      : AddressPattern::scattered;
+  const auto* words = source<uint32_t>(lanes, op.a);
+  first = static_cast<uint32_t>(words[0] + static_cast<uint32_t>(op.immediate));
+  return pattern_of(words, bytes);
 }
 
 void summarise_addresses(uint32_t mask, uint32_t bytes, Addresses& addresses) {

@@ -25,6 +25,16 @@ inline void write_predicate(LaneContext& lanes, Ref ref, std::uint32_t value, st
 [[nodiscard]] inline std::uint32_t lowest_lane(std::uint32_t lanes) {
   return static_cast<std::uint32_t>(std::countr_zero(lanes));
 }
+/// std::popcount is a call on hosts that may lack the instruction.
+[[nodiscard]] constexpr std::uint32_t count_lanes(std::uint32_t lanes) {
+  if (lanes == kFullMask) {
+    return kWarpSize;
+  }
+  lanes -= lanes >> 1 & 0x55555555U;
+  lanes = (lanes & 0x33333333U) + (lanes >> 2 & 0x33333333U);
+  lanes = (lanes + (lanes >> 4)) & 0x0f0f0f0fU;
+  return lanes * 0x01010101U >> 24;
+}
 /// Calls `action(lane)` for each lane of `lanes`, lowest first.
 template <class Action>
 inline void for_each_lane(std::uint32_t lanes, Action&& action) {

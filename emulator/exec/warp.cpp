@@ -2,16 +2,18 @@
 
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/memory_access.hpp"
+#include "emulator/exec/rows.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
+#include <utility>
 
 namespace rackproof::emulator::exec {
 namespace {
 
 // A group that runs this long while others are ready is put aside.
 constexpr std::uint32_t kGroupSlice = 4096;
+constexpr std::size_t kUsualGroups = 4;
 constexpr std::uint32_t kNoLimit = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
@@ -42,6 +44,7 @@ Warp::Warp(Cta& cta, std::uint32_t index, std::uint32_t lanes_present)
   Group start;
   start.mask = lanes_present;
   start.pc = kernel_->functions[0].entry;
+  groups_.reserve(kUsualGroups);
   groups_.push_back(std::move(start));
 }
 
@@ -54,31 +57,60 @@ bool Warp::runnable() const {
                      [](const Group& group) { return group.state == Group::State::ready; });
 }
 
-void Warp::load_current() {
-  Group& group = groups_[current_];
+void Warp::enter(std::size_t index) {
+  current_ = index;
+  Group& group = groups_[index];
   mask_ = group.mask;
   pc_ = group.pc;
   base[0] = registers_.data() + group.frame_base;
   group.last_run = ++tick_;
+  entered_at_ = executed_;
+  is_alone_ = groups_.size() == 1;
+  inside_ = true;
 }
 
-// Joins into `index` every group that stands at the same instruction of the same call.
-void Warp::merge(std::size_t index) {
+void Warp::leave() {
+  if (!inside_) {
+    return;
+  }
+  inside_ = false;
+  Group& group = groups_[current_];
+  group.mask = mask_;
+  group.pc = pc_;
+  group.ran = is_alone_ ? 0 : group.ran + (executed_ - entered_at_);
+  if (group.ran >= kGroupSlice) {
+    group.ran = 0;
+    rotate_ = true;
+  }
+}
+
+// Joins into `index` every group that stands at the same instruction of the same call. Returns
+// where that group is now.
+std::size_t Warp::merge(std::size_t index) {
   for (std::size_t other = 0; other < groups_.size();) {
-    const bool joins = other != index && groups_[other].state != Group::State::at_barrier &&
-                       groups_[other].pc == groups_[index].pc &&
-                       groups_[other].frame_base == groups_[index].frame_base &&
-                       same_frames(groups_[other].caller.get(), groups_[index].caller.get());
+    const Group& candidate = groups_[other];
+    const bool joins = candidate.pc == groups_[index].pc && other != index &&
+                       candidate.state != Group::State::at_barrier &&
+                       candidate.frame_base == groups_[index].frame_base &&
+                       same_frames(candidate.caller.get(), groups_[index].caller.get());
     if (!joins) {
       ++other;
       continue;
     }
-    groups_[index].mask |= groups_[other].mask;
+    groups_[index].mask |= candidate.mask;
     groups_[index].state = Group::State::ready;
-    groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(other));
-    index -= other < index ? 1 : 0;
+    const std::size_t last = groups_.size() - 1;
+    remove(other);
+    index = index == last ? other : index;
   }
-  current_ = index;
+  return index;
+}
+
+void Warp::remove(std::size_t index) {
+  if (index + 1 != groups_.size()) {
+    groups_[index] = std::move(groups_.back());
+  }
+  groups_.pop_back();
 }
 
 bool Warp::select() {
@@ -100,14 +132,11 @@ bool Warp::select() {
                             : group.pc < best.pc;
     chosen = better ? i : chosen;
   }
+  rotate_ = false;
   if (chosen == kNone) {
     return false;
   }
-  current_ = chosen;
-  if (groups_.size() > 1) {
-    merge(chosen);
-  }
-  load_current();
+  enter(groups_.size() > 1 ? merge(chosen) : chosen);
   limit_ = kNoLimit;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     if (i != current_ && groups_[i].state != Group::State::at_barrier && groups_[i].pc > pc_) {
@@ -127,37 +156,24 @@ void Warp::step_copies() {
 std::uint32_t Warp::run(std::uint32_t budget) {
   yielded_ = false;
   step_copies();
-  std::uint32_t executed = 0;
   executed_ = 0;
-  while (executed < budget && !yielded_ && live_ != 0 && select()) {
-    const bool alone = groups_.size() == 1;
-    const std::uint32_t done = execute(budget - executed);
-    executed += done;
-    // The others have their turn when this group polls, or has run for long beside them.
-    rotate_ = yielded_;
-    if (!current_gone_) {
-      Group& group = groups_[current_];
-      group.ran = alone ? 0 : group.ran + done;
-      if (group.ran >= kGroupSlice) {
-        group.ran = 0;
-        rotate_ = true;
-      }
-    }
+  if (live_ != 0 && select()) {
+    execute(budget);
+    leave();
   }
-  executed_ = 0;
+  // The others have their turn when this group polls.
+  rotate_ = rotate_ || yielded_;
   counters_->fp32_flops += static_cast<double>(flops_);
   flops_ = 0;
-  return executed;
+  return std::exchange(executed_, 0);
 }
 
-std::uint32_t Warp::execute(std::uint32_t budget) {
+void Warp::execute(std::uint32_t budget) {
   const Op* const code = kernel_->code.data();
-  std::uint32_t executed = 0;
   // Most instructions run for the same lanes as the one before.
   std::uint32_t counted = mask_;
-  auto threads = static_cast<std::uint64_t>(std::popcount(counted));
-  current_gone_ = false;
-  while (executed < budget) {
+  std::uint32_t threads = count_lanes(counted);
+  while (executed_ < budget) {
     const Op& op = code[pc_];
     std::uint32_t active = mask_;
     if (op.guard != kNoRef) {
@@ -168,48 +184,45 @@ std::uint32_t Warp::execute(std::uint32_t budget) {
     if (!op.expansion) {
       if (active != counted) {
         counted = active;
-        threads = static_cast<std::uint64_t>(std::popcount(active));
+        threads = count_lanes(active);
       }
       ++counters_->warp_instructions[op.instruction_class];
       counters_->thread_instructions[op.instruction_class] += threads;
       flops_ += threads * op.flops;
     }
-    ++executed;
     ++executed_;
     if (active != 0) {
       op.handler(*this, op, active);
     }
     if (pc_ >= limit_) {
-      break;
+      leave();
+      if (yielded_ || live_ == 0 || !select()) {
+        return;
+      }
     }
   }
-  if (!current_gone_) {
-    groups_[current_].mask = mask_;
-    groups_[current_].pc = pc_;
-  }
-  return executed;
 }
 
 void Warp::drop_current() {
-  groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(current_));
-  current_gone_ = true;
+  remove(current_);
+  inside_ = false;
   limit_ = 0;
 }
 
 Group& Warp::split(std::uint32_t lanes, std::uint32_t pc) {
-  Group other = groups_[current_];
+  limit_ = 0;
+  mask_ &= ~lanes;
+  if (mask_ == 0) {
+    // All of it goes there.
+    inside_ = false;
+  } else {
+    groups_.push_back(groups_[current_]);
+  }
+  Group& other = mask_ == 0 ? groups_[current_] : groups_.back();
   other.mask = lanes;
   other.pc = pc;
   other.state = Group::State::ready;
-  mask_ &= ~lanes;
-  limit_ = 0;
-  if (mask_ == 0) {
-    groups_[current_] = std::move(other);
-    current_gone_ = true;  // its pc and mask are already in place
-    return groups_[current_];
-  }
-  groups_.push_back(std::move(other));
-  return groups_.back();
+  return other;
 }
 
 void Warp::branch(std::uint32_t target, std::uint32_t taken, bool spin) {
@@ -217,7 +230,7 @@ void Warp::branch(std::uint32_t target, std::uint32_t taken, bool spin) {
   if (taken == mask_) {
     pc_ = target;
     // A group below the others no longer runs towards the nearest of them.
-    if (groups_.size() > 1) {
+    if (!is_alone_) {
       limit_ = 0;
     }
   } else {

@@ -103,10 +103,14 @@ class Warp : public LaneContext {
   }
 
  private:
+  /// Enters the group whose turn it is. False: all wait.
   bool select();
-  void merge(std::size_t index);
-  void load_current();
-  std::uint32_t execute(std::uint32_t budget);
+  void enter(std::size_t index);
+  /// Notes where the current group stands, unless a handler has done so.
+  void leave();
+  [[nodiscard]] std::size_t merge(std::size_t index);
+  void remove(std::size_t index);
+  void execute(std::uint32_t budget);
   void drop_current();
   void grow(std::uint32_t register_bytes, std::uint32_t local_bytes);
   void copy_argument(std::byte* caller, std::byte* callee, const CallSite::Argument& argument,
@@ -120,14 +124,16 @@ class Warp : public LaneContext {
   std::uint32_t live_;
   std::uint32_t mask_ = 0;
   std::uint32_t pc_ = 0;
-  std::uint32_t limit_ = 0;  ///< leave execute() when pc_ reaches it
+  std::uint32_t limit_ = 0;  ///< another group has its turn when pc_ reaches it
   std::size_t current_ = 0;
-  bool current_gone_ = false;
+  bool inside_ = false;    ///< mask_ and pc_ are ahead of those in groups_
+  bool is_alone_ = false;  ///< no other group when it was entered
   bool yielded_ = false;
   bool rotate_ = false;
   std::uint64_t tick_ = 0;
   std::uint64_t flops_ = 0;
   std::uint32_t executed_ = 0;
+  std::uint32_t entered_at_ = 0;  ///< executed_ when the current group was entered
   std::vector<Group> groups_;
   AlignedBuffer registers_;
   AlignedBuffer local_;
