@@ -84,7 +84,10 @@ uint32_t compare_half(const LaneContext& lanes, const Op& op, uint32_t shift) {
   return result;
 }
 
-uint32_t combine(const LaneContext& lanes, const Op& op, uint32_t value) {
+// Inlined always: GCC leaves out vzeroupper around calls of local functions that use no vectors,
+// and then every SSE instruction of the executor waits.
+[[gnu::always_inline]] inline uint32_t combine(const LaneContext& lanes, const Op& op,
+                                               uint32_t value) {
   switch (static_cast<BoolOp>(op.mode)) {
     case BoolOp::and_:
       return value & predicate(lanes, op.c);
@@ -100,8 +103,9 @@ uint32_t combine(const LaneContext& lanes, const Op& op, uint32_t value) {
 template <Compare kCompare, class T>
 void setp(LaneContext& lanes, const Op& op, uint32_t mask) {
   const uint32_t value = compare_lanes<kCompare, T>(lanes, op);
+  // Both before the first is written: it may be the predicate that they are combined with.
   const uint32_t first = combine(lanes, op, value);
-  const uint32_t second = combine(lanes, op, ~value);
+  const uint32_t second = op.d == kNoRef ? 0 : combine(lanes, op, ~value);
   set_predicate(lanes, op.dst, first, mask);
   set_predicate(lanes, op.d, second, mask);
 }
