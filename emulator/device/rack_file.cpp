@@ -44,7 +44,7 @@ void read_rates(JsonReader reader, GpuModel& gpu) {
 }
 
 void check_peaks(JsonReader reader) {
-  for (const char* key : {"bf16", "fp16", "tf32", "fp32", "fp64"}) {
+  for (const char* key : {"bf16", "fp16", "tf32", "fp32", "fp64", "fp64_tensor"}) {
     static_cast<void>(reader.positive_number(key));
   }
   for (const char* key : {"nvfp4", "mxfp4", "fp6", "fp8", "int8"}) {

@@ -22,7 +22,7 @@ constexpr std::array kTypes{
     TypeFacts{ElementType::fp16, ElementType::fp16, "fp16"},
     TypeFacts{ElementType::fp32, ElementType::fp32, "fp32"},
     TypeFacts{ElementType::tf32, ElementType::fp32, "tf32"},
-    TypeFacts{ElementType::fp64, ElementType::fp64, "fp64"},
+    TypeFacts{ElementType::fp64, ElementType::fp64, "fp64_tensor"},
     TypeFacts{ElementType::fp8_e4m3, ElementType::bf16, "fp8"},
     TypeFacts{ElementType::fp8_e5m2, ElementType::bf16, "fp8"},
     TypeFacts{ElementType::int8, ElementType::int32, "int8"},

@@ -1,5 +1,6 @@
 /// The GEMM kernels through the Operation contract: types, edges, scalars, planted faults.
 
+#include "kernels/common/random_fill.hpp"
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
 #include "tests/kernels/support/print.hpp"
@@ -7,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -188,6 +190,70 @@ TEST(SplitKOfIntegers, IsTheWholeSum) {
     RACKPROOF_CUDA(cudaMemcpy(bytes.data(), output.data, bytes.size(), cudaMemcpyDeviceToHost));
   }
   EXPECT_EQ(results.at(0), results.at(1));
+}
+
+/// Launches `kernel` on bare buffers and returns D, 4 bytes an element.
+std::vector<float> launch_raw(const GemmKernel& kernel, KernelArguments arguments, int blocks) {
+  runtime::DeviceBuffer<float> d(static_cast<std::size_t>(arguments.m * arguments.n));
+  arguments.d = d.data();
+  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel.function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      kernel.shared_bytes));
+  void* parameters[] = {&arguments};
+  RACKPROOF_CUDA(cudaLaunchKernel(kernel.function, dim3(static_cast<unsigned>(blocks)),
+                                  dim3(static_cast<unsigned>(kernel.threads)),
+                                  static_cast<void**>(parameters),
+                                  static_cast<std::size_t>(kernel.shared_bytes), nullptr));
+  RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
+  return d.download();
+}
+
+/// The bits are those of the slices, each computed by itself, added in their order: whichever CTA
+/// adds them.
+TEST(SplitKOrder, IsTheOrderOfTheSlices) {
+  constexpr int kM = 20;
+  constexpr int kN = 40;
+  constexpr int kK = 7 * 32;
+  const GemmKernel& kernel = sm80_tf32_kernels()[1];
+  const GemmShape shape{.m = kM, .n = kN, .k = kK};
+  runtime::DeviceBuffer<float> a(kM * kK);
+  runtime::DeviceBuffer<float> b(kN * kK);
+  fill_uniform(a.data(), ElementType::tf32, a.size(), 1, nullptr);
+  fill_uniform(b.data(), ElementType::tf32, b.size(), 2, nullptr);
+  const KSplit split = split_k(kernel, shape, 3);
+  ASSERT_EQ(split.slices, 3);
+  std::vector<float> expected(kM * kN, 0.0F);
+  for (int first = 0; first < kK; first += split.k_tiles_per_slice * kernel.tile_k) {
+    const std::vector<float> part =
+        launch_raw(kernel,
+                   {.a = a.data() + first,
+                    .b = b.data() + first,
+                    .lda = kK,
+                    .ldb = kK,
+                    .m = kM,
+                    .n = kN,
+                    .k = std::min(split.k_tiles_per_slice * kernel.tile_k, kK - first)},
+                   1);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      expected[i] += part[i];
+    }
+  }
+  runtime::DeviceBuffer<float> partials(
+      static_cast<std::size_t>(split.slices * kernel.tile_m * kernel.tile_n));
+  runtime::DeviceBuffer<std::uint32_t> arrivals(std::vector<std::uint32_t>{0});
+  EXPECT_EQ(launch_raw(kernel,
+                       {.a = a.data(),
+                        .b = b.data(),
+                        .lda = kK,
+                        .ldb = kK,
+                        .m = kM,
+                        .n = kN,
+                        .k = kK,
+                        .slices = split.slices,
+                        .k_tiles_per_slice = split.k_tiles_per_slice,
+                        .partials = partials.data(),
+                        .arrivals = arrivals.data()},
+                       split.slices),
+            expected);
 }
 
 class GemmTypes : public testing::TestWithParam<ElementType> {};

@@ -42,7 +42,7 @@ TEST(GemmProblem, HasAResultTypeAndAPeakForEveryType) {
   };
   for (const Expected& expected :
        {Expected{ElementType::tf32, ElementType::fp32, "tf32", 4 * 56 + 4 * 15},
-        Expected{ElementType::fp64, ElementType::fp64, "fp64", 8 * 56 + 8 * 15},
+        Expected{ElementType::fp64, ElementType::fp64, "fp64_tensor", 8 * 56 + 8 * 15},
         Expected{ElementType::int8, ElementType::int32, "int8", 56 + 4 * 15},
         Expected{ElementType::fp8_e4m3, ElementType::bf16, "fp8", 56 + 2 * 15},
         Expected{ElementType::fp8_e5m2, ElementType::bf16, "fp8", 56 + 2 * 15}}) {
