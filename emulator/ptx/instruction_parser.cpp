@@ -72,6 +72,11 @@ void FunctionParser::parse_instruction() {
       !problem.empty()) {
     lexer_.fail_at(opcode, quoted(text) + ": " + problem);
   }
+  if (const std::string problem =
+          check_operand_types(mnemonic.types, instruction.operands, function_.registers);
+      !problem.empty()) {
+    lexer_.fail_at(opcode, quoted(text) + ": " + problem);
+  }
   function_.body.push_back(std::move(instruction));
 }
 

@@ -212,6 +212,7 @@ Mnemonic resolve_mnemonic(std::string_view text, std::string_view target) {
   result.opcode = parts[0];
   result.modifiers.assign(parts.begin() + 1, parts.end());
   result.modifiers.insert(result.modifiers.end(), matched.begin(), matched.end());
+  result.types = operand_types(result.opcode, result.modifiers);
   return result;
 }
 

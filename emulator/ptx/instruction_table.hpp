@@ -2,6 +2,7 @@
 /// Decides which mnemonics and operands are legal: every instruction of PTX ISA 9.0, section 9.7.
 
 #include "emulator/ptx/module.hpp"
+#include "emulator/ptx/operand_types.hpp"
 
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct Mnemonic {
   std::string_view opcode;                              ///< up to the first point
   std::vector<std::string_view> modifiers;              ///< in the order of the text
   std::vector<std::vector<OperandSlot>> operand_lists;  ///< alternatives; none: not checked
+  std::vector<OperandType> types;                       ///< of registers, by operand
   std::size_t vector_elements = 0;  ///< of loads and stores: 1, or N with .vN; 0: not checked
   std::string problem;              ///< empty: legal
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <filesystem>
 #include <fstream>
 
 namespace rackproof::emulator::ptx::oracle {
@@ -44,7 +45,8 @@ std::string expand(const std::string& text) {
 }  // namespace
 
 std::vector<Line> read_lines(const std::string& name) {
-  std::ifstream file(std::string(RACKPROOF_SOURCE_DIR) + "/tests/emulator/ptx/oracle/" + name);
+  std::ifstream file(std::filesystem::path(RACKPROOF_SOURCE_DIR) / "tests/emulator/ptx/oracle" /
+                     name);
   EXPECT_TRUE(file.good()) << name;
   std::vector<Line> lines;
   std::string target;

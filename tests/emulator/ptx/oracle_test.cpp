@@ -62,8 +62,11 @@ std::map<std::string, std::vector<Line>> by_target(const std::string& name) {
 }
 
 TEST(PtxOracle, ParserAcceptsLegalLines) {
-  const std::vector<Line> lines = read_lines("legal.txt");
+  std::vector<Line> lines = read_lines("legal.txt");
   ASSERT_GT(lines.size(), 1500U);
+  const std::vector<Line> real = read_lines("real_code.txt");
+  ASSERT_GT(real.size(), 400U);
+  lines.insert(lines.end(), real.begin(), real.end());
   for (const Line& line : lines) {
     EXPECT_NO_THROW((void)parse(make_module(line.target, {line}), "legal"))
         << line.target << ": " << line.text;
@@ -87,7 +90,11 @@ TEST(PtxOracle, PtxasAcceptsLegalLines) {
   if (!have_ptxas()) {
     GTEST_SKIP() << "no ptxas at " << RACKPROOF_PTXAS;
   }
-  for (const auto& [target, lines] : by_target("legal.txt")) {
+  auto groups = by_target("legal.txt");
+  for (auto& [target, lines] : by_target("real_code.txt")) {
+    groups[target].insert(groups[target].end(), lines.begin(), lines.end());
+  }
+  for (const auto& [target, lines] : groups) {
     bool clean = false;
     const auto complaints = ptxas_complaints(target, make_module(target, lines), clean);
     for (const auto& [at, complaint] : complaints) {
