@@ -1,20 +1,11 @@
 #include "kernels/attention/attention_models.hpp"
 
+#include "kernels/common/models.hpp"
+
 #include <algorithm>
-#include <array>
 
 namespace rackproof::kernels::attention {
 namespace {
-
-/// Llama 3.1: "The Llama 3 Herd of Models", arXiv 2407.21783, table 3 (model dimension / heads).
-/// gpt-oss: "gpt-oss-120b & gpt-oss-20b Model Card", arXiv 2508.10925, section 2.2 (64 query heads
-/// of dimension 64, 8 key-value heads).
-constexpr std::array kModels{
-    AttentionModel{.name = "llama-3.1-8b", .q_heads = 32, .kv_heads = 8, .head_dim = 128},
-    AttentionModel{.name = "llama-3.1-70b", .q_heads = 64, .kv_heads = 8, .head_dim = 128},
-    AttentionModel{.name = "llama-3.1-405b", .q_heads = 128, .kv_heads = 8, .head_dim = 128},
-    AttentionModel{.name = "gpt-oss-120b", .q_heads = 64, .kv_heads = 8, .head_dim = 64},
-};
 
 std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
   return (value + divisor - 1) / divisor;
@@ -26,17 +17,12 @@ std::string count(std::int64_t number, std::string_view what) {
 
 }  // namespace
 
-const AttentionModel& find_model(std::string_view name) {
-  const auto* const found = std::find_if(kModels.begin(), kModels.end(),
-                                         [&](const auto& model) { return model.name == name; });
-  if (found == kModels.end()) {
-    std::string known;
-    for (const AttentionModel& model : kModels) {
-      known += (known.empty() ? "" : ", ") + std::string(model.name);
-    }
-    throw ParamError("model", "unknown model '" + std::string(name) + "'; known: " + known);
-  }
-  return *found;
+AttentionModel find_model(std::string_view name) {
+  const ModelDimensions& model = model_dimensions(name);
+  return {.name = model.name,
+          .q_heads = model.query_heads,
+          .kv_heads = model.key_value_heads,
+          .head_dim = model.head_dimension};
 }
 
 HeadShard shard_heads(const AttentionModel& model, std::int64_t shards) {

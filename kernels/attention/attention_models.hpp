@@ -17,8 +17,8 @@ struct AttentionModel {
   std::int64_t head_dim = 0;
 };
 
-/// Throws ParamError naming "model" and listing the known ones.
-[[nodiscard]] const AttentionModel& find_model(std::string_view name);
+/// Of kernels/common/models.hpp. Throws ParamError naming "model" and listing the known ones.
+[[nodiscard]] AttentionModel find_model(std::string_view name);
 
 /// The heads that one GPU computes under tensor parallelism.
 struct HeadShard {

@@ -159,7 +159,7 @@ std::int64_t read_shards(ParamReader& request, const SizingContext& context) {
 
 std::vector<PlannedProblem> plan_model_layer(ParamReader& request, const SizingContext& context,
                                              const Lists& lists) {
-  const AttentionModel& model = find_model(request.text("model"));
+  const AttentionModel model = find_model(request.text("model"));
   const HeadShard shard = shard_heads(model, read_shards(request, context));
   const std::int64_t batch = request.integer_or("batch", 1);
   std::vector<PlannedProblem> plan;
@@ -226,7 +226,7 @@ PlannedHeads read_heads(ParamReader& request, const SizingContext& context) {
             .head_dim = request.integer_or("head_dim", 128),
             .reason = "as the suite says"};
   }
-  const AttentionModel& model = find_model(request.text("model"));
+  const AttentionModel model = find_model(request.text("model"));
   const HeadShard shard = shard_heads(model, read_shards(request, context));
   return {.q_heads = shard.q_heads,
           .kv_heads = shard.kv_heads,

@@ -1,32 +1,13 @@
 #include "kernels/gemm/model_layers.hpp"
 
+#include "kernels/common/models.hpp"
+
 #include <algorithm>
 #include <array>
 
 namespace rackproof::kernels::gemm {
 namespace {
 
-/// "The Llama 3 Herd of Models", arXiv 2407.21783, table 3 (head dimension: hidden / query heads).
-constexpr std::array kModels{
-    ModelDimensions{.name = "llama-3.1-8b",
-                    .hidden = 4096,
-                    .feed_forward = 14336,
-                    .query_heads = 32,
-                    .key_value_heads = 8,
-                    .head_dimension = 128},
-    ModelDimensions{.name = "llama-3.1-70b",
-                    .hidden = 8192,
-                    .feed_forward = 28672,
-                    .query_heads = 64,
-                    .key_value_heads = 8,
-                    .head_dimension = 128},
-    ModelDimensions{.name = "llama-3.1-405b",
-                    .hidden = 16384,
-                    .feed_forward = 53248,
-                    .query_heads = 128,
-                    .key_value_heads = 8,
-                    .head_dimension = 128},
-};
 constexpr std::array<std::string_view, 4> kLayers{"qkv", "attn_out", "ffn_up", "ffn_down"};
 
 /// 16 bytes of a 16-bit type: rows of a shard keep the alignment of the whole matrix.
@@ -39,16 +20,6 @@ std::string join(const Range& range, Project project) {
     text += (text.empty() ? "" : ", ") + std::string(project(item));
   }
   return text;
-}
-
-const ModelDimensions& find_model(std::string_view name) {
-  const auto* const found = std::find_if(kModels.begin(), kModels.end(),
-                                         [&](const auto& model) { return model.name == name; });
-  if (found == kModels.end()) {
-    throw ParamError("model", "unknown model '" + std::string(name) + "'; known: " +
-                                  join(kModels, [](const auto& model) { return model.name; }));
-  }
-  return *found;
 }
 
 std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
@@ -76,22 +47,18 @@ Split split(std::string_view what, std::int64_t total, std::int64_t shards, std:
 
 }  // namespace
 
-std::vector<std::string_view> model_names() {
-  std::vector<std::string_view> names;
-  for (const ModelDimensions& model : kModels) {
-    names.push_back(model.name);
-  }
-  return names;
-}
-
 LayerShape model_layer(std::string_view model_name, std::string_view layer, std::int64_t tokens,
                        std::int64_t shards) {
-  const ModelDimensions& model = find_model(model_name);
+  const ModelDimensions& model = model_dimensions(model_name);
   if (tokens < 1) {
     throw ParamError("tokens", "must be at least 1, found " + std::to_string(tokens));
   }
   if (shards < 1) {
     throw ParamError("shards", "must be at least 1, found " + std::to_string(shards));
+  }
+  if (model.feed_forward == 0 && layer.starts_with("ffn")) {
+    throw ParamError("layer", std::string(model_name) + " has experts and no dense feed-forward " +
+                                  "layer; known for it: qkv, attn_out");
   }
 
   GemmShape shape{.m = tokens, .n = model.hidden, .k = model.hidden};

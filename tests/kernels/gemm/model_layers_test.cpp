@@ -51,6 +51,17 @@ TEST(ModelLayers, SaysWhatItRoundsAndWhy) {
       << qkv.reason;
 }
 
+TEST(ModelLayers, HasNoDenseLayerWhereThereAreExperts) {
+  expect_shape(model_layer("gpt-oss-120b", "qkv", 16, 1), 16, (64 + 2 * 8) * 64, 2880);
+  expect_shape(model_layer("gpt-oss-120b", "attn_out", 16, 1), 16, 2880, 64 * 64);
+  try {
+    (void)model_layer("gpt-oss-120b", "ffn_up", 16, 1);
+    FAIL() << "a layer that does not exist was planned";
+  } catch (const ParamError& error) {
+    EXPECT_EQ(error.key(), "layer");
+  }
+}
+
 TEST(ModelLayers, ListsWhatItKnowsForAnUnknownName) {
   try {
     (void)model_layer("llama-9", "qkv", 1, 1);
