@@ -31,8 +31,7 @@ __device__ __forceinline__ void copy_queries_async(std::uint32_t stage,
   if (threadIdx.x < kConfig.statistics_bytes() / kVectorBytes) {
     const RowStatistics* const rows =
         arguments.statistics +
-        (static_cast<std::int64_t>(batch) * arguments.q_heads + head) * arguments.padded_q_len +
-        first_row;
+        std::int64_t{batch * arguments.q_heads + head} * arguments.padded_q_len + first_row;
     const std::uint32_t offset_bytes = threadIdx.x * kVectorBytes;
     ptx::cp_async_16_zfill(stage + 2 * kConfig.moving_bytes() + offset_bytes,
                            reinterpret_cast<const char*>(rows) + offset_bytes, kVectorBytes);
@@ -138,10 +137,10 @@ __device__ __forceinline__ void put_exchange(const Probabilities<kConfig.tile()>
   }
 }
 
-/// dQ of one query tile over this CTA's keys: the warp's 16 rows x 64 columns, added to dq_sums. An
-/// atomic of a warp covers 128 consecutive bytes, since dq_sums lies in the order of registers.
+/// dQ of one query tile over this CTA's keys: the warp's 16 rows x 64 columns, added to its `block` of
+/// `sums`. An atomic of a warp covers 128 consecutive bytes: blocks lie in the order of registers.
 template <BackwardConfig kConfig>
-__device__ __forceinline__ void add_dq(float* sums, std::uint32_t exchange, std::uint32_t keys,
+__device__ __forceinline__ void add_dq(float* sums, int block, std::uint32_t exchange, std::uint32_t keys,
                                        const LaneOffsets<kConfig.tile()>& offsets, int warp,
                                        int lane) {
   constexpr int kExchangeRowBytes = kConfig.moving_rows * kElementBytes;
@@ -165,11 +164,12 @@ __device__ __forceinline__ void add_dq(float* sums, std::uint32_t exchange, std:
       ptx::mma_m16n8k16<Element>(dq[d + 1], a, b[2], b[3]);
     }
   }
+  float* const own = sums + static_cast<std::int64_t>(block) * (32 * kWarpThreads);
 #pragma unroll
   for (int d = 0; d < kColumnTiles; ++d) {
 #pragma unroll
     for (int e = 0; e < 4; ++e) {
-      atomicAdd(sums + (d * 4 + e) * kWarpThreads + lane, dq[d][e]);
+      atomicAdd(own + (d * 4 + e) * kWarpThreads + lane, dq[d][e]);
     }
   }
 }
@@ -205,8 +205,7 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
   const int end_row = min(arguments.q_len, last_key - arguments.mask.begin_offset + 1);
   const int end_tile = (end_row + kConfig.moving_rows - 1) / kConfig.moving_rows;
   const int tiles = max(0, end_tile - first_tile);
-  const int items = tiles * arguments.group;
-  if (items > 0) {
+  if (tiles > 0) {
     const auto row_stride_bytes =
         static_cast<std::int32_t>(arguments.kv_strides.row) * kElementBytes;
     copy_rows_async<kTile, kConfig.stationary_rows>(
@@ -229,15 +228,16 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
   Accumulators<kTile> dv = {};
   std::uint32_t stage = stages;
   int head = kv_head * arguments.group;
+  const int end_head = tiles > 0 ? head + arguments.group : head;
   int tile = first_tile;
-  for (int item = 0; item < items; ++item) {
+  while (head < end_head) {
     ptx::cp_async_wait<0>();
     __syncthreads();  // this item is there for all warps, and all have left the one before
-    if (item + 1 < items) {
-      const bool next_head = tile + 1 == end_tile;
+    const bool head_ends = tile + 1 == end_tile;
+    if (!head_ends || head + 1 < end_head) {
       copy_queries_async<kConfig>(stage == stages ? stages + kConfig.stage_bytes() : stages,
-                                  arguments, batch, next_head ? head + 1 : head,
-                                  next_head ? first_tile : tile + 1);
+                                  arguments, batch, head_ends ? head + 1 : head,
+                                  head_ends ? first_tile : tile + 1);
     }
     ptx::cp_async_commit();
     const int first_row = tile * kConfig.moving_rows;
@@ -276,12 +276,12 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
     }
     if constexpr (kSumDq) {
       __syncthreads();  // dS^T of all keys
-      const std::int64_t tile_index =
-          (static_cast<std::int64_t>(batch) * arguments.q_heads + head) *
-              (arguments.padded_q_len / kConfig.moving_rows) +
-          tile;
-      add_dq<kConfig>(arguments.dq_sums + (tile_index * kConfig.warps + warp) * (32 * kWarpThreads),
-                      exchange, k_tile, offsets, warp, lane);
+      // 32 bits as long as possible: registers are scarce.
+      const int tile_index = (batch * arguments.q_heads + head) *
+                                 (arguments.padded_q_len / kConfig.moving_rows) +
+                             tile;
+      add_dq<kConfig>(arguments.dq_sums, tile_index * kConfig.warps + warp, exchange, k_tile,
+                      offsets, warp, lane);
     }
     if (++tile == end_tile) {
       tile = first_tile;
