@@ -40,7 +40,8 @@ TEST(Registry, ListsOperationsByName) {
     names.push_back(operation->name());
     EXPECT_EQ(find_operation(operation->name()), operation);
   }
-  EXPECT_EQ(names, (std::vector<std::string_view>{"gemm", "attention", "memory"}));
+  EXPECT_EQ(names, (std::vector<std::string_view>{"gemm", "attention", "attention_backward",
+                                                  "attention_decode", "memory"}));
   EXPECT_EQ(find_operation("convolution"), nullptr);
 }
 
