@@ -134,7 +134,7 @@ void mbarrier_test(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const auto mode = op.mode & kMbarrierKindMask;
   Addresses addresses;
-  objects(warp, op, mask, AccessType::atomic, addresses);
+  objects(warp, op, mask, AccessType::read, addresses);
   std::uint32_t done = 0;
   for_each_lane(mask, [&](std::uint32_t lane) {
     const bool parity = (mode & kMbarrierParity) != 0

@@ -17,17 +17,14 @@ bool is_fp8(Format format) {
 }
 
 /// The f16 code of the same value.
-std::uint32_t to_f16(Format format, std::uint32_t code) {
-  if (format == Format::e5m2) {
-    return code << 8;
-  }
+constexpr std::uint16_t e4m3_to_f16(std::uint32_t code) {
   const std::uint32_t sign = (code & 0x80) << 8;
   std::uint32_t magnitude = code & 0x7f;
   if (magnitude == 0x7f) {
-    return sign | 0x7fff;
+    return static_cast<std::uint16_t>(sign | 0x7fff);
   }
   if (magnitude == 0) {
-    return sign;
+    return static_cast<std::uint16_t>(sign);
   }
   // A subnormal of e4m3 is a normal number of f16: bias 15 instead of 7.
   std::uint32_t exponent = 15 - 7;
@@ -37,7 +34,19 @@ std::uint32_t to_f16(Format format, std::uint32_t code) {
     }
     magnitude &= 0x7;
   }
-  return sign | ((exponent << 10) + (magnitude << 7));
+  return static_cast<std::uint16_t>(sign | ((exponent << 10) + (magnitude << 7)));
+}
+
+constexpr std::array<std::uint16_t, 256> kE4m3ToF16 = [] {
+  std::array<std::uint16_t, 256> table{};
+  for (std::uint32_t code = 0; code < table.size(); ++code) {
+    table[code] = e4m3_to_f16(code);
+  }
+  return table;
+}();
+
+std::uint32_t to_f16(Format format, std::uint32_t code) {
+  return format == Format::e5m2 ? code << 8 : kE4m3ToF16[code & 0xff];
 }
 
 /// c + sum, rounded to nearest even.
