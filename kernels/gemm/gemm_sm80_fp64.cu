@@ -159,7 +159,6 @@ __global__ void __launch_bounds__(kTile.threads(), kTile.min_blocks_per_sm)
     const auto exists = [&](int f) {
       return first_row + warp_row + f / kTilesN * Fp64Mma::kM < arguments.m;
     };
-    __syncthreads();  // all reads of the stage that gives its memory to the flag
     if (!reduce_slices<double, kTile.threads(), kTilesM * kTilesN>(
             arguments, work, reinterpret_cast<std::uint32_t*>(shared), thread, fragment, exists)) {
       return;

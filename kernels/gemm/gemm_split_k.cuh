@@ -22,7 +22,8 @@ __device__ __forceinline__ char* partial_of(const KernelArguments& arguments, co
 
 /// Returns true in all threads of the CTA that holds the tile's total in `sums` and must store it.
 /// `fragment(f)` is a thread's f-th 16 bytes of accumulators as an array of Sum, `exists(f)` says
-/// whether any of its rows lies in the matrix. `flag` is a word of shared memory that is free.
+/// whether any of its rows lies in the matrix. `flag` is a word of shared memory that nobody reads
+/// after this CTA's next barrier.
 template <typename Sum, int Threads, int Fragments, typename Fragment, typename Exists>
 __device__ __forceinline__ bool reduce_slices(const KernelArguments& arguments, const CtaWork& work,
                                               std::uint32_t* flag, int thread, Fragment fragment,
