@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
 
 namespace rackproof::kernels {
 namespace {
@@ -38,7 +39,27 @@ std::string to_string(ComputeCapability cc) {
 }
 
 std::string_view to_string(ThroughputUnit unit) {
-  return unit == ThroughputUnit::tflops ? "TFLOP/s" : "GB/s";
+  switch (unit) {
+    case ThroughputUnit::tflops:
+      return "TFLOP/s";
+    case ThroughputUnit::gb_per_s:
+      return "GB/s";
+    case ThroughputUnit::ns_per_access:
+      return "ns/access";
+  }
+  throw std::invalid_argument("not a ThroughputUnit");
+}
+
+double figure_of(const Work& work, ThroughputUnit unit, double time_s) {
+  switch (unit) {
+    case ThroughputUnit::tflops:
+      return work.flops / time_s / 1e12;
+    case ThroughputUnit::gb_per_s:
+      return work.bytes / time_s / 1e9;
+    case ThroughputUnit::ns_per_access:
+      return time_s * 1e9 / work.accesses;
+  }
+  throw std::invalid_argument("not a ThroughputUnit");
 }
 
 std::variant<const Variant*, NotSupported> choose_variant(const Operation& operation,

@@ -40,14 +40,22 @@ struct SizingContext {
 };
 
 /// The minimum of work that any correct kernel must do; owned by the operation's work table.
-/// Bytes are compulsory DRAM traffic: every input read once, every output written once.
+/// Bytes are compulsory DRAM traffic: every input read once, every output written once. Where the
+/// L2 is measured they are what it must deliver.
 struct Work {
   double flops = 0;  ///< 0 where a rate of flops says nothing (memory operations)
   double bytes = 0;
+  double accesses = 0;  ///< each waits for the one before it; 0 but where latency is measured
 };
 
-enum class ThroughputUnit : std::uint8_t { tflops, gb_per_s };  ///< 1e12 flop/s, 1e9 byte/s
-[[nodiscard]] std::string_view to_string(ThroughputUnit unit);  ///< "TFLOP/s", "GB/s"
+/// 1e12 flop/s, 1e9 byte/s, 1e-9 s for each dependent access (a latency: less is better).
+enum class ThroughputUnit : std::uint8_t { tflops, gb_per_s, ns_per_access };
+[[nodiscard]] std::string_view to_string(ThroughputUnit unit);  ///< "TFLOP/s", "GB/s", "ns/access"
+[[nodiscard]] constexpr bool is_less_better(ThroughputUnit unit) {
+  return unit == ThroughputUnit::ns_per_access;
+}
+/// The figure of `work` done in `time_s`, which is above 0.
+[[nodiscard]] double figure_of(const Work& work, ThroughputUnit unit, double time_s);
 
 /// One fully specified problem; immutable, printable, device-independent.
 class Problem {
@@ -63,6 +71,11 @@ class Problem {
   [[nodiscard]] virtual std::string_view peak() const = 0;
   /// Device memory of one buffer set; sets that launches rotate through come on top.
   [[nodiscard]] virtual std::uint64_t footprint_bytes() const = 0;
+  /// Why no datasheet rate bounds this problem; empty where one does.
+  [[nodiscard]] virtual std::string no_roofline() const { return {}; }
+  /// The inputs shall be in the L2: launches do not rotate through buffer sets, whatever the suite
+  /// says.
+  [[nodiscard]] virtual bool wants_warm_l2() const { return false; }
 };
 
 /// A problem and the sentence that says why it has this size ("2 full waves of 128x256 tiles on 152

@@ -30,11 +30,13 @@ void add(exec::GridCounters& sum, const exec::GridCounters& part) {
   sum.fp32_flops += part.fp32_flops;
   sum.global_requests += part.global_requests;
   sum.global_sectors += part.global_sectors;
+  sum.global_sectors_minimum += part.global_sectors_minimum;
   sum.global_load_bytes += part.global_load_bytes;
   sum.global_store_bytes += part.global_store_bytes;
   sum.unique_global_bytes += part.unique_global_bytes;
   sum.shared_requests += part.shared_requests;
   sum.shared_wavefronts += part.shared_wavefronts;
+  sum.shared_wavefronts_minimum += part.shared_wavefronts_minimum;
   sum.barrier_waits += part.barrier_waits;
   sum.async_copy_bytes += part.async_copy_bytes;
   sum.ctas += part.ctas;
@@ -59,11 +61,13 @@ Json to_json(const exec::GridCounters& counters) {
   json["fp32_flops"] = counters.fp32_flops;
   json["global_requests"] = counters.global_requests;
   json["global_sectors"] = counters.global_sectors;
+  json["global_sectors_minimum"] = counters.global_sectors_minimum;
   json["global_load_bytes"] = counters.global_load_bytes;
   json["global_store_bytes"] = counters.global_store_bytes;
   json["unique_global_bytes"] = counters.unique_global_bytes;
   json["shared_requests"] = counters.shared_requests;
   json["shared_wavefronts"] = counters.shared_wavefronts;
+  json["shared_wavefronts_minimum"] = counters.shared_wavefronts_minimum;
   json["barrier_waits"] = counters.barrier_waits;
   json["async_copy_bytes"] = counters.async_copy_bytes;
   json["ctas"] = counters.ctas;

@@ -37,15 +37,18 @@ struct GridCounters {
   double mma_flops_tf32 = 0;
   double mma_flops_fp8 = 0;
   double mma_flops_f64 = 0;
-  double mma_ops_integer = 0;           ///< 8-, 4- and 1-bit operands, 2 per multiply-add
-  double fp32_flops = 0;                ///< fma counts 2, add and mul 1
-  std::uint64_t global_requests = 0;    ///< warp-level global accesses
-  std::uint64_t global_sectors = 0;     ///< distinct 32-byte sectors over those requests
+  double mma_ops_integer = 0;         ///< 8-, 4- and 1-bit operands, 2 per multiply-add
+  double fp32_flops = 0;              ///< fma counts 2, add and mul 1
+  std::uint64_t global_requests = 0;  ///< warp-level global accesses
+  std::uint64_t global_sectors = 0;   ///< distinct 32-byte sectors over those requests
+  /// The fewest sectors that hold the distinct bytes of each request, over those requests.
+  std::uint64_t global_sectors_minimum = 0;
   std::uint64_t global_load_bytes = 0;  ///< bytes asked for by active threads
   std::uint64_t global_store_bytes = 0;
   std::uint64_t unique_global_bytes = 0;  ///< distinct 32-byte sectors of the grid x 32: compulsory
   std::uint64_t shared_requests = 0;
-  std::uint64_t shared_wavefronts = 0;  ///< requests + bank-conflict replays
+  std::uint64_t shared_wavefronts = 0;  ///< passes over the banks, with bank-conflict replays
+  std::uint64_t shared_wavefronts_minimum = 0;  ///< passes without any bank conflict
   std::uint64_t barrier_waits = 0;
   std::uint64_t async_copy_bytes = 0;  ///< cp.async and bulk copies
   std::uint64_t ctas = 0;

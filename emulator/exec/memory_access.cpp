@@ -12,6 +12,20 @@
 namespace rackproof::emulator::exec {
 namespace {
 
+constexpr std::uint32_t kSectorBytes = 32;
+
+/// Naturally aligned accesses of one size are the same or disjoint.
+std::size_t distinct_addresses(const Addresses& addresses, std::uint32_t lanes) {
+  std::array<std::uint64_t, kWarpSize> sorted;
+  std::size_t count = 0;
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    sorted[count++] = addresses.value[lowest_lane(rest)];
+  }
+  const auto end = sorted.begin() + static_cast<std::ptrdiff_t>(count);
+  std::sort(sorted.begin(), end);
+  return static_cast<std::size_t>(std::unique(sorted.begin(), end) - sorted.begin());
+}
+
 void count_global(GridContext& grid, const Addresses& addresses, AccessType type,
                   std::uint32_t bytes, std::uint32_t lanes) {
   GridCounters& counters = grid.counters;
@@ -27,6 +41,7 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
     const std::uint64_t first = addresses.value[0] >> 5;
     const std::uint64_t last = (addresses.value[kWarpSize - 1] + bytes - 1) >> 5;
     counters.global_sectors += last - first + 1;
+    counters.global_sectors_minimum += bytes * kWarpSize / kSectorBytes;
     grid.sectors.insert(first, last);
     return;
   }
@@ -34,8 +49,13 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
   std::size_t count = 0;
   std::uint64_t previous = ~std::uint64_t{0};
   bool sorted = true;
+  std::uint64_t previous_address = 0;
+  bool rising = true;  // then no two lanes share an address
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t sector = addresses.value[lowest_lane(rest)] >> 5;
+    const std::uint64_t address = addresses.value[lowest_lane(rest)];
+    rising = rising && address > previous_address;
+    previous_address = address;
+    const std::uint64_t sector = address >> 5;
     if (count != 0 && sector == previous) {
       continue;
     }
@@ -50,6 +70,8 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
         sectors.begin());
   }
   counters.global_sectors += count;
+  const std::uint64_t distinct = rising ? active : distinct_addresses(addresses, lanes);
+  counters.global_sectors_minimum += (distinct * bytes + kSectorBytes - 1) / kSectorBytes;
   for (std::size_t i = 0; i < count; ++i) {
     grid.sectors.insert(sectors[i]);
   }

@@ -64,7 +64,9 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
   }
   GridCounters& counters = cta.grid().counters;
   ++counters.shared_requests;
-  counters.shared_wavefronts += count_wavefronts(addresses, bytes, lanes);
+  const Wavefronts wavefronts = count_wavefronts(addresses, bytes, lanes);
+  counters.shared_wavefronts += wavefronts.taken;
+  counters.shared_wavefronts_minimum += wavefronts.minimum;
   SharedChecker* const checker = cta.checker();
   const bool synchronising =
       type == AccessType::atomic || (op.flags & op_flags::kSynchronising) != 0;
@@ -140,23 +142,23 @@ void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {
   }
 }
 
-std::uint32_t count_wavefronts(const Addresses& addresses, std::uint32_t bytes,
-                               std::uint32_t lanes) {
+Wavefronts count_wavefronts(const Addresses& addresses, std::uint32_t bytes, std::uint32_t lanes) {
   const std::uint32_t words_per_lane = bytes <= 4 ? 1 : bytes / 4;
   const std::uint32_t phases = words_per_lane;
   if (addresses.contiguous && bytes >= 4) {
-    return phases;
+    return {phases, phases};
   }
   const std::uint32_t lanes_per_phase = kWarpSize / phases;
   const std::uint32_t phase_mask = lanes_per_phase == 32 ? kFullMask : (1U << lanes_per_phase) - 1;
-  std::uint32_t total = 0;
+  Wavefronts total;
   for (std::uint32_t phase = 0; phase < phases; ++phase) {
     const std::uint32_t active = lanes >> (phase * lanes_per_phase) & phase_mask;
     if (active == 0) {
       continue;
     }
+    ++total.minimum;
     if (addresses.uniform) {
-      ++total;
+      ++total.taken;
       continue;
     }
     std::array<std::uint32_t, 32> first_word;
@@ -190,7 +192,7 @@ std::uint32_t count_wavefronts(const Addresses& addresses, std::uint32_t bytes,
         touch(word + i);
       }
     });
-    total += worst;
+    total.taken += worst;
   }
   return total;
 }

@@ -10,6 +10,7 @@
 #include "harness/measure/measure_collective.hpp"
 #include "harness/measure/measure_operation.hpp"
 #include "harness/measure/to_record.hpp"
+#include "harness/record/rollup.hpp"
 #include "harness/report/console.hpp"
 #include "harness/report/progress.hpp"
 #include "harness/topology/discover.hpp"
@@ -233,7 +234,8 @@ class RankRun {
     for (const record::RackResult& rack : benchmark.racks) {
       if (rack.throughput) {
         shown.label = rack.throughput->unit;
-        shown.counters.emplace_back("rack_sum", rack.throughput->sum);
+        shown.counters.emplace_back(rack.throughput->sum ? "rack_sum" : "rack_median",
+                                    record::representative(*rack.throughput));
       }
     }
     return shown;

@@ -73,8 +73,9 @@ Measurement measure(Context& context, const std::string& name,
                     std::unique_ptr<kernels::Workload>& workload) {
   collectives::Bootstrap& bootstrap = *context.bootstrap;
   // Each rank its own data: more of it is verified, and no GPU is helped by another's cache.
-  const kernels::PrepareOptions options{context.seed + static_cast<std::uint64_t>(context.rank()),
-                                        rotate_beyond_bytes(context)};
+  const kernels::PrepareOptions options{
+      context.seed + static_cast<std::uint64_t>(context.rank()),
+      benchmark.problem->wants_warm_l2() ? 0 : rotate_beyond_bytes(context)};
   RankMeasurement own;
   std::optional<std::string> failure =
       ranks::attempt(bootstrap, context.deadline("preparation"), [&] {

@@ -30,6 +30,8 @@ record::Benchmark skeleton(const plan::PlannedBenchmark& planned) {
   if (const auto* operation = std::get_if<plan::OperationBenchmark>(&planned.what)) {
     benchmark.params = operation->problem->params();
     benchmark.work = operation->problem->work();
+    benchmark.better = kernels::is_less_better(operation->problem->unit()) ? record::Better::lower
+                                                                           : record::Better::higher;
     benchmark.input_distribution = kernels::kInputDistribution;
     benchmark.variant =
         operation->variant != nullptr
@@ -50,13 +52,13 @@ record::Benchmark skeleton(const plan::PlannedBenchmark& planned) {
 }
 
 void describe_cache(const Measurement& measurement, const RecordContext& context,
-                    std::uint64_t set_bytes, Benchmark& benchmark) {
+                    std::uint64_t set_bytes, bool is_cold, Benchmark& benchmark) {
   const int sets = measurement.ranks.front().buffer_sets;
   std::uint64_t l2_bytes = 0;
   for (int rank = 0; rank < context.topology->gpus(); ++rank) {
     l2_bytes = std::max(l2_bytes, context.topology->gpu(rank).l2_bytes);
   }
-  benchmark.cache = context.cold_l2 ? record::CacheState::cold : record::CacheState::warm;
+  benchmark.cache = is_cold ? record::CacheState::cold : record::CacheState::warm;
   benchmark.cache_method =
       sets == 1 ? fmt::format("one buffer set of {}, the L2 holds {}",
                               plan::format_bytes(set_bytes), plan::format_bytes(l2_bytes))
@@ -97,7 +99,7 @@ void judge(const Measurement& measurement, const RecordContext& context, Benchma
   }
 }
 
-/// Work per second in the unit of the problem.
+/// Work per second, or time per access, in the unit of the problem.
 Reported<Throughput> throughput_of(const plan::OperationBenchmark& operation,
                                    const Reported<record::TimeStatistics>& time_s,
                                    record::Basis basis) {
@@ -107,11 +109,9 @@ Reported<Throughput> throughput_of(const plan::OperationBenchmark& operation,
   if (time_s->median <= 0) {
     return Reported<Throughput>::missing(kZeroTime);
   }
-  const kernels::Work work = operation.problem->work();
-  const bool is_compute = operation.problem->unit() == kernels::ThroughputUnit::tflops;
-  const double per_s = (is_compute ? work.flops : work.bytes) / time_s->median;
-  return Throughput{per_s / (is_compute ? 1e12 : 1e9),
-                    is_compute ? record::kTflops : record::kGbPerS, basis};
+  const kernels::ThroughputUnit unit = operation.problem->unit();
+  return Throughput{kernels::figure_of(operation.problem->work(), unit, time_s->median),
+                    std::string(to_string(unit)), basis};
 }
 
 record::GpuResult gpu_result(const RankMeasurement& rank, record::GpuRef gpu) {
@@ -128,9 +128,10 @@ record::GpuResult gpu_result(const RankMeasurement& rank, record::GpuRef gpu) {
 }
 
 Reported<record::Baseline> baseline_of(const plan::OperationBenchmark& operation,
-                                       const Measurement& measurement, record::Basis basis) {
+                                       const Measurement& measurement, record::Better better,
+                                       record::Basis basis) {
   std::vector<double> own;
-  std::vector<double> library;
+  std::vector<Throughput> library;
   for (const RankMeasurement& rank : measurement.ranks) {
     if (!rank.baseline) {
       return Reported<record::Baseline>::missing(rank.baseline.reason());
@@ -141,40 +142,33 @@ Reported<record::Baseline> baseline_of(const plan::OperationBenchmark& operation
     if (!theirs || !ours) {
       return Reported<record::Baseline>::missing(theirs ? ours.reason() : theirs.reason());
     }
-    library.push_back(theirs->value);
+    library.push_back(*theirs);
     own.push_back(ours->value);
   }
-  const record::Range range = record::range(library);
   record::Baseline baseline;
   baseline.library = measurement.ranks.front().baseline->library;
-  baseline.throughput.min = range.min;
-  baseline.throughput.median = range.median;
-  baseline.throughput.max = range.max;
-  for (const double value : library) {
-    baseline.throughput.sum += value;
-  }
-  baseline.throughput.unit = operation.problem->unit() == kernels::ThroughputUnit::tflops
-                                 ? record::kTflops
-                                 : record::kGbPerS;
-  baseline.throughput.basis = basis;
-  baseline.throughput.members = library.size();
-  baseline.ratio = record::median(own) / range.median;
+  baseline.throughput = record::aggregate(library, better, operation.problem->name());
+  baseline.ratio = record::median(own) / baseline.throughput.median;
   return baseline;
 }
 
 void fill_operation(const plan::OperationBenchmark& operation, const Measurement& measurement,
                     const RecordContext& context, Benchmark& benchmark) {
-  describe_cache(measurement, context, operation.problem->footprint_bytes(), benchmark);
+  describe_cache(measurement, context, operation.problem->footprint_bytes(),
+                 context.cold_l2 && !operation.problem->wants_warm_l2(), benchmark);
   for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
     benchmark.gpus.push_back(gpu_result(
         measurement.ranks[rank], record::gpu_ref(*context.topology, static_cast<int>(rank))));
     benchmark.gpus.back().throughput =
         throughput_of(operation, benchmark.gpus.back().time_s, context.basis);
   }
+  const std::string no_roofline = operation.problem->no_roofline();
   benchmark.roofline =
-      record::kernel_roofline(benchmark.work, to_string(operation.problem->unit()),
-                              operation.problem->peak(), *context.rack_model, context.basis);
-  benchmark.baseline = baseline_of(operation, measurement, context.basis);
+      !no_roofline.empty()
+          ? Reported<record::Roofline>::missing(no_roofline)
+          : record::kernel_roofline(benchmark.work, to_string(operation.problem->unit()),
+                                    operation.problem->peak(), *context.rack_model, context.basis);
+  benchmark.baseline = baseline_of(operation, measurement, benchmark.better, context.basis);
 }
 
 /// Per sample the slowest rank of the communicator: then all have the result.
@@ -269,7 +263,8 @@ std::uint64_t set_bytes(const plan::CollectiveBenchmark& collective, std::size_t
 void fill_collective(const plan::CollectiveBenchmark& collective, const Measurement& measurement,
                      const RecordContext& context, Benchmark& benchmark) {
   const std::vector<std::vector<int>> groups = members_of(*context.topology, collective.scope);
-  describe_cache(measurement, context, set_bytes(collective, groups.front().size()), benchmark);
+  describe_cache(measurement, context, set_bytes(collective, groups.front().size()),
+                 context.cold_l2, benchmark);
   for (std::size_t rank = 0; rank < measurement.ranks.size(); ++rank) {
     benchmark.gpus.push_back(gpu_result(
         measurement.ranks[rank], record::gpu_ref(*context.topology, static_cast<int>(rank))));

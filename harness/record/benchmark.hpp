@@ -33,19 +33,22 @@ struct Telemetry {
 struct WorkCounts {
   std::uint64_t kernels = 0;  ///< grids launched
   std::uint64_t ctas = 0;
-  std::uint64_t warp_instructions = 0;    ///< issued
-  std::uint64_t thread_instructions = 0;  ///< of active threads
-  double tensor_flops = 0;                ///< of matrix instructions, 2 per multiply-add
-  double fp32_flops = 0;                  ///< of fp32 instructions: fma 2, add and multiply 1
-  std::uint64_t global_requests = 0;      ///< warp instructions that access global memory
-  std::uint64_t global_sectors = 0;       ///< distinct 32-byte sectors of each request, added up
-  std::uint64_t global_load_bytes = 0;    ///< asked for by active threads
+  std::uint64_t warp_instructions = 0;       ///< issued
+  std::uint64_t thread_instructions = 0;     ///< of active threads
+  std::uint64_t matrix_instructions = 0;     ///< warp-wide matrix multiply-adds (mma)
+  double tensor_flops = 0;                   ///< of matrix instructions, 2 per multiply-add
+  double fp32_flops = 0;                     ///< of fp32 instructions: fma 2, add and multiply 1
+  std::uint64_t global_requests = 0;         ///< warp instructions that access global memory
+  std::uint64_t global_sectors = 0;          ///< distinct 32-byte sectors of each request, added up
+  std::uint64_t global_sectors_minimum = 0;  ///< fewest that hold each request's distinct bytes
+  std::uint64_t global_load_bytes = 0;       ///< asked for by active threads
   std::uint64_t global_store_bytes = 0;
-  std::uint64_t unique_global_bytes = 0;  ///< distinct sectors of each grid, times 32
-  std::uint64_t shared_requests = 0;      ///< warp instructions that access shared memory
-  std::uint64_t shared_wavefronts = 0;    ///< passes over the banks that those took
-  std::uint64_t async_copy_bytes = 0;     ///< from global to shared memory by cp.async
-  std::uint64_t barrier_waits = 0;        ///< warps that waited at a barrier
+  std::uint64_t unique_global_bytes = 0;        ///< distinct sectors of each grid, times 32
+  std::uint64_t shared_requests = 0;            ///< warp instructions that access shared memory
+  std::uint64_t shared_wavefronts = 0;          ///< passes over the banks that those took
+  std::uint64_t shared_wavefronts_minimum = 0;  ///< of the same requests without bank conflicts
+  std::uint64_t async_copy_bytes = 0;           ///< from global to shared memory by cp.async
+  std::uint64_t barrier_waits = 0;              ///< warps that waited at a barrier
 
   auto operator<=>(const WorkCounts&) const = default;
 };
@@ -68,13 +71,13 @@ struct NodeResult {
   std::string rack;
   std::string node;
   Reported<Aggregate> throughput;  ///< over the GPUs of the node
-  Reported<GpuRef> slowest;        ///< the first GPU that has the minimum
+  Reported<GpuRef> slowest;        ///< the first GPU that has the worst figure
 };
 
 struct RackResult {
   std::string rack;
-  Reported<Aggregate> throughput;  ///< over the sums of its nodes
-  Reported<std::string> slowest;   ///< id of the first node that has the minimum
+  Reported<Aggregate> throughput;  ///< over the sums of its nodes; of a latency, their medians
+  Reported<std::string> slowest;   ///< id of the first node that has the worst figure
 };
 
 /// The highest rate that the datasheet allows for this work on one GPU, and how near the GPUs came.
@@ -123,6 +126,7 @@ struct Benchmark {
   std::string size_reason;  ///< why it has this size
   Reported<std::string> variant;
   kernels::Work work;  ///< of one execution on one GPU; zero flops where none are counted
+  Better better = Better::higher;  ///< which of two figures of this benchmark is the better one
   CacheState cache = CacheState::cold;
   std::string cache_method;  ///< how that state was made: "3 buffer sets rotated, 302 MB > L2"
   std::string input_distribution;

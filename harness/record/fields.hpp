@@ -72,6 +72,7 @@ template <typename Visitor>
 void fields(Visitor& visit, Of<kernels::Work> auto& x) {
   visit("flops", x.flops);
   visit("bytes", x.bytes);
+  visit("accesses", x.accesses);
 }
 
 template <typename Visitor>
@@ -90,15 +91,18 @@ void fields(Visitor& visit, Of<WorkCounts> auto& x) {
   visit("ctas", x.ctas);
   visit("warp_instructions", x.warp_instructions);
   visit("thread_instructions", x.thread_instructions);
+  visit("matrix_instructions", x.matrix_instructions);
   visit("tensor_flops", x.tensor_flops);
   visit("fp32_flops", x.fp32_flops);
   visit("global_requests", x.global_requests);
   visit("global_sectors", x.global_sectors);
+  visit("global_sectors_minimum", x.global_sectors_minimum);
   visit("global_load_bytes", x.global_load_bytes);
   visit("global_store_bytes", x.global_store_bytes);
   visit("unique_global_bytes", x.unique_global_bytes);
   visit("shared_requests", x.shared_requests);
   visit("shared_wavefronts", x.shared_wavefronts);
+  visit("shared_wavefronts_minimum", x.shared_wavefronts_minimum);
   visit("async_copy_bytes", x.async_copy_bytes);
   visit("barrier_waits", x.barrier_waits);
 }
@@ -200,6 +204,7 @@ void fields(Visitor& visit, Of<Benchmark> auto& x) {
   visit("size_reason", x.size_reason);
   visit("variant", x.variant);
   visit("work", x.work);
+  visit("better", x.better);
   visit("cache", x.cache);
   visit("cache_method", x.cache_method);
   visit("input_distribution", x.input_distribution);

@@ -19,16 +19,19 @@ enum class Basis : std::uint8_t { measured, modelled };
 inline constexpr const char* kTflops = "TFLOP/s";  ///< 1e12 flop/s
 inline constexpr const char* kGbPerS = "GB/s";     ///< 1e9 byte/s
 
-/// One rate. `unit` is kTflops or kGbPerS.
+/// Whether a larger figure is the better one (a rate) or a smaller one (a latency).
+enum class Better : std::uint8_t { higher, lower };
+
+/// One figure: a rate, or a latency (to_string(kernels::ThroughputUnit) has the units).
 struct Throughput {
   double value = 0;
   std::string unit;
   Basis basis = Basis::measured;
 };
 
-/// A rate over several members (GPUs of a node, nodes of a rack), all of the same unit and basis.
+/// Figures of several members (GPUs of a node, nodes of a rack), all of the same unit and basis.
 struct Aggregate {
-  double sum = 0;
+  Reported<double> sum;  ///< missing for latencies: they do not add up
   double min = 0;
   double median = 0;
   double max = 0;

@@ -16,6 +16,10 @@ using Names = std::array<std::pair<Enum, std::string_view>, n>;
   return Names<Basis, 2>{{{Basis::measured, "measured"}, {Basis::modelled, "modelled"}}};
 }
 
+[[nodiscard]] constexpr auto names_of(Better) {
+  return Names<Better, 2>{{{Better::higher, "higher"}, {Better::lower, "lower"}}};
+}
+
 [[nodiscard]] constexpr auto names_of(Status) {
   return Names<Status, 4>{{{Status::ok, "ok"},
                            {Status::wrong, "wrong"},

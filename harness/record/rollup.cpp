@@ -37,25 +37,12 @@ Reported<Throughput> link_load(const CommunicatorResult& communicator) {
                                                               : communicator.wire;
 }
 
-Aggregate aggregate(const std::vector<Throughput>& figures, const std::string& benchmark) {
-  std::vector<double> values;
-  for (const Throughput& figure : figures) {
-    if (figure.unit != figures.front().unit || figure.basis != figures.front().basis) {
-      throw InvalidRecord("benchmark " + benchmark + " mixes units or bases: " + figure.unit +
-                          " and " + figures.front().unit);
-    }
-    values.push_back(figure.value);
-  }
-  const Range spread = range(values);
-  Aggregate result;
-  result.sum = std::accumulate(values.begin(), values.end(), 0.0);
-  result.min = spread.min;
-  result.median = spread.median;
-  result.max = spread.max;
-  result.unit = figures.front().unit;
-  result.basis = figures.front().basis;
-  result.members = values.size();
-  return result;
+/// The first of the figures that none is worse than.
+std::size_t index_of_worst(const std::vector<Throughput>& figures, Better better) {
+  const auto worst = better == Better::higher
+                         ? std::ranges::min_element(figures, {}, &Throughput::value)
+                         : std::ranges::max_element(figures, {}, &Throughput::value);
+  return static_cast<std::size_t>(worst - figures.begin());
 }
 
 std::string describe(const GpuRef& gpu) {
@@ -93,9 +80,8 @@ NodeResult roll_up_node(const Benchmark& benchmark, const std::string& rack,
     result.slowest = Reported<GpuRef>::missing(missing);
     return result;
   }
-  result.throughput = aggregate(figures, benchmark.name);
-  const auto slowest = std::ranges::min_element(figures, {}, &Throughput::value);
-  result.slowest = members[static_cast<std::size_t>(slowest - figures.begin())];
+  result.throughput = aggregate(figures, benchmark.better, benchmark.name);
+  result.slowest = members[index_of_worst(figures, benchmark.better)];
   return result;
 }
 
@@ -114,7 +100,8 @@ RackResult roll_up_rack(const Benchmark& benchmark, const std::string& rack) {
       result.slowest = Reported<std::string>::missing(missing);
       return result;
     }
-    figures.push_back({node.throughput->sum, node.throughput->unit, node.throughput->basis});
+    figures.push_back(
+        {representative(*node.throughput), node.throughput->unit, node.throughput->basis});
     members.push_back(node.node);
   }
   if (figures.empty()) {
@@ -122,13 +109,40 @@ RackResult roll_up_rack(const Benchmark& benchmark, const std::string& rack) {
     result.slowest = Reported<std::string>::missing("the rack has no node in this run");
     return result;
   }
-  result.throughput = aggregate(figures, benchmark.name);
-  const auto slowest = std::ranges::min_element(figures, {}, &Throughput::value);
-  result.slowest = members[static_cast<std::size_t>(slowest - figures.begin())];
+  result.throughput = aggregate(figures, benchmark.better, benchmark.name);
+  result.slowest = members[index_of_worst(figures, benchmark.better)];
   return result;
 }
 
 }  // namespace
+
+Aggregate aggregate(const std::vector<Throughput>& figures, Better better,
+                    const std::string& benchmark) {
+  std::vector<double> values;
+  for (const Throughput& figure : figures) {
+    if (figure.unit != figures.front().unit || figure.basis != figures.front().basis) {
+      throw InvalidRecord("benchmark " + benchmark + " mixes units or bases: " + figure.unit +
+                          " and " + figures.front().unit);
+    }
+    values.push_back(figure.value);
+  }
+  const Range spread = range(values);
+  Aggregate result;
+  result.sum = better == Better::higher
+                   ? Reported(std::accumulate(values.begin(), values.end(), 0.0))
+                   : Reported<double>::missing("latencies do not add up");
+  result.min = spread.min;
+  result.median = spread.median;
+  result.max = spread.max;
+  result.unit = figures.front().unit;
+  result.basis = figures.front().basis;
+  result.members = values.size();
+  return result;
+}
+
+double representative(const Aggregate& aggregate) {
+  return aggregate.sum ? *aggregate.sum : aggregate.median;
+}
 
 void take_busbw_from_communicators(Benchmark& benchmark) {
   if (benchmark.communicators.empty()) {

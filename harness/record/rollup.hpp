@@ -4,7 +4,17 @@
 
 #include "harness/record/record.hpp"
 
+#include <vector>
+
 namespace rackproof::harness::record {
+
+/// Figures of the members of one benchmark, at least one. Throws InvalidRecord, naming
+/// `benchmark`, where units or bases differ.
+[[nodiscard]] Aggregate aggregate(const std::vector<Throughput>& figures, Better better,
+                                  const std::string& benchmark);
+
+/// The one figure that stands for an aggregate: its sum, or the median where nothing adds up.
+[[nodiscard]] double representative(const Aggregate& aggregate);
 
 /// Gives every GPU of a collective the busbw of the communicator it is a member of.
 void take_busbw_from_communicators(Benchmark& benchmark);

@@ -1,6 +1,7 @@
 #include "harness/report/console.hpp"
 
 #include "harness/record/names.hpp"
+#include "harness/record/rollup.hpp"
 #include "harness/report/format.hpp"
 #include "harness/report/summary.hpp"
 #include "harness/report/text_table.hpp"
@@ -29,6 +30,10 @@ std::string attainment_words(const record::Benchmark& benchmark) {
              : "-";
 }
 
+std::string sum_words(const record::Aggregate& rate) {
+  return rate.sum ? figure(*rate.sum) : "-";
+}
+
 /// "tray 3", or "rack 1 tray 3" where there are several racks.
 std::string node_name(const record::Record& record, const record::NodeResult& node) {
   const std::string label = node_label(record, node.node);
@@ -43,9 +48,11 @@ std::vector<const record::NodeResult*> listed_nodes(const record::Benchmark& ben
     }
   }
   if (nodes.size() > kNodesListed) {
-    const auto sum = [](const record::NodeResult* node) { return node->throughput->sum; };
-    const auto [slowest, fastest] = std::ranges::minmax_element(nodes, {}, sum);
-    return {*slowest, *fastest};
+    const auto [least, most] = std::ranges::minmax_element(
+        nodes, {},
+        [](const record::NodeResult* node) { return record::representative(*node->throughput); });
+    const bool rate = benchmark.better == record::Better::higher;
+    return {rate ? *least : *most, rate ? *most : *least};
   }
   return nodes;
 }
@@ -67,7 +74,7 @@ void print_nodes(std::ostream& out, const record::Record& record, const Summary&
     for (const record::NodeResult* node : listed_nodes(benchmark)) {
       const record::Aggregate& rate = *node->throughput;
       table.add_row(
-          {name, node_name(record, *node), figure(rate.sum), figure(rate.min), figure(rate.median),
+          {name, node_name(record, *node), sum_words(rate), figure(rate.min), figure(rate.median),
            figure(rate.max), rate.unit,
            rate.min < rate.max ? fmt::format("GPU {}", node->slowest->gpu) : "all equal"});
       name.clear();
@@ -103,7 +110,7 @@ void print_racks(std::ostream& out, const record::Record& record) {
         continue;
       }
       const record::Aggregate& rate = *rack.throughput;
-      table.add_row({name, rack_label(record, rack.rack), figure(rate.sum), figure(rate.min),
+      table.add_row({name, rack_label(record, rack.rack), sum_words(rate), figure(rate.min),
                      figure(rate.median), figure(rate.max), rate.unit, attainment_words(benchmark),
                      verified_words(benchmark)});
       name.clear();

@@ -55,7 +55,10 @@ std::string sums_cell(const Results& results) {
     if (!result.throughput) {
       return fmt::format(R"(<td class="n">{}</td>)", missing(result.throughput.reason()));
     }
-    sums.push_back(result.throughput->sum);
+    if (!result.throughput->sum) {
+      return fmt::format(R"(<td class="n">{}</td>)", missing(result.throughput->sum.reason()));
+    }
+    sums.push_back(*result.throughput->sum);
   }
   if (sums.empty()) {
     return R"(<td class="n">&ndash;</td>)";

@@ -1,13 +1,12 @@
 #include "harness/report/summary.hpp"
 
 #include "harness/record/names.hpp"
-#include "harness/record/statistics.hpp"
+#include "harness/record/rollup.hpp"
 #include "harness/report/format.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <tuple>
 
 namespace rackproof::harness::report {
@@ -145,27 +144,18 @@ const record::CommunicatorResult& telling_communicator(const record::Benchmark& 
 
 record::Reported<record::Aggregate> per_gpu(const record::Benchmark& benchmark) {
   using Result = record::Reported<record::Aggregate>;
-  std::vector<double> values;
+  std::vector<record::Throughput> figures;
   for (const record::GpuResult& gpu : benchmark.gpus) {
     if (!gpu.throughput) {
       return Result::missing(fmt::format("{}: {}", place(gpu.gpu), gpu.throughput.reason()));
     }
-    values.push_back(gpu.throughput->value);
+    figures.push_back(*gpu.throughput);
   }
-  if (values.empty()) {
+  if (figures.empty()) {
     return Result::missing(benchmark.status_reason.empty() ? "no GPU gave a result"
                                                            : benchmark.status_reason);
   }
-  const record::Range spread = record::range(values);
-  record::Aggregate result;
-  result.sum = std::accumulate(values.begin(), values.end(), 0.0);
-  result.min = spread.min;
-  result.median = spread.median;
-  result.max = spread.max;
-  result.unit = benchmark.gpus.front().throughput->unit;
-  result.basis = benchmark.gpus.front().throughput->basis;
-  result.members = values.size();
-  return result;
+  return record::aggregate(figures, benchmark.better, benchmark.name);
 }
 
 }  // namespace rackproof::harness::report

@@ -1,6 +1,6 @@
 #pragma once
 /// Exact counts of the work that kernels of this process did. A CUDA runtime that counts work
-/// offers the function rackproof_work_counters_v1; NVIDIA's does not.
+/// offers the function rackproof_work_counters_v2; NVIDIA's does not.
 
 #include "harness/record/benchmark.hpp"
 

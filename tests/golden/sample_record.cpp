@@ -59,6 +59,7 @@ Reported<WorkCounts> make_work_counts(const kernels::Work& work, topology::Backe
   counts.kernels = 1;
   counts.ctas = 304;
   counts.global_sectors = static_cast<std::uint64_t>(work.bytes) / kSectorBytes;
+  counts.global_sectors_minimum = counts.global_sectors;
   counts.unique_global_bytes = counts.global_sectors * kSectorBytes;
   counts.global_load_bytes = counts.unique_global_bytes;
   counts.global_requests = counts.global_sectors / 16;

@@ -139,16 +139,17 @@ TEST_F(LaunchTest, ErrorsHaveNamesAndTexts) {
 }
 
 struct WorkCounters {
-  std::uint64_t kernels, ctas, warp_instructions, thread_instructions;
+  std::uint64_t kernels, ctas, warp_instructions, thread_instructions, matrix_instructions;
   double tensor_flops, fp32_flops;
-  std::uint64_t global_requests, global_sectors, global_load_bytes, global_store_bytes;
-  std::uint64_t unique_global_bytes, shared_requests, shared_wavefronts, async_copy_bytes,
-      barrier_waits;
+  std::uint64_t global_requests, global_sectors, global_sectors_minimum;
+  std::uint64_t global_load_bytes, global_store_bytes, unique_global_bytes;
+  std::uint64_t shared_requests, shared_wavefronts, shared_wavefronts_minimum;
+  std::uint64_t async_copy_bytes, barrier_waits;
 };
 
 TEST_F(LaunchTest, WorkIsCountedExactly) {
   const auto read =
-      reinterpret_cast<int (*)(WorkCounters*)>(dlsym(RTLD_DEFAULT, "rackproof_work_counters_v1"));
+      reinterpret_cast<int (*)(WorkCounters*)>(dlsym(RTLD_DEFAULT, "rackproof_work_counters_v2"));
   ASSERT_NE(read, nullptr);
   WorkCounters before{};
   ASSERT_EQ(read(&before), 0);
@@ -162,6 +163,7 @@ TEST_F(LaunchTest, WorkIsCountedExactly) {
   EXPECT_EQ(after.global_requests - before.global_requests, 4U) << "three full warps and a part";
   // 100 ints from an address that is a multiple of 256: 12.5 sectors of 32 bytes.
   EXPECT_EQ(after.global_sectors - before.global_sectors, 13U);
+  EXPECT_EQ(after.global_sectors_minimum - before.global_sectors_minimum, 13U);
   EXPECT_EQ(after.unique_global_bytes - before.unique_global_bytes, 13U * 32);
   EXPECT_GT(after.thread_instructions - before.thread_instructions, 100U);
   EXPECT_GT(after.warp_instructions, before.warp_instructions);

@@ -5,7 +5,7 @@ one of its own."""
 import subprocess
 import sys
 
-OUR_OWN = {"rackproof_work_counters_v1@@libcudart.so.13"}
+OUR_OWN = {"rackproof_work_counters_v2@@libcudart.so.13"}
 
 
 def exports(nm, library):

@@ -292,12 +292,18 @@ TEST(Memory, RowsOfConsecutiveElementsMayStartAtAnyElement) {
 }
 
 TEST(Memory, BankConflictsAreCounted) {
-  const auto wavefronts = [](std::uint32_t stride, const std::string& access) {
+  const auto counters = [](std::uint32_t stride, const std::string& access) {
     Case run(indexed(".shared .align 16 .b8 s[8192];\nmov.u64 %rd1, s;\nmul.wide.u32 %rd2, %i, " +
                          std::to_string(stride) + ";\nadd.s64 %rd1, %rd1, %rd2;\n" + access,
                      4));
     run.runner.config().block = {32, 1, 1};
-    return run.go().counters.shared_wavefronts;
+    return run.go().counters;
+  };
+  const auto wavefronts = [&](std::uint32_t stride, const std::string& access) {
+    return counters(stride, access).shared_wavefronts;
+  };
+  const auto minimum = [&](std::uint32_t stride, const std::string& access) {
+    return counters(stride, access).shared_wavefronts_minimum;
   };
   const std::string word = "st.shared.u32 [%rd1], %i;";
   EXPECT_EQ(wavefronts(4, word), 1U);
@@ -308,6 +314,30 @@ TEST(Memory, BankConflictsAreCounted) {
   EXPECT_EQ(wavefronts(8, "st.shared.u64 [%rd1], %rd2;"), 2U);
   EXPECT_EQ(wavefronts(16, "st.shared.v2.u64 [%rd1], {%rd2, %rd2};"), 4U);
   EXPECT_EQ(wavefronts(128, "st.shared.v2.u64 [%rd1], {%rd2, %rd2};"), 32U);
+  EXPECT_EQ(minimum(4, word), 1U);
+  EXPECT_EQ(minimum(128, word), 1U);
+  EXPECT_EQ(minimum(16, "st.shared.v2.u64 [%rd1], {%rd2, %rd2};"), 4U);
+  EXPECT_EQ(minimum(128, "st.shared.v2.u64 [%rd1], {%rd2, %rd2};"), 4U);
+  EXPECT_EQ(minimum(16, "setp.lt.u32 %p1, %i, 3;\n@%p1 st.shared.v2.u64 [%rd1], {%rd2, %rd2};"), 1U)
+      << "three lanes of the first quarter";
+}
+
+TEST(Memory, SectorsAboveTheMinimumAreCounted) {
+  const auto sectors = [](const std::string& word_index) {
+    Case run(indexed(word_index + "\nmul.wide.u32 %rd2, %r1, 4;\nadd.s64 %rd1, %x, %rd2;\n"
+                                  "ld.global.u32 %r2, [%rd1];",
+                     0));
+    run.runner.config().block = {32, 1, 1};
+    const auto counters = run.go().counters;
+    return std::pair{counters.global_sectors, counters.global_sectors_minimum};
+  };
+  using Pair = std::pair<std::uint64_t, std::uint64_t>;
+  EXPECT_EQ(sectors("mov.u32 %r1, %i;"), (Pair{4, 4}));
+  EXPECT_EQ(sectors("xor.b32 %r1, %i, 31;"), (Pair{4, 4})) << "in any order";
+  EXPECT_EQ(sectors("mov.u32 %r1, 5;"), (Pair{1, 1})) << "one word for all";
+  EXPECT_EQ(sectors("shr.u32 %r1, %i, 1;"), (Pair{2, 2})) << "each word twice";
+  EXPECT_EQ(sectors("shl.b32 %r1, %i, 3;"), (Pair{32, 4})) << "a word of each sector";
+  EXPECT_EQ(sectors("add.u32 %r1, %i, 4;"), (Pair{5, 4})) << "not aligned to a sector";
 }
 
 }  // namespace

@@ -75,10 +75,20 @@ TEST(ChooseVariant, NeverReplacesAForcedVariantSilently) {
       "sm80");
 }
 
+TEST(FigureOf, IsWorkOverTimeOrTimeOverAccesses) {
+  const Work work{.flops = 6e12, .bytes = 3e9, .accesses = 1e6};
+  EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::tflops, 2), 3);
+  EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::gb_per_s, 2), 1.5);
+  EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::ns_per_access, 2), 2000);
+  EXPECT_TRUE(is_less_better(ThroughputUnit::ns_per_access));
+  EXPECT_FALSE(is_less_better(ThroughputUnit::gb_per_s));
+}
+
 TEST(Names, AreTheStandardOnes) {
   EXPECT_EQ(to_string(ComputeCapability{10, 3}), "10.3");
   EXPECT_EQ(to_string(ThroughputUnit::tflops), "TFLOP/s");
   EXPECT_EQ(to_string(ThroughputUnit::gb_per_s), "GB/s");
+  EXPECT_EQ(to_string(ThroughputUnit::ns_per_access), "ns/access");
 }
 
 }  // namespace

@@ -84,10 +84,10 @@ TEST_F(ToRecord, ThroughputIsWorkOverMedianAndRollsUp) {
   EXPECT_EQ(benchmark.gpus[0].throughput->unit, "GB/s");
   EXPECT_DOUBLE_EQ(benchmark.gpus[5].throughput->value, 1000);
   ASSERT_EQ(benchmark.nodes.size(), 2U);
-  EXPECT_DOUBLE_EQ(benchmark.nodes[0].throughput->sum, 8000);
-  EXPECT_DOUBLE_EQ(benchmark.nodes[1].throughput->sum, 7000);
+  EXPECT_DOUBLE_EQ(*benchmark.nodes[0].throughput->sum, 8000);
+  EXPECT_DOUBLE_EQ(*benchmark.nodes[1].throughput->sum, 7000);
   EXPECT_EQ(benchmark.nodes[1].slowest->rank, 5);
-  EXPECT_DOUBLE_EQ(benchmark.racks.at(0).throughput->sum, 15000);
+  EXPECT_DOUBLE_EQ(*benchmark.racks.at(0).throughput->sum, 15000);
   EXPECT_EQ(*benchmark.racks[0].slowest, benchmark.nodes[1].node);
   EXPECT_DOUBLE_EQ(benchmark.roofline->peak, 8000);
   EXPECT_DOUBLE_EQ(*benchmark.gpus[0].attainment, 0.25);

@@ -49,7 +49,7 @@ TEST(RollUp, SumsGpusToNodesAndNodesToRacks) {
 
   ASSERT_EQ(benchmark.nodes.size(), 2U);
   const Aggregate& first = *benchmark.nodes[0].throughput;
-  EXPECT_DOUBLE_EQ(first.sum, 22);
+  EXPECT_DOUBLE_EQ(*first.sum, 22);
   EXPECT_DOUBLE_EQ(first.min, 10);
   EXPECT_DOUBLE_EQ(first.median, 11);
   EXPECT_DOUBLE_EQ(first.max, 12);
@@ -60,12 +60,30 @@ TEST(RollUp, SumsGpusToNodesAndNodesToRacks) {
 
   ASSERT_EQ(benchmark.racks.size(), 1U);
   const Aggregate& rack = *benchmark.racks[0].throughput;
-  EXPECT_DOUBLE_EQ(rack.sum, 46);
+  EXPECT_DOUBLE_EQ(*rack.sum, 46);
   EXPECT_DOUBLE_EQ(rack.min, 22);
   EXPECT_DOUBLE_EQ(rack.median, 23);
   EXPECT_DOUBLE_EQ(rack.max, 24);
   EXPECT_EQ(rack.members, 2U);
   EXPECT_EQ(*benchmark.racks[0].slowest, "n0");
+}
+
+TEST(RollUp, LatenciesDoNotAddUpAndTheLongestIsTheSlowest) {
+  const topology::Topology topology = two_gpus_a_node(2);
+  Benchmark benchmark = with_rates(topology, {10, 12, 9, 17});
+  benchmark.better = Better::lower;
+  roll_up(benchmark, topology);
+  const Aggregate& first = *benchmark.nodes[0].throughput;
+  EXPECT_FALSE(first.sum);
+  EXPECT_EQ(first.sum.reason(), "latencies do not add up");
+  EXPECT_DOUBLE_EQ(first.median, 11);
+  EXPECT_DOUBLE_EQ(representative(first), 11);
+  EXPECT_EQ(benchmark.nodes[0].slowest->rank, 1);
+  const Aggregate& rack = *benchmark.racks[0].throughput;
+  EXPECT_FALSE(rack.sum);
+  EXPECT_DOUBLE_EQ(rack.min, 11) << "over the medians of the nodes";
+  EXPECT_DOUBLE_EQ(rack.max, 13);
+  EXPECT_EQ(*benchmark.racks[0].slowest, "n1");
 }
 
 TEST(RollUp, EachRackSumsItsOwnNodes) {
@@ -80,8 +98,8 @@ TEST(RollUp, EachRackSumsItsOwnNodes) {
   Benchmark benchmark = with_rates(topology, {10, 12, 9, 15});
   roll_up(benchmark, topology);
   ASSERT_EQ(benchmark.racks.size(), 2U);
-  EXPECT_DOUBLE_EQ(benchmark.racks[0].throughput->sum, 22);
-  EXPECT_DOUBLE_EQ(benchmark.racks[1].throughput->sum, 24);
+  EXPECT_DOUBLE_EQ(*benchmark.racks[0].throughput->sum, 22);
+  EXPECT_DOUBLE_EQ(*benchmark.racks[1].throughput->sum, 24);
   EXPECT_EQ(*benchmark.racks[1].slowest, "n1");
 }
 
@@ -91,7 +109,7 @@ TEST(RollUp, AMissingFigureIsNeverAPartialSum) {
   benchmark.gpus[3].throughput = Reported<Throughput>::missing("its result is wrong");
   roll_up(benchmark, topology);
 
-  EXPECT_DOUBLE_EQ(benchmark.nodes[0].throughput->sum, 22);
+  EXPECT_DOUBLE_EQ(*benchmark.nodes[0].throughput->sum, 22);
   EXPECT_FALSE(benchmark.nodes[1].throughput);
   EXPECT_EQ(benchmark.nodes[1].throughput.reason(),
             "no figure from GPU 1 (rank 3): its result is wrong");
@@ -148,9 +166,9 @@ TEST(Collective, EveryMemberHasItsCommunicatorsBusbw) {
   take_busbw_from_communicators(benchmark);
   roll_up(benchmark, topology);
   EXPECT_DOUBLE_EQ(benchmark.gpus[1].throughput->value, 400);
-  EXPECT_DOUBLE_EQ(benchmark.nodes[0].throughput->sum, 800);
+  EXPECT_DOUBLE_EQ(*benchmark.nodes[0].throughput->sum, 800);
   EXPECT_DOUBLE_EQ(benchmark.nodes[1].throughput->min, 500);
-  EXPECT_DOUBLE_EQ(benchmark.racks[0].throughput->sum, 1800);
+  EXPECT_DOUBLE_EQ(*benchmark.racks[0].throughput->sum, 1800);
 }
 
 TEST(Collective, TheWidestCommunicatorCounts) {
