@@ -16,7 +16,7 @@ class MemoryOperation final : public Operation {
  public:
   [[nodiscard]] std::string_view name() const override { return "memory"; }
   [[nodiscard]] std::string_view summary() const override {
-    return "device-memory bandwidth: copy, triad and read-only reduction";
+    return "device-memory and L2 bandwidth, latency of L1, L2 and device memory";
   }
   [[nodiscard]] std::span<const Variant> variants() const override { return kVariants; }
 
@@ -37,12 +37,16 @@ class MemoryOperation final : public Operation {
   [[nodiscard]] std::unique_ptr<Workload> prepare(const Variant&, const Problem& problem,
                                                   const PrepareOptions& options) const override {
     const auto& memory = dynamic_cast<const MemoryProblem&>(problem);
-    return make_memory_workload(memory, options, sm80_memory_kernel(memory.pattern()));
+    if (memory.kind() == Kind::chase) {
+      return make_chase_workload(memory, options, sm80_chase_kernel(memory.pattern()));
+    }
+    return make_memory_workload(memory, options,
+                                sm80_memory_kernel(memory.pattern(), memory.shape().type));
   }
 
   [[nodiscard]] std::variant<std::unique_ptr<Workload>, NotSupported> baseline(
       const Problem&, const PrepareOptions&) const override {
-    return NotSupported{"the datasheet bandwidth is the yardstick; no library offers these loops"};
+    return NotSupported{"the datasheet is the yardstick; no library offers these loops"};
   }
   [[nodiscard]] std::string baseline_name() const override { return {}; }
 };

@@ -1,40 +1,59 @@
 #include "kernels/memory/memory_reference.hpp"
 
+#include "kernels/memory/memory_kernel.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
+#include <numeric>
+#include <random>
+#include <type_traits>
 
 namespace rackproof::kernels::memory {
 namespace {
 
-double triad(float b, float c) {
-  return static_cast<double>(b) + static_cast<double>(kTriadScalar) * static_cast<double>(c);
+template <typename T>
+auto bits_of(T value) {
+  using Bits = std::conditional_t<sizeof(T) == sizeof(float), std::uint32_t, std::uint64_t>;
+  return std::bit_cast<Bits>(value);
 }
 
-/// |actual - expected| in units of the bound of one rounding.
-double triad_error(float actual, double expected) {
-  // float64 itself is off by 2^-53, far below the slack that rounding the bound up gives.
-  constexpr double kSlack = 1 + 0x1p-20;
-  constexpr double kUnitRoundoff = 0x1p-24;
-  constexpr double kSubnormalRoundoff = 0x1p-150;
-  const double bound = kSlack * std::max(kUnitRoundoff * std::fabs(expected), kSubnormalRoundoff);
-  return std::fabs(static_cast<double>(actual) - expected) / bound;
+template <typename T>
+T written_value(std::uint64_t index, std::uint32_t seed) {
+  static_assert(sizeof(T) == sizeof(std::uint32_t));
+  return std::bit_cast<T>(written_word(index, seed));
 }
 
-/// |actual - expected| in units of the bound; anything that is not a number is as wrong as can be.
-double error_of(Pattern pattern, float actual, double expected) {
-  if (pattern == Pattern::copy) {
-    return std::bit_cast<std::uint32_t>(actual) ==
-                   std::bit_cast<std::uint32_t>(static_cast<float>(expected))
-               ? 0
-               : std::numeric_limits<double>::max();
+/// Only elements that are really there are read: `b` and `c` may be empty.
+template <typename T>
+T expected_value(Pattern pattern, std::uint64_t index, std::uint32_t seed, const T* b, const T* c) {
+  const auto scalar = static_cast<T>(kScalar);
+  switch (pattern) {
+    case Pattern::copy:
+      return *b;
+    case Pattern::scale:
+      return scalar * *b;
+    case Pattern::add:
+      return *b + *c;
+    case Pattern::triad:
+      return std::fma(scalar, *c, *b);
+    case Pattern::write:
+      if constexpr (sizeof(T) == sizeof(float)) {
+        return written_value<T>(index, seed);
+      }
+      break;
+    default:
+      break;
   }
-  if (!std::isfinite(actual)) {
-    return std::numeric_limits<double>::max();
-  }
-  return triad_error(actual, expected);
+  throw std::invalid_argument("expected_value: the pattern writes no array of this type");
+}
+
+/// How far a value with other bits is off; above 0 in any case.
+double error_of(double actual, double expected) {
+  const double difference = std::fabs(actual - expected);
+  return std::isfinite(difference) ? std::max(difference, std::numeric_limits<double>::min())
+                                   : std::numeric_limits<double>::max();
 }
 
 void note(Verification& result, double error, std::uint64_t index, double expected, double actual) {
@@ -52,52 +71,34 @@ void note(Verification& result, double error, std::uint64_t index, double expect
   }
 }
 
-/// True if nothing in a piece is wrong; raises `max_error`. The fast path of verification, without
-/// branches: arrays are a share of device memory.
-bool piece_is_right(Pattern pattern, std::span<const float> a, std::span<const float> b,
-                    std::span<const float> c, double& max_error) {
-  if (pattern == Pattern::copy) {
-    return std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-  }
-  double worst = 0;
-  bool right = true;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double error = triad_error(a[i], triad(b[i], c[i]));
-    right = right && error <= 1;  // false for NaN
-    worst = std::max(worst, error);
-  }
-  max_error = std::max(max_error, worst);
-  return right;
-}
-
 }  // namespace
 
-void StreamComparison::compare(std::uint64_t first, std::span<const float> a,
-                               std::span<const float> b, std::span<const float> c) {
-  const Pattern pattern = problem_.pattern();
-  result_.tolerance = pattern == Pattern::copy ? 0 : 1;
-  double max_error = result_.max_error;
-  if (piece_is_right(pattern, a, b, c, max_error)) {
-    result_.max_error = max_error;
-    result_.checked_elements += a.size();
-    return;
-  }
+template <typename T>
+void StreamComparison::compare(std::uint64_t first, std::span<const T> a, std::span<const T> b,
+                               std::span<const T> c) {
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const double expected =
-        pattern == Pattern::triad ? triad(b[i], c[i]) : static_cast<double>(b[i]);
-    note(result_, error_of(pattern, a[i], expected), first + i, expected,
-         static_cast<double>(a[i]));
+    const T expected = expected_value(problem_.pattern(), first + i, seed_,
+                                      b.empty() ? nullptr : &b[i], c.empty() ? nullptr : &c[i]);
+    if (bits_of(a[i]) == bits_of(expected)) {
+      ++result_.checked_elements;
+      continue;
+    }
+    note(result_, error_of(static_cast<double>(a[i]), static_cast<double>(expected)), first + i,
+         static_cast<double>(expected), static_cast<double>(a[i]));
   }
 }
+template void StreamComparison::compare(std::uint64_t, std::span<const float>,
+                                        std::span<const float>, std::span<const float>);
+template void StreamComparison::compare(std::uint64_t, std::span<const double>,
+                                        std::span<const double>, std::span<const double>);
 
 Verification StreamComparison::finish() const {
   Verification result = result_;
-  result.total_elements = problem_.array_bytes() / sizeof(float);
+  result.total_elements = problem_.array_bytes() / element_bytes(problem_.shape().type);
   result.passed = result.wrong_elements == 0 && result.checked_elements == result.total_elements;
-  result.measure = problem_.pattern() == Pattern::copy
-                       ? "bits that differ from the source: none are allowed"
-                       : "largest |actual - float64 reference| / (2^-24 |reference|): one rounding "
-                         "of a fused multiply-add; every element compared";
+  result.measure =
+      "largest difference from what IEEE 754 prescribes: one rounding, no bit may differ; every "
+      "element compared";
   return result;
 }
 
@@ -117,17 +118,53 @@ void ReadComparison::add(std::uint64_t first, std::span<const std::uint32_t> wor
   }
 }
 
-Verification ReadComparison::finish(std::span<const std::uint32_t> partials) const {
+Verification ReadComparison::finish(std::span<const std::uint32_t> partials,
+                                    std::uint64_t rounds) const {
   Verification result;
-  for (std::size_t block = 0; block < expected_.size(); ++block) {
-    const auto expected = static_cast<double>(expected_[block]);
+  const std::size_t blocks = expected_.size();
+  for (std::size_t block = 0; block < blocks; ++block) {
+    std::uint32_t sum = 0;
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+      sum += expected_[(block + round) % blocks];
+    }
+    const auto expected = static_cast<double>(sum);
     const auto actual = static_cast<double>(partials[block]);
     note(result, std::fabs(actual - expected), block, expected, actual);
   }
-  result.total_elements = expected_.size();
+  result.total_elements = blocks;
   result.passed = result.wrong_elements == 0;
   result.measure =
       "difference of every block's sum of 32-bit patterns modulo 2^32, exact in any order";
+  return result;
+}
+
+std::vector<std::uint32_t> random_cycle(std::uint64_t nodes, std::uint64_t seed) {
+  std::vector<std::uint32_t> order(nodes);
+  std::iota(order.begin(), order.end(), std::uint32_t{0});
+  // The engine's output is defined by the standard; that of std::shuffle is not.
+  std::mt19937_64 random(seed);
+  for (std::uint64_t i = nodes; i > 1; --i) {
+    std::swap(order[i - 1], order[random() % i]);
+  }
+  return order;
+}
+
+Verification compare_chase_end(std::uint64_t expected, std::uint64_t actual,
+                               std::uint64_t nodes_address) {
+  const auto node_of = [&](std::uint64_t address) {
+    return static_cast<double>(static_cast<std::int64_t>(address - nodes_address)) /
+           static_cast<double>(kNodeBytes);
+  };
+  Verification result;
+  note(result, expected == actual ? 0 : error_of(node_of(actual), node_of(expected)), 0,
+       node_of(expected), node_of(actual));
+  if (result.first_wrong) {
+    result.first_wrong->coordinate = "node at the end of the chase";
+  }
+  result.total_elements = 1;
+  result.passed = result.wrong_elements == 0;
+  result.measure =
+      "distance in nodes from where the permutation leads after all accesses so far: none allowed";
   return result;
 }
 

@@ -11,20 +11,21 @@ namespace {
 
 /// Arrays pass through host memory in pieces of this many values when they are verified.
 constexpr std::uint64_t kPieceValues = std::uint64_t{1} << 24;
+constexpr std::uint64_t kVectorBytes = 16;
 
+/// One buffer set; an array that the pattern has not is empty.
 struct Arrays {
-  runtime::DeviceBuffer<float> a;  ///< written; empty for the read pattern
-  runtime::DeviceBuffer<float> b;
-  runtime::DeviceBuffer<float> c;  ///< triad only
+  runtime::DeviceBuffer<unsigned char> a;
+  runtime::DeviceBuffer<unsigned char> b;
+  runtime::DeviceBuffer<unsigned char> c;
 };
 
 template <typename T>
-std::vector<T> download(const runtime::DeviceBuffer<float>& array, std::uint64_t first,
+std::vector<T> download(const runtime::DeviceBuffer<unsigned char>& array, std::uint64_t first,
                         std::uint64_t count) {
-  static_assert(sizeof(T) == sizeof(float));
   std::vector<T> values(array.size() == 0 ? 0 : count);
-  RACKPROOF_CUDA(cudaMemcpy(values.data(), array.data() + first, values.size() * sizeof(T),
-                            cudaMemcpyDeviceToHost));
+  RACKPROOF_CUDA(cudaMemcpy(values.data(), array.data() + first * sizeof(T),
+                            values.size() * sizeof(T), cudaMemcpyDeviceToHost));
   return values;
 }
 
@@ -33,7 +34,7 @@ std::uint64_t blocks_for(const MemoryProblem& problem, const MemoryKernel& kerne
   int multiprocessors = 0;
   RACKPROOF_CUDA(cudaGetDevice(&device));
   RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-  const std::uint64_t vectors = problem.array_bytes() / 16;
+  const std::uint64_t vectors = problem.array_bytes() / kVectorBytes;
   const auto threads = static_cast<std::uint64_t>(kernel.threads);
   return std::min(static_cast<std::uint64_t>(multiprocessors * kernel.blocks_per_sm),
                   (vectors + threads - 1) / threads);
@@ -46,23 +47,27 @@ class MemoryWorkload final : public Workload {
       : problem_(problem),
         kernel_(kernel),
         blocks_(blocks_for(problem, kernel)),
-        partials_(problem.pattern() == Pattern::read ? blocks_ : 0) {
-    const std::size_t values = problem.array_bytes() / sizeof(float);
-    const std::uint64_t sets = options.rotate_beyond_bytes / problem.footprint_bytes() + 1;
+        partials_(writes() ? 0 : blocks_),
+        written_seed_(static_cast<std::uint32_t>(derive_seed(options.seed, 2))) {
+    const PatternWork& work = pattern_work(problem.pattern());
+    const std::size_t bytes = problem.array_bytes();
+    const std::uint64_t sets =
+        problem.rotates() ? options.rotate_beyond_bytes / problem.footprint_bytes() + 1 : 1;
     for (std::uint64_t i = 0; i < sets; ++i) {
-      Arrays& arrays = sets_.emplace_back(Arrays{
-          .a = runtime::DeviceBuffer<float>(problem.pattern() == Pattern::read ? 0 : values),
-          .b = runtime::DeviceBuffer<float>(values),
-          .c = runtime::DeviceBuffer<float>(problem.pattern() == Pattern::triad ? values : 0)});
-      fill_uniform(arrays.b.data(), ElementType::fp32, arrays.b.size(),
-                   derive_seed(options.seed, 0), nullptr);
-      fill_uniform(arrays.c.data(), ElementType::fp32, arrays.c.size(),
-                   derive_seed(options.seed, 1), nullptr);
+      using Buffer = runtime::DeviceBuffer<unsigned char>;
+      Arrays& arrays = sets_.emplace_back(Arrays{.a = Buffer(writes() ? bytes : 0),
+                                                 .b = Buffer(work.arrays_read > 0 ? bytes : 0),
+                                                 .c = Buffer(work.arrays_read > 1 ? bytes : 0)});
+      fill(arrays.b, derive_seed(options.seed, 0));
+      fill(arrays.c, derive_seed(options.seed, 1));
       constexpr int kAllOnes = 0xFF;  // NaN: an element that is not written is found
       RACKPROOF_CUDA(cudaMemsetAsync(arrays.a.data(), kAllOnes, arrays.a.size_bytes(), nullptr));
     }
-    RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
     current_ = sets_.size() - 1;
+    if (problem.wants_warm_l2()) {
+      launch(nullptr);
+    }
+    RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
   }
 
   void launch(cudaStream_t stream) override {
@@ -72,8 +77,10 @@ class MemoryWorkload final : public Workload {
                               .b = arrays.b.data(),
                               .c = arrays.c.data(),
                               .partials = partials_.data(),
-                              .vectors = problem_.array_bytes() / 16,
-                              .scalar = kTriadScalar};
+                              .vectors = problem_.array_bytes() / kVectorBytes,
+                              .rounds = problem_.shape().rounds,
+                              .scalar = kScalar,
+                              .seed = written_seed_};
     void* parameters[] = {&arguments};
     RACKPROOF_CUDA(cudaLaunchKernel(kernel_.function, dim3(static_cast<unsigned>(blocks_)),
                                     dim3(static_cast<unsigned>(kernel_.threads)),
@@ -94,45 +101,61 @@ class MemoryWorkload final : public Workload {
   }
 
   [[nodiscard]] OutputView output() override {
-    if (problem_.pattern() == Pattern::read) {
+    if (!writes()) {
       return {.data = partials_.data(), .elements = partials_.size(), .element_bytes = 4};
     }
-    const Arrays& arrays = sets_[current_];
-    return {.data = sets_[current_].a.data(), .elements = arrays.a.size(), .element_bytes = 4};
+    const std::uint32_t value_bytes = element_bytes(problem_.shape().type);
+    return {.data = sets_[current_].a.data(),
+            .elements = problem_.array_bytes() / value_bytes,
+            .element_bytes = value_bytes};
   }
 
   [[nodiscard]] Verification verify(cudaStream_t stream) override {
     RACKPROOF_CUDA(cudaStreamSynchronize(stream));
-    return problem_.pattern() == Pattern::read ? verify_read() : verify_stream();
+    return !writes()                                    ? verify_read()
+           : problem_.shape().type == ElementType::fp64 ? verify_stream<double>()
+                                                        : verify_stream<float>();
   }
 
  private:
+  [[nodiscard]] bool writes() const { return pattern_work(problem_.pattern()).arrays_written > 0; }
+
+  void fill(runtime::DeviceBuffer<unsigned char>& array, std::uint64_t seed) const {
+    const ElementType type = problem_.shape().type;
+    fill_uniform(array.data(), type, array.size() / element_bytes(type), seed, nullptr);
+  }
+
+  template <typename T>
   [[nodiscard]] Verification verify_stream() const {
     const Arrays& arrays = sets_[current_];
-    StreamComparison comparison(problem_);
-    for (std::uint64_t first = 0; first < arrays.a.size(); first += kPieceValues) {
-      const std::uint64_t count = std::min(kPieceValues, arrays.a.size() - first);
-      comparison.compare(first, download<float>(arrays.a, first, count),
-                         download<float>(arrays.b, first, count),
-                         download<float>(arrays.c, first, count));
+    const std::uint64_t values = arrays.a.size() / sizeof(T);
+    StreamComparison comparison(problem_, written_seed_);
+    for (std::uint64_t first = 0; first < values; first += kPieceValues) {
+      const std::uint64_t count = std::min(kPieceValues, values - first);
+      const std::vector<T> a = download<T>(arrays.a, first, count);
+      const std::vector<T> b = download<T>(arrays.b, first, count);
+      const std::vector<T> c = download<T>(arrays.c, first, count);
+      comparison.compare<T>(first, a, b, c);
     }
     return comparison.finish();
   }
 
   [[nodiscard]] Verification verify_read() const {
-    const runtime::DeviceBuffer<float>& array = sets_[current_].b;
+    const runtime::DeviceBuffer<unsigned char>& array = sets_[current_].b;
+    const std::uint64_t words = array.size() / sizeof(std::uint32_t);
     ReadComparison comparison(blocks_, static_cast<std::uint64_t>(kernel_.threads));
-    for (std::uint64_t first = 0; first < array.size(); first += kPieceValues) {
-      const std::uint64_t count = std::min(kPieceValues, array.size() - first);
+    for (std::uint64_t first = 0; first < words; first += kPieceValues) {
+      const std::uint64_t count = std::min(kPieceValues, words - first);
       comparison.add(first, download<std::uint32_t>(array, first, count));
     }
-    return comparison.finish(partials_.download());
+    return comparison.finish(partials_.download(), problem_.shape().rounds);
   }
 
   MemoryProblem problem_;
   MemoryKernel kernel_;
   std::uint64_t blocks_;
-  runtime::DeviceBuffer<std::uint32_t> partials_;
+  runtime::DeviceBuffer<std::uint32_t> partials_;  ///< of the patterns that write no array
+  std::uint32_t written_seed_;
   std::vector<Arrays> sets_;
   std::size_t current_ = 0;
 };

@@ -1,8 +1,8 @@
 #pragma once
-/// 16-byte global and shared accesses with cache hints.
+/// Global and shared accesses with cache hints, most of 16 bytes.
 /// PTX ISA 9.0, 9.7.9 "Data Movement and Conversion Instructions": ld, ld.global.nc, st, and their
 /// cache operators and eviction priorities.
-/// Every address is 16-byte aligned.
+/// Every address is 16-byte aligned where nothing else is said.
 
 #include <cstdint>
 
@@ -24,6 +24,20 @@ __device__ __forceinline__ uint4 ld_global_l2_16(const void* address) {
                : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w)
                : "l"(address)
                : "memory");
+  return value;
+}
+
+/// 8 bytes at an 8-byte aligned address, through the L2 alone.
+__device__ __forceinline__ std::uint64_t ld_global_cg_8(std::uint64_t address) {
+  std::uint64_t value;
+  asm volatile("ld.global.cg.u64 %0, [%1];\n" : "=l"(value) : "l"(address));
+  return value;
+}
+
+/// 8 bytes at an 8-byte aligned address, cached in L1 and L2 (.ca).
+__device__ __forceinline__ std::uint64_t ld_global_ca_8(std::uint64_t address) {
+  std::uint64_t value;
+  asm volatile("ld.global.ca.u64 %0, [%1];\n" : "=l"(value) : "l"(address));
   return value;
 }
 
