@@ -113,6 +113,19 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   report_app->add_option("record", report.record, "record.json of a run")->required();
   report_app->add_option("--html", report.html, "where the HTML goes (default: beside the record)");
 
+  WorkCommand work;
+  CLI::App* work_app = app.add_subcommand(
+      "work", "count the work of canonical problems on the emulator, compare with the baseline");
+  work_app->add_option("--emulate", work.emulate,
+                       "emulate this rack: a name of configs/racks/ or a path");
+  work_app->add_option("--suite", work.suite, "canonical problems (default work)");
+  CLI::Option* filter = work_app->add_option(
+      "--filter", work.filter, "only problems whose name matches this regular expression");
+  work_app->add_option("--baselines", work.baselines,
+                       "folder of the baselines (default results/baselines/work)");
+  work_app->add_flag("--update", work.update, "write the baselines anew")->excludes(filter);
+  work_app->add_flag("--json", work.json, "print JSON instead of a table");
+
   try {
     std::vector<std::string> reversed(own.rbegin(), own.rend());  // CLI11 takes them from the back
     app.parse(reversed);
@@ -141,6 +154,8 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
     arguments.command = std::move(plan);
   } else if (report_app->parsed()) {
     arguments.command = std::move(report);
+  } else if (work_app->parsed()) {
+    arguments.command = std::move(work);
   } else {
     arguments.command = ListCommand{};
   }

@@ -37,13 +37,22 @@ struct ReportCommand {
   std::optional<std::string> html;  ///< default: report.html beside the record
 };
 
+struct WorkCommand {
+  std::optional<std::string> emulate;    ///< name in configs/racks or path; default gb300-nvl72
+  std::string suite = "work";            ///< name in configs/suites or path
+  std::optional<std::string> filter;     ///< a part of the suite
+  std::optional<std::string> baselines;  ///< folder; default results/baselines/work
+  bool update = false;
+  bool json = false;
+};
+
 /// --help or --version: text for standard output.
 struct Help {
   std::string text;
 };
 
 struct Arguments {
-  std::variant<ListCommand, PlanCommand, RunCommand, ReportCommand, Help> command;
+  std::variant<ListCommand, PlanCommand, RunCommand, ReportCommand, WorkCommand, Help> command;
   std::vector<std::string> words;  ///< as given, without the program
 };
 

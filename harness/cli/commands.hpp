@@ -20,4 +20,8 @@ namespace rackproof::harness::cli {
 /// Prints the tables of a record and writes its HTML again.
 [[nodiscard]] ExitCode report(const ReportCommand& command);
 
+/// Counts the work of canonical problems on the emulator and compares it with the baselines. Exit
+/// code more_work where a count is worse, a rule is broken, or a problem is added or gone.
+[[nodiscard]] ExitCode work(const WorkCommand& command, char** argv);
+
 }  // namespace rackproof::harness::cli

@@ -50,6 +50,7 @@ record::Outcome outcome_of(ExitCode code) {
     case ExitCode::usage:
     case ExitCode::not_ready:
     case ExitCode::incomplete:
+    case ExitCode::more_work:
       break;
   }
   return record::Outcome::failed;

@@ -13,6 +13,7 @@ enum class ExitCode : int {
   not_ready = 3,      ///< something is missing: driver, MPI, GPUs, a writable folder
   incomplete = 4,     ///< a time-out, a rank that died, a benchmark that failed
   wrong_results = 5,  ///< a result differs from its reference
+  more_work = 6,      ///< `work`: a count is worse than its baseline, or a rule is broken
   nothing_ran = 77,   ///< a filter that matches nothing, no problem that this device supports
 };
 

@@ -23,6 +23,7 @@ ExitCode dispatch(const Arguments& arguments, int argc, char** argv) {
       return run(command, arguments, argc, argv);
     }
     ExitCode operator()(const ReportCommand& command) const { return report(command); }
+    ExitCode operator()(const WorkCommand& command) const { return work(command, argv); }
     ExitCode operator()(const Help& help) const {
       fmt::print("{}", help.text);
       return ExitCode::ok;

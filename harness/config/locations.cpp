@@ -40,6 +40,19 @@ std::vector<fs::path> list_configs(std::string_view kind) {
   return files;
 }
 
+fs::path work_baselines_folder() {
+  const fs::path program = executable_path().parent_path();
+  for (const fs::path& candidate :
+       {program / "baselines", program.parent_path() / "results" / "baselines",
+        program.parent_path() / "share" / "rackproof" / "baselines"}) {
+    if (fs::is_directory(candidate / "work")) {
+      return candidate / "work";
+    }
+  }
+  throw NotReady("no baselines/work folder beside " + program.string() +
+                 "; name one with --baselines");
+}
+
 fs::path find_config(std::string_view kind, const std::string& name_or_path) {
   if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".json")) {
     if (!fs::is_regular_file(name_or_path)) {

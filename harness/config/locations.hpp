@@ -16,6 +16,10 @@ namespace rackproof::harness::config {
 [[nodiscard]] std::filesystem::path find_config(std::string_view kind,
                                                 const std::string& name_or_path);
 
+/// results/baselines/work of the source tree, or baselines/work beside the program. Throws NotReady
+/// where there is none.
+[[nodiscard]] std::filesystem::path work_baselines_folder();
+
 /// All configs/<kind>/*.json in the order of their names. Throws NotReady without configs/.
 [[nodiscard]] std::vector<std::filesystem::path> list_configs(std::string_view kind);
 

@@ -52,6 +52,14 @@ TEST(Arguments, KnowTheOtherCommands) {
   EXPECT_EQ(plan.target.trays, 18);
   const auto report = std::get<ReportCommand>(parse_arguments({"report", "r.json"}).command);
   EXPECT_EQ(report.record, "r.json");
+  const auto work = std::get<WorkCommand>(
+      parse_arguments({"work", "--update", "--json", "--baselines", "b"}).command);
+  EXPECT_TRUE(work.update && work.json);
+  EXPECT_EQ(work.suite, "work");
+  EXPECT_EQ(work.baselines, "b");
+  EXPECT_NE(problem_of({"work", "--update", "--filter", "gemm"}).find("--filter"),
+            std::string::npos)
+      << "a part of the suite is no baseline";
   const auto help = std::get<Help>(parse_arguments({"run", "--help"}).command);
   EXPECT_NE(help.text.find("--plant"), std::string::npos);
   EXPECT_NE(std::get<Help>(parse_arguments({"--version"}).command).text.find("rackproof"),
