@@ -47,6 +47,7 @@ bool find_global(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint
   const std::uint64_t first_sector = first >> 5;
   const std::uint64_t last_sector = (first + span - 1) >> 5;
   counters.global_sectors += last_sector - first_sector + 1;
+  counters.global_sectors_minimum += (span + 31) >> 5;
   grid.sectors.insert(first_sector, last_sector);
   grid.prefetch_next(warp.pc(), first, span);
   row.memory = reinterpret_cast<std::byte*>(first);
@@ -63,6 +64,7 @@ bool find_shared(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint
   ++counters.shared_requests;
   // 4 bytes a lane are one wavefront, 8 are two half-warps, 16 four quarters.
   counters.shared_wavefronts += bytes / 4;
+  counters.shared_wavefronts_minimum += bytes / 4;
   row.memory = cta.shared() + first;
   return true;
 }

@@ -7,7 +7,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
 namespace rackproof::harness::cli {
 namespace {
@@ -46,6 +48,9 @@ void print(const plan::Plan& plan, const topology::Topology& topology) {
       ++cannot_run;
     }
   }
+  for (const std::string& note : plan.notes) {
+    fmt::print("note: {}\n", note);
+  }
   fmt::print("{} benchmarks planned, {} of them cannot run here\n", plan.benchmarks.size(),
              cannot_run);
 }
@@ -64,7 +69,11 @@ ExitCode plan(const PlanCommand& command) {
   const topology::Topology topology = machine.emulated
                                           ? topology::hypothetical(*machine.emulated, machine.trays)
                                           : describe_this_machine(machine.ranks);
-  const plan::Plan plan = choose_plan(command.target, suite, topology);
+  plan::Plan plan = choose_plan(command.target, suite, topology);
+  if (machine.emulated && has_emulator()) {
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    plan::spare_shared_cores(plan, static_cast<double>(machine.ranks) / cores);
+  }
   print(plan, topology);
   return plan.benchmarks.empty() ? ExitCode::nothing_ran : ExitCode::ok;
 }

@@ -4,6 +4,7 @@
 #include "harness/cli/launch.hpp"
 #include "harness/cli/software.hpp"
 #include "harness/cli/target.hpp"
+#include "harness/cli/termination.hpp"
 #include "harness/config/error.hpp"
 #include "harness/gbench/flags.hpp"
 #include "harness/gbench/run_benchmarks.hpp"
@@ -66,6 +67,10 @@ class RankRun {
   ExitCode run() {
     discover();
     plan_ = choose_plan(command_.target, suite_, discovery_.topology);
+    if (discovery_.topology.backend == topology::Backend::emulated) {
+      plan::spare_shared_cores(plan_, ranks_per_core());
+    }
+    context_.statistics = plan_.statistics;
     std::erase_if(plan_.benchmarks, [&](const plan::PlannedBenchmark& benchmark) {
       return !gbench::passes_filter(command_.benchmark_flags,
                                     gbench::displayed_name(benchmark.name));
@@ -110,7 +115,6 @@ class RankRun {
     suite_ = choose_suite(command_.target, is_emulated);
     rack_model_ = recognise_rack(command_.target, topology);
     context_.topology = &topology;
-    context_.statistics = suite_.statistics;
     context_.seed = command_.seed;
     context_.without_nvml = discovery_.without_nvml;
     if (command_.plant) {
@@ -129,6 +133,18 @@ class RankRun {
                        suite_.statistics.cold_l2};
   }
 
+  /// Of the host that has most: all ranks must decide alike.
+  [[nodiscard]] double ranks_per_core() {
+    const topology::Topology& topology = discovery_.topology;
+    const std::string& host = topology.node(bootstrap_.rank()).host;
+    int ranks = 0;
+    for (int rank = 0; rank < topology.gpus(); ++rank) {
+      ranks += topology.node(rank).host == host ? 1 : 0;
+    }
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    return bootstrap_.max(static_cast<double>(ranks) / cores, context_.deadline("planning"));
+  }
+
   void open_journal() {
     const std::string stamp = utc_stamp();
     record::Record record;
@@ -145,6 +161,7 @@ class RankRun {
     record.software = describe_software(discovery_.topology);
     record.rack_model = rack_model_;
     record.notes = discovery_.topology.notes;
+    record.notes.insert(record.notes.end(), plan_.notes.begin(), plan_.notes.end());
     if (!discovery_.without_nvml.empty()) {
       record.notes.push_back(discovery_.without_nvml);
     }
@@ -155,6 +172,20 @@ class RankRun {
     journal_.emplace(std::move(record),
                      ResultsDirectory(contract_ ? contract_->results_path
                                                 : choose_results_path(command_.out, plan_.suite)));
+    if (!contract_) {
+      // Self-started ranks have a process around them that completes their record.
+      termination_.emplace([directory = journal_->directory()] {
+        constexpr const char* kReason = "ended by SIGTERM";
+        try {
+          complete_partial(directory, kReason);
+          std::cerr << "rackproof: error: " << kReason
+                    << "; partial results: " << directory.final_path().string() << std::endl;
+        } catch (const std::exception& error) {
+          std::cerr << "rackproof: error: " << kReason << "; " << error.what() << std::endl;
+        }
+        std::_Exit(to_int(ExitCode::incomplete));
+      });
+    }
     report::ProgressPrinter::Options options = report::progress_options_for(STDOUT_FILENO);
     if (contract_) {
       // mpirun gives ranks a terminal of its own, whatever it writes to itself.
@@ -282,6 +313,7 @@ class RankRun {
     if (is_root()) {
       progress_->end();
       code = exit_code_of(journal_->current());
+      termination_.reset();
       journal_->finish(outcome_of(code));
       report::print_summary(std::cout, journal_->current());
       std::cout << "results: " << journal_->directory().final_path().string() << std::endl;
@@ -311,12 +343,16 @@ class RankRun {
   measure::Communicators communicators_;
   std::optional<Journal> journal_;                   ///< rank 0 only
   std::optional<report::ProgressPrinter> progress_;  ///< rank 0 only
+  std::optional<TerminationWatch> termination_;      ///< rank 0 only
 };
 
 }  // namespace
 
 ExitCode run_as_rank(const RunCommand& command, const Arguments& arguments, int argc, char** argv) {
   const std::optional<Contract> contract = take_contract();
+  if (!contract && launcher_rank().value_or(LauncherRank{}).rank == 0) {
+    block_termination();
+  }
   const std::unique_ptr<collectives::Bootstrap> bootstrap =
       launcher_rank() ? collectives::make_mpi_bootstrap(argc, argv)
                       : collectives::make_single_bootstrap();

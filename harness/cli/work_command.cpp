@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <iostream>
+#include <map>
 
 namespace rackproof::harness::cli {
 namespace {
@@ -25,7 +26,8 @@ struct OperationWork {
   std::string operation;
   std::vector<work::Entry> entries;
   std::vector<work::Comparison> comparisons;  ///< those of `entries` first, in their order
-  std::string note;                           ///< why counts may differ without a change; or empty
+  std::map<std::string, std::map<std::string, std::string>> accepted;  ///< by problem, rule
+  std::string note;  ///< why counts may differ without a change; or empty
 };
 
 topology::Topology one_gpu() {
@@ -46,7 +48,7 @@ topology::Topology one_gpu() {
 std::vector<OperationWork> count_all(const plan::Plan& plan) {
   std::vector<OperationWork> all;
   for (const kernels::Operation* operation : kernels::operations()) {
-    all.push_back({std::string(operation->name()), {}, {}, {}});
+    all.push_back({std::string(operation->name()), {}, {}, {}, {}});
     for (const plan::PlannedBenchmark& planned : plan.benchmarks) {
       if (!planned.is_collective() && planned.operation() == operation->name()) {
         all.back().entries.push_back(work::count(planned));
@@ -60,6 +62,9 @@ work::Baseline baseline_of(const OperationWork& counted, const std::string& rack
   work::Baseline baseline{counted.operation, rack, std::string(build_info::kCudaCompiler), {}};
   for (const work::Entry& entry : counted.entries) {
     baseline.problems.push_back(work::baseline_entry(entry));
+    if (const auto found = counted.accepted.find(entry.name); found != counted.accepted.end()) {
+      baseline.problems.back().accepted = found->second;
+    }
   }
   return baseline;
 }
@@ -89,6 +94,9 @@ void compare(OperationWork& counted, const std::filesystem::path& folder, const 
       counted.note = fmt::format("baseline of CUDA compiler {}, this build's is {}",
                                  baseline.cuda_compiler, build_info::kCudaCompiler);
     }
+  }
+  for (const work::BaselineEntry& problem : baseline.problems) {
+    counted.accepted[problem.name] = problem.accepted;
   }
   keep_matching(baseline.problems, command, counted.entries);
   counted.comparisons = work::compare(counted.entries, baseline.problems);
@@ -153,6 +161,11 @@ struct Findings {
   std::vector<std::string> notes;
 };
 
+bool is_accepted(const OperationWork& counted, const std::string& problem, std::string_view rule) {
+  const auto rules = counted.accepted.find(problem);
+  return rules != counted.accepted.end() && rules->second.contains(std::string(rule));
+}
+
 Findings find(const std::vector<OperationWork>& all, bool is_whole) {
   Findings findings;
   for (const OperationWork& counted : all) {
@@ -161,8 +174,10 @@ Findings find(const std::vector<OperationWork>& all, bool is_whole) {
                                   ": the suite has no canonical problem of this operation");
     }
     for (const work::Entry& entry : counted.entries) {
-      for (const std::string& rule : work::broken_rules(entry)) {
-        findings.failures.push_back(entry.name + ": " + rule);
+      for (const work::BrokenRule& broken : work::broken_rules(entry)) {
+        if (!is_accepted(counted, entry.name, broken.rule)) {
+          findings.failures.push_back(entry.name + ": " + broken.what);
+        }
       }
     }
     for (const work::Comparison& comparison : counted.comparisons) {
@@ -203,7 +218,10 @@ void print_json(const std::vector<OperationWork>& all, const Findings& findings,
         for (const work::Metric& metric : work::metrics()) {
           problem["counts"][std::string(metric.name)] = metric.value(entry);
         }
-        problem["broken_rules"] = work::broken_rules(entry);
+        problem["broken_rules"] = Json::array();
+        for (const work::BrokenRule& broken : work::broken_rules(entry)) {
+          problem["broken_rules"].push_back(broken.what);
+        }
       }
       document["problems"].push_back(std::move(problem));
     }
@@ -256,10 +274,11 @@ ExitCode work(const WorkCommand& command, char** argv) {
     return ExitCode::wrong_results;
   }
   for (OperationWork& counted : all) {
+    compare(counted, folder, rack, command);
     if (command.update && !counted.entries.empty()) {
       work::write_baseline(baseline_of(counted, rack), folder);
+      compare(counted, folder, rack, command);
     }
-    compare(counted, folder, rack, command);
   }
   const Findings findings = find(all, !command.filter);
   if (command.json) {

@@ -123,8 +123,7 @@ std::uint64_t rotate_beyond_bytes(const Context& context) {
   if (!context.statistics.cold_l2) {
     return 0;
   }
-  constexpr std::uint64_t kTimesL2 = 2;
-  return kTimesL2 * context.topology->gpu(context.rank()).l2_bytes;
+  return plan::rotated_bytes(context.topology->gpu(context.rank()).l2_bytes);
 }
 
 Measurement measure_operation(Context& context, const std::string& name,

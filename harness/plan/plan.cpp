@@ -54,6 +54,7 @@ void add(Plan& plan, PlannedBenchmark benchmark) {
 
 void plan_operation(const OperationRequest& request, const kernels::SizingContext& context,
                     Plan& plan) {
+  const bool cold_l2 = plan.statistics.cold_l2;
   const kernels::Operation* operation = kernels::find_operation(request.operation);
   if (operation == nullptr) {
     throw config::ConfigError(request.place, "there is no operation " + request.operation);
@@ -73,7 +74,9 @@ void plan_operation(const OperationRequest& request, const kernels::SizingContex
     benchmark.source = request.place;
     OperationBenchmark what{operation, planned.problem, nullptr};
     const auto choice = kernels::choose_variant(*operation, *planned.problem, context.cc);
-    const std::uint64_t footprint_bytes = planned.problem->footprint_bytes();
+    const std::uint64_t footprint_bytes =
+        planned.problem->footprint_bytes() +
+        (cold_l2 && !planned.problem->wants_warm_l2() ? rotated_bytes(context.l2_bytes) : 0);
     if (const auto* variant = std::get_if<const kernels::Variant*>(&choice)) {
       what.variant = *variant;
     } else {
@@ -198,7 +201,7 @@ std::string PlannedBenchmark::operation() const {
 }
 
 Plan make_plan(const Suite& suite, const Topology& topology) {
-  Plan plan{suite.name, suite.statistics, {}};
+  Plan plan{suite.name, suite.statistics, {}, {}};
   const kernels::SizingContext context = topology::sizing_context(topology);
   for (const OperationRequest& request : suite.operations) {
     plan_operation(request, context, plan);
@@ -207,6 +210,20 @@ Plan make_plan(const Suite& suite, const Topology& topology) {
     plan_collective(request, context, topology, plan);
   }
   return plan;
+}
+
+void spare_shared_cores(Plan& plan, double ranks_per_core) {
+  if (ranks_per_core <= kManyRanksPerCore) {
+    return;
+  }
+  plan.statistics.warmup = 0;
+  plan.statistics.min_samples = 1;
+  plan.statistics.max_samples = 1;
+  std::array<char, 32> ranks{};
+  std::snprintf(ranks.data(), ranks.size(), "%.3g", ranks_per_core);
+  plan.notes.push_back(std::string(ranks.data()) +
+                       " emulated ranks share each core: one sample and no warm-up, whatever the "
+                       "suite says; modelled times do not vary");
 }
 
 void keep_matching(Plan& plan, const std::string& regex) {

@@ -52,7 +52,15 @@ struct Plan {
   std::string suite;  ///< name in the suite file
   Statistics statistics;
   std::vector<PlannedBenchmark> benchmarks;  ///< in the order of the suite file
+  std::vector<std::string> notes;            ///< what was decided beyond the suite, for the record
 };
+
+/// Beyond this many emulated ranks per core a plan is made cheaper.
+inline constexpr double kManyRanksPerCore = 8;
+/// One sample and no warm-up where emulated ranks share cores, 18 trays on a workstation: the
+/// emulator's clock is deterministic, so that more samples tell nothing. Notes it in the plan.
+/// Sizes stay; what runs is verified and counted as ever.
+void spare_shared_cores(Plan& plan, double ranks_per_core);
 
 /// Deterministic: all ranks of a topology make the same plan. Problems that several entries lead to
 /// are planned once. Throws config::ConfigError for parameters that an operation refuses.

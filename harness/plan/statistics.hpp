@@ -1,6 +1,8 @@
 #pragma once
 /// How many samples a benchmark takes: set by the suite, applied by harness/measure.
 
+#include <cstdint>
+
 namespace rackproof::harness::plan {
 
 /// Sampling stops after `min_samples` and `min_time_s` once the median is known well enough, and
@@ -15,5 +17,10 @@ struct Statistics {
   /// Rotate through more data than the L2 holds, so that each execution reads from memory.
   bool cold_l2 = true;
 };
+
+/// Bytes beyond which launches rotate where `cold_l2` is set: then what they read has left the L2.
+[[nodiscard]] constexpr std::uint64_t rotated_bytes(std::uint64_t l2_bytes) {
+  return 2 * l2_bytes;
+}
 
 }  // namespace rackproof::harness::plan

@@ -65,7 +65,7 @@ std::string best_tile(const OperationGroup& group) {
   double highest = 0;
   for (const record::Benchmark* benchmark : group.benchmarks) {
     const auto rate = per_gpu(*benchmark);
-    if (rate && rate->median > highest) {
+    if (rate && benchmark->better == record::Better::higher && rate->median > highest) {
       highest = rate->median;
       best = benchmark;
     }
@@ -109,6 +109,8 @@ constexpr std::string_view kReading = R"html(<section id="reading"><h2>How to re
 from the emulator's clock model; they are never compared with a floor and never called a pass.</dd>
 <dt>TFLOP/s, GB/s</dt><dd>10<sup>12</sup> floating-point operations and 10<sup>9</sup> bytes a
 second: the minimum of work of the problem over the median time, not what the kernel happened to do.</dd>
+<dt>ns/access</dt><dd>A latency: the median time over accesses of which each waits for the one before
+it. Lower is better, and nothing adds up.</dd>
 <dt>per GPU, node, rack</dt><dd>A node's figure is the sum over its GPUs, a rack's the sum over its
 nodes. Where one member has no figure there is no sum either: a dash, with the reason when pointed
 at.</dd>
@@ -141,7 +143,8 @@ std::string to_html(const record::Record& record) {
   html += "</style></head>\n<body><main>\n";
   html += header(record, summary) + banners(record) + tiles(record, summary);
   html += rack_section(record) + throughput_section(record) + collectives_section(record);
-  html += verification_section(record) + environment_section(record) + notes(record);
+  html += verification_section(record) + work_section(record) + environment_section(record);
+  html += notes(record);
   html += kReading;
   html += fmt::format(
       "<footer>Written by Rackproof {}. The record beside this file holds every "

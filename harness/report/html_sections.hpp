@@ -24,6 +24,9 @@ namespace rackproof::harness::report {
 /// How far results were from their references.
 [[nodiscard]] std::string verification_section(const record::Record& record);
 
+/// Counts of work of every kernel; nothing where the CUDA runtime does not count.
+[[nodiscard]] std::string work_section(const record::Record& record);
+
 /// What ran where: software, environment, every GPU.
 [[nodiscard]] std::string environment_section(const record::Record& record);
 

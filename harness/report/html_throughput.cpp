@@ -129,7 +129,8 @@ std::string row(const record::Benchmark& benchmark, const TableShape& shape) {
     html += fmt::format(
         R"(<td class="n">{} <span class="soft">{}</span><br><span class="soft small">{} &ndash; {}</span></td><td>{}</td>)",
         figure(rate->median), rate->unit, figure(rate->min), figure(rate->max),
-        bar(*rate, full, spread));
+        benchmark.better == record::Better::higher ? bar(*rate, full, spread)
+                                                   : "<span class=\"soft\">lower is better</span>");
   } else {
     html +=
         fmt::format("<td colspan=\"2\" class=\"small\">no figure: {}</td>", escape(rate.reason()));
@@ -143,7 +144,9 @@ std::string table(const OperationGroup& group) {
   TableShape shape;
   for (const record::Benchmark* benchmark : group.benchmarks) {
     const auto rate = per_gpu(*benchmark);
-    shape.highest_rate = rate ? std::max(shape.highest_rate, rate->max) : shape.highest_rate;
+    if (rate && benchmark->better == record::Better::higher) {
+      shape.highest_rate = std::max(shape.highest_rate, rate->max);
+    }
     shape.baseline = shape.baseline || benchmark->baseline.value().has_value();
   }
   std::string html = fmt::format(

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <span>
+#include <string_view>
 #include <unistd.h>
 
 namespace rackproof::harness::topology {
@@ -58,6 +60,16 @@ void mark_without_nvml(Gpu& gpu, const std::string& reason) {
   gpu.fabric = Reported<Fabric>::missing(reason);
 }
 
+/// Trays of an emulated rack are processes of one host. Where the emulated model reports no
+/// platform (DGX H100), what the program started its ranks with tells them apart: "-tray1".
+std::string emulated_tray() {
+  const char* tray = std::getenv("RACKPROOF_EMULATOR_TRAY");  // NOLINT(concurrency-mt-unsafe)
+  const bool is_emulated =
+      visible_devices() > 0 &&
+      std::string_view(properties_of(0).name).find("(emulated)") != std::string_view::npos;
+  return tray == nullptr || !is_emulated ? std::string() : "-tray" + std::string(tray);
+}
+
 }  // namespace
 
 int visible_devices() {
@@ -91,6 +103,7 @@ NodeIdentity describe_node(const Nvml* nvml) {
     platform = nvml->gpu(pci_bus_id(0))->platform();
   }
   if (!platform) {
+    identity.host += emulated_tray();
     identity.chassis_serial = Reported<std::string>::missing(platform.reason());
     identity.tray_index = Reported<int>::missing(platform.reason());
     identity.slot_number = Reported<int>::missing(platform.reason());

@@ -37,6 +37,15 @@ BaselineEntry read_entry(config::ObjectReader reader) {
     entry.values.push_back(counts.number(metric.name, 0, kMostCount));
   }
   counts.finish();
+  if (reader.has("accepted")) {
+    config::ObjectReader accepted = reader.object("accepted");
+    for (const char* rule : {"spill_bytes_per_thread", "bank_conflicts", "excess_sectors"}) {
+      if (accepted.has(rule)) {
+        entry.accepted[rule] = accepted.text(rule);
+      }
+    }
+    accepted.finish();
+  }
   reader.finish();
   return entry;
 }
@@ -86,7 +95,7 @@ Comparison compare_entry(const BaselineEntry& now, const BaselineEntry& before) 
 }  // namespace
 
 BaselineEntry baseline_entry(const Entry& entry) {
-  BaselineEntry result{entry.name, entry.variant, entry.minimum, {}};
+  BaselineEntry result{entry.name, entry.variant, entry.minimum, {}, {}};
   for (const Metric& metric : metrics()) {
     result.values.push_back(metric.value(entry));
   }
@@ -130,6 +139,9 @@ void write_baseline(const Baseline& baseline, const std::filesystem::path& folde
                           {"accesses", exact(entry.minimum.accesses)}};
     for (std::size_t i = 0; i < metrics().size(); ++i) {
       problem["counts"][std::string(metrics()[i].name)] = exact(entry.values.at(i));
+    }
+    for (const auto& [rule, reason] : entry.accepted) {
+      problem["accepted"][rule] = reason;
     }
     document["problems"].push_back(std::move(problem));
   }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct BaselineEntry {
   std::string variant;
   kernels::Work minimum;
   std::vector<double> values;
+  /// Rules that this kernel may break up to its counts, each with the reason; written by hand.
+  std::map<std::string, std::string> accepted;
 };
 [[nodiscard]] BaselineEntry baseline_entry(const Entry& entry);
 

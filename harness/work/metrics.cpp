@@ -54,19 +54,22 @@ std::uint64_t bank_conflicts(const WorkCounts& counts) {
   return counts.shared_wavefronts - counts.shared_wavefronts_minimum;
 }
 
-std::vector<std::string> broken_rules(const Entry& entry) {
-  std::vector<std::string> broken;
+std::vector<BrokenRule> broken_rules(const Entry& entry) {
+  std::vector<BrokenRule> broken;
   if (entry.resources.spill_bytes_per_thread != 0) {
-    broken.push_back(fmt::format("{} bytes of registers of each thread are spilled",
-                                 entry.resources.spill_bytes_per_thread));
+    broken.push_back(
+        {"spill_bytes_per_thread", fmt::format("{} bytes of registers of each thread are spilled",
+                                               entry.resources.spill_bytes_per_thread)});
   }
   if (const std::uint64_t conflicts = bank_conflicts(entry.counts); conflicts != 0) {
-    broken.push_back(fmt::format("{} bank conflicts in {} passes over shared memory", conflicts,
-                                 entry.counts.shared_wavefronts));
+    broken.push_back(
+        {"bank_conflicts", fmt::format("{} bank conflicts in {} passes over shared memory",
+                                       conflicts, entry.counts.shared_wavefronts)});
   }
   if (const std::uint64_t excess = excess_sectors(entry.counts); excess != 0) {
-    broken.push_back(fmt::format("{} of {} sectors hold nothing that their request needs", excess,
-                                 entry.counts.global_sectors));
+    broken.push_back(
+        {"excess_sectors", fmt::format("{} of {} sectors hold nothing that their request needs",
+                                       excess, entry.counts.global_sectors)});
   }
   return broken;
 }

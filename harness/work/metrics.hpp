@@ -34,8 +34,12 @@ struct Metric {
 /// Passes over the banks of shared memory that conflicts add.
 [[nodiscard]] std::uint64_t bank_conflicts(const record::WorkCounts& counts);
 
-/// What no kernel may do, whatever its baseline: one sentence for each rule that `entry` breaks.
-/// No spill, no bank conflict, no sector above the minimum.
-[[nodiscard]] std::vector<std::string> broken_rules(const Entry& entry);
+/// A rule that holds whatever the baseline's counts are.
+struct BrokenRule {
+  std::string_view rule;  ///< the metric that should be 0
+  std::string what;       ///< one sentence
+};
+/// No spill, no bank conflict, no sector above the minimum: those that `entry` breaks.
+[[nodiscard]] std::vector<BrokenRule> broken_rules(const Entry& entry);
 
 }  // namespace rackproof::harness::work

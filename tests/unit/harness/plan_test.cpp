@@ -231,5 +231,19 @@ TEST(Hypothetical, RefusesMoreTraysThanTheRackHas) {
   EXPECT_EQ(trays(18).gpus(), 72);
 }
 
+TEST(SpareSharedCores, TakesOneSampleWhereManyEmulatedRanksShareACore) {
+  Plan plan;
+  const Statistics before = plan.statistics;
+  spare_shared_cores(plan, kManyRanksPerCore);
+  EXPECT_EQ(plan.statistics.max_samples, before.max_samples);
+  EXPECT_TRUE(plan.notes.empty());
+  spare_shared_cores(plan, 36);
+  EXPECT_EQ(plan.statistics.warmup, 0);
+  EXPECT_EQ(plan.statistics.min_samples, 1);
+  EXPECT_EQ(plan.statistics.max_samples, 1);
+  ASSERT_EQ(plan.notes.size(), 1U);
+  EXPECT_TRUE(plan.notes.front().starts_with("36 emulated ranks share each core"));
+}
+
 }  // namespace
 }  // namespace rackproof::harness::plan

@@ -97,16 +97,20 @@ TEST(WorkRules, HoldWhateverTheBaselineSays) {
   EXPECT_EQ(broken_rules(bad).size(), 2U);
   bad.counts.global_sectors = 9;
   ASSERT_EQ(broken_rules(bad).size(), 3U);
-  EXPECT_EQ(broken_rules(bad)[1], "1 bank conflicts in 5 passes over shared memory");
+  EXPECT_EQ(broken_rules(bad)[1].rule, "bank_conflicts");
+  EXPECT_EQ(broken_rules(bad)[1].what, "1 bank conflicts in 5 passes over shared memory");
 }
 
 TEST(WorkBaseline, IsReadAsItWasWritten) {
   const testing::TemporaryFolder folder;
-  write_baseline({"gemm", "gb300-nvl72", "13.0", {baseline_entry(entry("a"))}}, folder.path());
+  BaselineEntry accepting = baseline_entry(entry("a"));
+  accepting.accepted["excess_sectors"] = "atomic additions of fragments";
+  write_baseline({"gemm", "gb300-nvl72", "13.0", {accepting}}, folder.path());
   const Baseline read = read_baseline(baseline_file(folder.path(), "gemm"));
   EXPECT_EQ(read.operation, "gemm");
   EXPECT_EQ(read.rack, "gb300-nvl72");
   EXPECT_EQ(read.cuda_compiler, "13.0");
+  EXPECT_EQ(read.problems.at(0).accepted, accepting.accepted);
   EXPECT_EQ(compare({entry("a")}, read.problems).front().verdict, Verdict::equal);
 }
 
