@@ -91,9 +91,7 @@ __device__ __forceinline__ void forward_tile(const AttentionArguments& arguments
     const int first_key = (tiles - 1 - step) * kConfig.key_tile;
     if (first_key + kConfig.key_tile > unmasked_end ||
         (View::kHasBegin && first_key < unmasked_begin)) {
-      mask_scores<kConfig>(
-          scores, [&](int row) { return view.begin(row); }, [&](int row) { return view.end(row); },
-          warp_first_row + lane / 4, first_key, lane);
+      mask_scores<kConfig>(scores, view, warp_first_row + lane / 4, first_key, lane);
     }
     Probabilities<kConfig> probabilities;
     online_softmax<kConfig, T>(probabilities, scores, state, scale_log2);

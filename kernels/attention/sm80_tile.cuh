@@ -141,11 +141,10 @@ __device__ __forceinline__ void multiply_query_keys(Scores<kConfig>& scores,
 }
 
 /// Scores of keys that a row does not see become -infinity. `first_row`: this lane's first row.
-/// `visible_end(row)`: keys from there on are not seen; `visible_begin(row)`: keys before are not.
-template <Sm80Config kConfig, typename VisibleBegin, typename VisibleEnd>
-__device__ __forceinline__ void mask_scores(Scores<kConfig>& scores, VisibleBegin visible_begin,
-                                            VisibleEnd visible_end, int first_row, int first_key,
-                                            int lane) {
+/// `view`: row i sees keys view.begin(i), ..., view.end(i) - 1; all from 0 on unless kHasBegin.
+template <Sm80Config kConfig, typename View>
+__device__ __forceinline__ void mask_scores(Scores<kConfig>& scores, const View& view,
+                                            int first_row, int first_key, int lane) {
   using Shape = Sm80Shape<kConfig>;
   const int column = first_key + lane % 4 * 2;
 #pragma unroll
@@ -153,13 +152,13 @@ __device__ __forceinline__ void mask_scores(Scores<kConfig>& scores, VisibleBegi
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = first_row + m * 16 + half * 8;
-      const int end = visible_end(row) - column;
-      const int begin = visible_begin(row) - column;
+      const int end = view.end(row) - column;
+      const int begin = view.begin(row) - column;
 #pragma unroll
       for (int n = 0; n < Shape::kScoreTiles; ++n) {
 #pragma unroll
         for (int e = 0; e < 2; ++e) {
-          if (n * 8 + e >= end || n * 8 + e < begin) {
+          if (n * 8 + e >= end || (View::kHasBegin && n * 8 + e < begin)) {
             scores[m][n][half * 2 + e] = kMinusInfinity;
           }
         }

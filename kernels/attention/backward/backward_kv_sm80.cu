@@ -137,10 +137,12 @@ __device__ __forceinline__ void put_exchange(const Probabilities<kConfig.tile()>
   }
 }
 
-/// dQ of one query tile over this CTA's keys: the warp's 16 rows x 64 columns, added to its `block` of
-/// `sums`. An atomic of a warp covers 128 consecutive bytes: blocks lie in the order of registers.
+/// dQ of one query tile over this CTA's keys: the warp's 16 rows x 64 columns, added to its `block`
+/// of `sums`. An atomic of a warp covers 128 consecutive bytes: blocks lie in the order of
+/// registers.
 template <BackwardConfig kConfig>
-__device__ __forceinline__ void add_dq(float* sums, int block, std::uint32_t exchange, std::uint32_t keys,
+__device__ __forceinline__ void add_dq(float* sums, int block, std::uint32_t exchange,
+                                       std::uint32_t keys,
                                        const LaneOffsets<kConfig.tile()>& offsets, int warp,
                                        int lane) {
   constexpr int kExchangeRowBytes = kConfig.moving_rows * kElementBytes;
@@ -277,9 +279,9 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
     if constexpr (kSumDq) {
       __syncthreads();  // dS^T of all keys
       // 32 bits as long as possible: registers are scarce.
-      const int tile_index = (batch * arguments.q_heads + head) *
-                                 (arguments.padded_q_len / kConfig.moving_rows) +
-                             tile;
+      const int tile_index =
+          (batch * arguments.q_heads + head) * (arguments.padded_q_len / kConfig.moving_rows) +
+          tile;
       add_dq<kConfig>(arguments.dq_sums, tile_index * kConfig.warps + warp, exchange, k_tile,
                       offsets, warp, lane);
     }

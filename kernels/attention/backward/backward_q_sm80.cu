@@ -132,11 +132,8 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
       multiply_query_keys<kTile, Element>(scores, from_shared, q_tile + warp_row_bytes, k_rows,
                                           offsets);
       if (masked) {
-        const int step_key = first_key + step * kConfig.step_rows;
-        mask_scores<kTile>(
-            scores, [&](int row) { return arguments.mask.begin(row); },
-            [&](int row) { return arguments.mask.end(row); }, warp_first_row + lane / 4, step_key,
-            lane);
+        mask_scores<kTile>(scores, WindowView{.mask = arguments.mask}, warp_first_row + lane / 4,
+                           first_key + step * kConfig.step_rows, lane);
       }
       Scores<kTile> d_probabilities;
       multiply_query_keys<kTile, Element>(d_probabilities, from_shared, do_tile + warp_row_bytes,

@@ -13,6 +13,14 @@ namespace rackproof::kernels::attention::backward {
 using Element = __nv_bfloat16;
 inline constexpr float kLog2E = 1.44269504088896341F;
 
+/// What a row sees, for mask_scores().
+struct WindowView {
+  static constexpr bool kHasBegin = true;
+  SequenceMask mask;
+  [[nodiscard]] __device__ int begin(int row) const { return mask.begin(row); }
+  [[nodiscard]] __device__ int end(int row) const { return mask.end(row); }
+};
+
 /// The two moving arrays of one (batch, head): Q and dO, or K and V.
 struct MovingPair {
   const char* first;

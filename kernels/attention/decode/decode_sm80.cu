@@ -126,6 +126,14 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& arguments
   }
 }
 
+/// Every row sees the keys of the split that exist.
+struct LastKeys {
+  static constexpr bool kHasBegin = false;
+  int count;
+  [[nodiscard]] __device__ int begin(int) const { return 0; }
+  [[nodiscard]] __device__ int end(int) const { return count; }
+};
+
 template <int kHeadDim, typename T>
 __global__ void __launch_bounds__(decode_config(kHeadDim).threads(),
                                   decode_config(kHeadDim).min_blocks_per_sm)
@@ -193,8 +201,7 @@ __global__ void __launch_bounds__(decode_config(kHeadDim).threads(),
     multiply_query_keys<kTile, T>(scores, query, query_tile, ring.stages + stage, offsets);
     PageRing<kConfig>::advance(stage);
     if (key + kConfig.key_tile > end) {
-      mask_scores<kTile>(
-          scores, [](int) { return 0; }, [end](int) { return end; }, 0, key, lane);
+      mask_scores<kTile>(scores, LastKeys{.count = end}, 0, key, lane);
     }
     Probabilities<kTile> probabilities;
     online_softmax<kTile, T>(probabilities, scores, state, scale_log2);
