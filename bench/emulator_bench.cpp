@@ -75,7 +75,7 @@ Values measure_with(const Setting& setting, bool smoke) {
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     close(ends[1]);
-    setenv("RACKPROOF_EMULATOR_CHECKS", setting.checks, 1);
+    setenv("EMULATOR_CHECKS", setting.checks, 1);
     setenv("RACKPROOF_EMULATOR_THREADS", setting.threads, 1);
     setenv("LD_LIBRARY_PATH", RACKPROOF_BENCH_LIBRARIES, 1);
     const std::string filter = std::string("--benchmark_filter=") + setting.filter;

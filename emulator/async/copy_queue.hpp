@@ -15,6 +15,7 @@ namespace rackproof::emulator::async {
 
 /// One cp.async of a warp. Each thread counts its own commit groups.
 struct Copy {
+  std::uint32_t pc = 0;     ///< the instruction, for messages
   std::uint32_t lanes = 0;  ///< not yet retired
   bool landed = false;
   std::uint64_t group = 0;       ///< the group it belongs to, the same for all its lanes

@@ -38,13 +38,14 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 exec::Checks read_checks() {
-  constexpr const char* kName = "RACKPROOF_EMULATOR_CHECKS";
+  constexpr const char* kName = "EMULATOR_CHECKS";
   const std::string text = environment(kName, "on");
-  if (text == "on") {
+  if (text == "on" || text == "1") {
     return {};
   }
-  exec::Checks checks{.bounds = false, .shared_init = false, .shared_races = false};
-  if (text == "off") {
+  exec::Checks checks{
+      .bounds = false, .shared_init = false, .races = false, .synchronisation = false};
+  if (text == "off" || text == "0") {
     return checks;
   }
   for (const std::string& part : split(text)) {
@@ -52,12 +53,14 @@ exec::Checks read_checks() {
       checks.bounds = true;
     } else if (part == "shared_init") {
       checks.shared_init = true;
-    } else if (part == "shared_races") {
-      checks.shared_races = true;
+    } else if (part == "races") {
+      checks.races = true;
+    } else if (part == "synchronisation") {
+      checks.synchronisation = true;
     } else {
       throw SettingsError(std::string(kName) + "=" + text + ": \"" + part +
-                          "\" is not a check; write on, off or a comma-separated list of bounds, "
-                          "shared_init, shared_races");
+                          "\" is not a check; write 1 (on), 0 (off) or a comma-separated list of "
+                          "bounds, shared_init, races, synchronisation");
     }
   }
   return checks;

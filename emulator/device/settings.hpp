@@ -21,7 +21,7 @@ struct Settings {
   std::filesystem::path rack_file;  ///< RACKPROOF_EMULATOR_RACK, resolved
   int tray = 0;                     ///< RACKPROOF_EMULATOR_TRAY
   std::uint64_t seed = 0;           ///< RACKPROOF_EMULATOR_SEED
-  exec::Checks checks;              ///< RACKPROOF_EMULATOR_CHECKS
+  exec::Checks checks;              ///< EMULATOR_CHECKS
   std::string trace_file;           ///< RACKPROOF_EMULATOR_TRACE, expanded; empty: no trace
   std::string counters_file;        ///< RACKPROOF_EMULATOR_COUNTERS, expanded; empty: none
   std::vector<std::string> visible_devices;  ///< CUDA_VISIBLE_DEVICES; see restrict_devices

@@ -33,6 +33,8 @@ Core::Core()
 
 void Core::load() {
   settings_ = device::read_settings();
+  addresses_.watch(
+      [this](std::uintptr_t base, std::uint64_t bytes) { detector_.forget(base, bytes); });
   rack_ = device::load_rack_file(settings_.rack_file);
   if (settings_.tray >= rack_.trays) {
     throw device::SettingsError("RACKPROOF_EMULATOR_TRAY=" + std::to_string(settings_.tray) + ": " +

@@ -1,6 +1,7 @@
 #pragma once
 /// The emulator's state: one copy per process, made by the first API call, never destroyed.
 
+#include "emulator/check/detector.hpp"
 #include "emulator/device/device_model.hpp"
 #include "emulator/device/identity.hpp"
 #include "emulator/device/settings.hpp"
@@ -55,6 +56,7 @@ class Core {
   }
 
   [[nodiscard]] memory::AddressSpace& addresses() { return addresses_; }
+  [[nodiscard]] check::Detector& detector() { return detector_; }
   [[nodiscard]] Executor& executor() { return *executor_; }
   [[nodiscard]] MemoryMap& memory() { return *memory_; }
   [[nodiscard]] ModuleRegistry& modules() { return *modules_; }
@@ -70,6 +72,7 @@ class Core {
   device::RackModel rack_;
   std::vector<std::unique_ptr<Device>> devices_;
   memory::AddressSpace addresses_;
+  check::Detector detector_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<MemoryMap> memory_;
   std::unique_ptr<ModuleRegistry> modules_;

@@ -55,11 +55,12 @@ TicketPtr Executor::enqueue(Stream& stream, std::unique_ptr<Operation> operation
   std::unique_lock lock(mutex_);
   TicketPtr ticket = operation->ticket_;
   if (stream.device->fault.load() != cudaSuccess) {
-    complete_tickets(*operation, stream.now_ps);
+    complete_tickets(*operation, stream.now_ps, stream.order);
     return ticket;
   }
   operation->dependencies_ = std::move(extra);
   operation->earliest_ps_ = host_time_ps_.load();
+  operation->order_.before = host_order_;
   if (stream.kind == Stream::Kind::legacy) {
     for (const Stream* other : stream.device->streams) {
       if (other->kind == Stream::Kind::blocking && other->last) {
@@ -99,7 +100,11 @@ bool Executor::make_ready(Stream& stream, Operation& operation) const {
       return false;
     }
     start = std::max(start, dependency->end_time_ps);
+    operation.order_.before.join(dependency->order);
   }
+  operation.order_.before.join(stream.order);
+  operation.order_.stream = stream.id;
+  operation.order_.sequence = ++stream.operations;
   operation.dependencies_.clear();
   operation.start_ps_ = start;
   return true;
@@ -110,7 +115,13 @@ void Executor::finish(Stream& stream, StepResult result) {
   Operation& operation = *stream.queue.front();
   const bool has_failed = result.state == StepResult::State::failed;
   stream.now_ps = has_failed ? operation.start_ps_ : result.end_time_ps;
-  complete_tickets(operation, stream.now_ps);
+  if (operation.meets_host()) {
+    operation.order_.before.join(host_order_);
+    host_order_.join(operation.order_.before);
+  }
+  stream.order = operation.order_.before;
+  stream.order.note(operation.order_.stream, operation.order_.sequence);
+  complete_tickets(operation, stream.now_ps, stream.order);
   stream.queue.pop_front();
   if (stream.queue.empty()) {
     std::erase(active_, &stream);
@@ -127,9 +138,11 @@ void Executor::finish(Stream& stream, StepResult result) {
   completion_.notify_all();
 }
 
-void Executor::complete_tickets(Operation& operation, TimePs end) {
+void Executor::complete_tickets(Operation& operation, TimePs end,
+                                const check::OperationClock& order) {
   operation.further_tickets_.push_back(operation.ticket_);
   for (const TicketPtr& ticket : operation.further_tickets_) {
+    ticket->order.join(order);
     if (!ticket->is_done) {
       ticket->is_done = true;
       ticket->end_time_ps = end;
@@ -143,7 +156,7 @@ void Executor::drop_all(DeviceQueue& device) {
   for (Stream* stream : streams) {
     while (!stream->queue.empty() && !stream->queue.back()->is_claimed_) {
       Operation& operation = *stream->queue.back();
-      complete_tickets(operation, stream->now_ps);
+      complete_tickets(operation, stream->now_ps, stream->order);
       stream->queue.pop_back();
     }
     if (stream->queue.empty()) {
@@ -157,6 +170,7 @@ bool Executor::is_done(const TicketPtr& ticket) {
   const std::scoped_lock lock(mutex_);
   if (ticket && ticket->is_done) {
     raise_host_time(ticket->end_time_ps);
+    host_order_.join(ticket->order);
   }
   return !ticket || ticket->is_done;
 }
@@ -173,6 +187,11 @@ std::optional<TimePs> Executor::end_of(const TicketPtr& ticket) {
 
 void Executor::complete(const TicketPtr& ticket, TimePs end) {
   const std::scoped_lock lock(mutex_);
+  // Of what the operation did so far nothing more is known than that it has been done.
+  for (const Stream* stream : active_) {
+    ticket->order.join(stream->order);
+    ticket->order.note(stream->id, stream->operations);
+  }
   ticket->is_done = true;
   ticket->end_time_ps = end;
   is_woken_ = true;
@@ -187,11 +206,13 @@ void Executor::wait(const TicketPtr& ticket) {
   std::unique_lock lock(mutex_);
   completion_.wait(lock, [&] { return ticket->is_done; });
   raise_host_time(ticket->end_time_ps);
+  host_order_.join(ticket->order);
 }
 
 void Executor::await(const TicketPtr& ticket) {
   std::unique_lock lock(mutex_);
   completion_.wait(lock, [&] { return ticket->is_done; });
+  host_order_.join(ticket->order);
 }
 
 TicketPtr Executor::last(Stream& stream) {
@@ -210,6 +231,7 @@ void Executor::drain(DeviceQueue& device) {
   for (const TicketPtr& ticket : tickets) {
     completion_.wait(lock, [&] { return ticket->is_done; });
     raise_host_time(ticket->end_time_ps);
+    host_order_.join(ticket->order);
   }
 }
 

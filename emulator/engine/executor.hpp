@@ -67,7 +67,8 @@ class Executor {
   void host_worker();
   [[nodiscard]] bool make_ready(Stream& stream, Operation& operation) const;
   void finish(Stream& stream, StepResult result);
-  static void complete_tickets(Operation& operation, TimePs end);
+  static void complete_tickets(Operation& operation, TimePs end,
+                               const check::OperationClock& order);
   void drop_all(DeviceQueue& device);
   void reap(Stream& stream);
   void raise_host_time(TimePs time);
@@ -81,6 +82,7 @@ class Executor {
   bool is_woken_ = false;
   std::uint64_t next_stream_id_ = 1;
   std::atomic<TimePs> host_time_ps_{0};
+  check::OperationClock host_order_;  ///< what the host knows to be done
 
   std::mutex host_mutex_;
   std::condition_variable host_work_;

@@ -40,7 +40,7 @@ cudaError_t error_of(exec::Fault::Kind kind) {
       return cudaErrorHardwareStackError;
     case exec::Fault::Kind::trap:
     case exec::Fault::Kind::uninitialised_shared:
-    case exec::Fault::Kind::shared_race:
+    case exec::Fault::Kind::race:
       break;
   }
   return cudaErrorLaunchFailure;
@@ -56,6 +56,8 @@ class GridOperation final : public Operation {
     try {
       if (!grid_) {
         config_.start_ns = static_cast<std::uint64_t>(start) / 1000;
+        config_.detector = &core.detector();
+        config_.order = order();
         grid_.emplace(*kernel_.program, kernel_.index, config_, core.addresses());
       }
       switch (grid_->step(kQuantum)) {

@@ -1,6 +1,7 @@
 #pragma once
 /// What streams hold: operations that the executor steps, and tickets that others wait on.
 
+#include "emulator/check/operation_order.hpp"
 #include "emulator/engine/collective_hook.hpp"
 
 #include <cuda_runtime_api.h>
@@ -17,6 +18,7 @@ namespace rackproof::emulator::engine {
 struct Ticket {
   bool is_done = false;
   TimePs end_time_ps = 0;
+  check::OperationClock order;  ///< the operation and all that happened before it
 };
 using TicketPtr = std::shared_ptr<Ticket>;
 
@@ -56,11 +58,19 @@ class Operation {
   /// A ticket besides the operation's own: done at the latest when the operation is, or is dropped.
   void also_completes(TicketPtr ticket) { further_tickets_.push_back(std::move(ticket)); }
 
+  /// True if host code ran in it: host and operation then know what the other knows.
+  [[nodiscard]] virtual bool meets_host() const { return false; }
+
+ protected:
+  /// Its place among the operations of all streams; complete when step() is called.
+  [[nodiscard]] const check::OperationOrder& order() const { return order_; }
+
  private:
   friend class Executor;
   TicketPtr ticket_ = std::make_shared<Ticket>();
   std::vector<TicketPtr> further_tickets_;
   std::vector<TicketPtr> dependencies_;
+  check::OperationOrder order_;
   TimePs earliest_ps_ = 0;   // the host's virtual time when it was enqueued
   TimePs start_ps_ = -1;     // -1: not ready yet
   bool is_claimed_ = false;  // runs on the thread that enqueued it

@@ -32,6 +32,8 @@ struct Stream {
   TicketPtr last;
   TimePs now_ps = 0;  ///< virtual end of what has finished
   bool is_destroyed = false;
+  std::uint64_t operations = 0;  ///< that became ready
+  check::OperationClock order;   ///< of the last finished one
 };
 
 /// Work of one device.

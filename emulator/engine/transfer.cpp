@@ -40,6 +40,7 @@ class HostFunctionOperation final : public Operation {
     }
     return has_returned_->load() ? StepResult::done(start) : StepResult::waiting();
   }
+  [[nodiscard]] bool meets_host() const override { return true; }
 
  private:
   void (*function_)(void*);

@@ -1,5 +1,5 @@
 #pragma once
-/// Zeroed bytes on a 64-byte boundary, as registers and constants want them.
+/// Zeroed bytes on a 128-byte boundary: what registers, and lines of shared memory, want.
 
 #include <cstddef>
 #include <cstring>
@@ -18,7 +18,7 @@ class AlignedBuffer {
     if (size_bytes <= size_bytes_) {
       return;
     }
-    auto* raw = static_cast<std::byte*>(::operator new (size_bytes, std::align_val_t{64}));
+    auto* raw = static_cast<std::byte*>(::operator new (size_bytes, std::align_val_t{128}));
     if (size_bytes_ != 0) {
       std::memcpy(raw, data_.get(), size_bytes_);
     }
@@ -31,7 +31,7 @@ class AlignedBuffer {
 
  private:
   struct Release {
-    void operator()(std::byte* raw) const { ::operator delete (raw, std::align_val_t{64}); }
+    void operator()(std::byte* raw) const { ::operator delete (raw, std::align_val_t{128}); }
   };
   std::unique_ptr<std::byte, Release> data_;
   std::size_t size_bytes_ = 0;

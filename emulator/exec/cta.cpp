@@ -27,8 +27,10 @@ Cta::Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed)
   shared_end_ = grid.kernel->static_shared_bytes + config.dynamic_shared_bytes;
   shared_.resize(std::max<std::size_t>(shared_end_, 1));
   const std::uint32_t warps = (threads_ + kWarpSize - 1) / kWarpSize;
-  if (config.checks.shared_init || config.checks.shared_races) {
-    checker_.emplace(shared_end_, warps, config.checks.shared_init, config.checks.shared_races);
+  if (config.checks.shared_init || config.checks.races) {
+    checker_.emplace(grid.detector, grid.checked, linear_index, warps,
+                     reinterpret_cast<std::uintptr_t>(shared_.data()), shared_end_,
+                     check::CtaChecker::Options{config.checks.shared_init, config.checks.races});
   }
   for (std::uint32_t i = 0; i < warps; ++i) {
     const std::uint32_t lanes = std::min(kWarpSize, threads_ - i * kWarpSize);
@@ -90,7 +92,7 @@ void Cta::arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint
   }
   barrier.arrived[warp.index()] |= lanes;
   if (checker_) {
-    checker_->arrive(warp.index(), barrier.joined_clock);
+    checker_->arrive(warp.index(), lanes, barrier.clock);
   }
 }
 
@@ -121,12 +123,16 @@ void Cta::release(std::uint32_t index) {
   --open_barriers_;
   const bool is_count = done.reduction == BarrierReduction::popc;
   const bool value = done.reduction == BarrierReduction::and_ ? done.all : done.any;
+  if (checker_ && done.expected == 0) {
+    checker_->release_all(done.clock);
+  }
   for (std::size_t i = 0; i < warps_.size(); ++i) {
     if (done.arrived[i] == 0) {
       continue;
     }
-    if (checker_) {
-      checker_->depart(static_cast<std::uint32_t>(i), done.joined_clock);
+    if (checker_ && done.expected != 0) {
+      checker_->depart(static_cast<std::uint32_t>(i), done.clock,
+                       (warps_[i]->live() & ~done.arrived[i]) == 0);
     }
     warps_[i]->release_barrier(index, value, done.count, is_count);
   }

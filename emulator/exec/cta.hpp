@@ -2,9 +2,9 @@
 /// One CTA in flight: its warps, shared memory and barriers.
 
 #include "emulator/async/timing.hpp"
+#include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/grid.hpp"
 #include "emulator/exec/grid_context.hpp"
-#include "emulator/exec/shared_checker.hpp"
 #include "emulator/exec/warp.hpp"
 
 #include <array>
@@ -39,7 +39,7 @@ class Cta {
   /// One past the last valid shared address; addresses start at shared_base().
   [[nodiscard]] std::uint32_t shared_end() const { return shared_end_; }
   [[nodiscard]] std::uint32_t shared_base() const { return shared_base_; }
-  [[nodiscard]] SharedChecker* checker() { return checker_ ? &*checker_ : nullptr; }
+  [[nodiscard]] check::CtaChecker* checker() { return checker_ ? &*checker_ : nullptr; }
   [[nodiscard]] async::Random& random() { return random_; }
   [[nodiscard]] Warp* running() { return running_; }
 
@@ -60,7 +60,7 @@ class Cta {
     std::uint32_t count = 0;
     bool all = true;
     bool any = false;
-    std::vector<std::uint32_t> joined_clock;
+    check::BarrierClock clock;
   };
   void arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected);
   [[nodiscard]] bool complete(const Barrier& barrier) const;
@@ -76,7 +76,7 @@ class Cta {
   bool idle_ = false;
   async::Random random_;
   AlignedBuffer shared_;
-  std::optional<SharedChecker> checker_;
+  std::optional<check::CtaChecker> checker_;
   std::vector<std::unique_ptr<Warp>> warps_;
   std::vector<std::uint32_t> order_;
   std::array<Barrier, 16> barriers_;

@@ -1,4 +1,5 @@
 // The mbarrier family and cp.async.mbarrier.arrive.
+#include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/decoder.hpp"
 
 namespace rackproof::emulator::exec {
@@ -27,6 +28,7 @@ Op& emit_on_object(Decoder& decoder, Handler handler, std::size_t address, std::
   const AddressKind space = take_space(decoder);
   (void)modifiers.take_type();
   Op& op = decoder.emit(handler, kClass);
+  op.semantics = static_cast<std::uint8_t>(check::Semantics::acq_rel);
   op.mode = mode;
   op.flags = op_flags::kSynchronising;
   op.size = 8;

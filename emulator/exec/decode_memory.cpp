@@ -1,4 +1,5 @@
 // ld, st, atom, red, cp.async, fences and cache hints.
+#include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/decoder.hpp"
 
 #include <algorithm>
@@ -9,15 +10,50 @@ namespace {
 
 using ptx::Type;
 
-// .weak is the default; the others take part in synchronisation.
-bool take_semantics(Modifiers& modifiers) {
+struct Ordering {
+  check::Semantics semantics = check::Semantics::weak;
+  check::Scope scope = check::Scope::device;
+};
+
+check::Scope take_scope(Modifiers& modifiers, check::Scope fallback) {
+  switch (modifiers.take_any({"cta", "cluster", "gpu", "gl", "sys"})) {
+    case 0:
+      return check::Scope::cta;
+    case 1:
+    case 2:
+    case 3:
+      return check::Scope::device;
+    case 4:
+      return check::Scope::system;
+    default:
+      return fallback;
+  }
+}
+
+// .weak is the default; the others take part in synchronisation. .volatile and .mmio are ordered
+// like .relaxed.sys (PTX ISA 9.0, section 8.4).
+Ordering take_semantics(Modifiers& modifiers) {
+  using enum check::Semantics;
+  constexpr check::Semantics kMeanings[] = {relaxed, relaxed, acquire, release,
+                                            acq_rel, relaxed, weak};
   const int semantics =
       modifiers.take_any({"volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "weak"});
-  modifiers.take_any({"cta", "cluster", "gpu", "sys"});
-  if (semantics >= 0 && semantics != 5) {
-    modifiers.take("mmio");
+  Ordering ordering;
+  ordering.scope = take_scope(
+      modifiers, semantics == 0 || semantics == 5 ? check::Scope::system : check::Scope::device);
+  if (semantics >= 0) {
+    ordering.semantics = kMeanings[semantics];
+    if (semantics != 5) {
+      modifiers.take("mmio");
+    }
   }
-  return semantics >= 0 && semantics <= 5;
+  return ordering;
+}
+
+void set_ordering(Op& op, const Ordering& ordering) {
+  op.semantics = static_cast<std::uint8_t>(ordering.semantics);
+  op.scope = static_cast<std::uint8_t>(ordering.scope);
+  op.flags |= ordering.semantics == check::Semantics::weak ? 0 : op_flags::kSynchronising;
 }
 
 void take_cache_hints(Modifiers& modifiers) {
@@ -91,8 +127,11 @@ std::uint8_t data_rows(Decoder& decoder, const ptx::Operand& data, Type type, bo
 
 void load_or_store(Decoder& decoder, bool is_store) {
   Modifiers& modifiers = decoder.modifiers();
-  const bool synchronising = take_semantics(modifiers);
+  Ordering ordering = take_semantics(modifiers);
   const AddressKind space = take_space(modifiers);
+  if (modifiers.take_any({"cv", "wt"}) >= 0) {
+    ordering = {check::Semantics::relaxed, check::Scope::system};  // past all caches
+  }
   take_cache_hints(modifiers);
   modifiers.take_any({"v2", "v4", "v8"});
   const Type type = modifiers.take_type();
@@ -117,7 +156,7 @@ void load_or_store(Decoder& decoder, bool is_store) {
   op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
   op.list = list;
   op.list_size = static_cast<std::uint8_t>(refs.size());
-  op.flags = synchronising ? op_flags::kSynchronising : std::uint8_t{0};
+  set_ordering(op, ordering);
   if (variable != nullptr) {
     op.a = variable->offset;
     op.c = variable->stride;
@@ -146,7 +185,10 @@ void atomic(Decoder& decoder, bool has_result) {
   if (modifiers.take("async")) {
     decoder.refuse("asynchronous reductions are not supported");
   }
-  take_semantics(modifiers);
+  Ordering ordering = take_semantics(modifiers);
+  if (ordering.semantics == check::Semantics::weak) {
+    ordering.semantics = check::Semantics::relaxed;
+  }
   const AddressKind space = take_space(modifiers);
   const int kind =
       modifiers.take_any({"add", "exch", "cas", "min", "max", "inc", "dec", "and", "or", "xor"});
@@ -170,7 +212,9 @@ void atomic(Decoder& decoder, bool has_result) {
     op.b = b;
     op.c = c;
     op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
-    op.flags = op_flags::kSynchronising;
+    set_ordering(op, ordering);
+    // atom.exch does not care what was there before.
+    op.flags |= op_kind == AtomicOp::exch ? op_flags::kOverwrites : 0;
     op.expansion = i != 0;
     decoder.address(op, decoder.operand(first), space);
     op.immediate += static_cast<std::int64_t>(i * ptx::size_bytes(type));
@@ -247,10 +291,14 @@ void take_everything(Decoder& decoder) {
   }
 }
 
-// Warps run one instruction at a time and all see one memory: fences have nothing to order.
+// Warps run one instruction at a time and all see one memory: fences matter to the checks alone.
 void fence(Decoder& decoder) {
+  Modifiers& modifiers = decoder.modifiers();
+  const bool is_proxy = modifiers.take_prefix("proxy");
+  const check::Scope scope = take_scope(modifiers, check::Scope::device);
   take_everything(decoder);
-  decoder.emit(no_operation, InstructionClass::other);
+  Op& op = decoder.emit(is_proxy ? no_operation : fence_memory, InstructionClass::other);
+  op.scope = static_cast<std::uint8_t>(scope);
 }
 
 // Hints that move no data.

@@ -42,7 +42,8 @@ class GridExecution::Impl {
        memory::AddressSpace& addresses)
       : random_(config.seed) {
     const Program::Impl& decoded = program.impl();
-    grid_.kernel = &decoded.decoded(kernel_index);
+    decoded_ = decoded.decoded(kernel_index);
+    grid_.kernel = decoded_.get();
     grid_.module = decoded.module.get();
     grid_.architecture = decoded.architecture;
     grid_.generation = decoded.architecture >= 120  ? tensor::Generation::rtx_blackwell
@@ -57,6 +58,9 @@ class GridExecution::Impl {
       workspace_.emplace(addresses, grid_.config.device);
       grid_.workspace = workspace_->address();
     }
+    if (grid_.config.checks.races) {
+      begin_checks(decoded.module);
+    }
     total_ = grid_.config.grid.count();
     limit_ = grid_.config.resident_blocks == 0 ? std::size_t{1} : grid_.config.resident_blocks;
     window_ = std::min(kInitialWindow, limit_);
@@ -64,9 +68,18 @@ class GridExecution::Impl {
         total_ == 0 || grid_.config.block.count() == 0 ? GridState::finished : GridState::running;
   }
 
+  ~Impl() { end_checks(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
   GridState step(std::uint64_t budget) {
     if (state_ != GridState::running) {
       return state_;
+    }
+    std::unique_lock<std::mutex> lock;
+    if (grid_.detector != nullptr) {
+      lock = std::unique_lock(grid_.detector->mutex());
+      grid_.detector->apply_forgotten();
     }
     grid_.refresh();
     running_cta_ = nullptr;
@@ -76,6 +89,12 @@ class GridExecution::Impl {
       report(raised);
     }
     grid_.counters.unique_global_bytes = grid_.sectors.count() * 32;
+    if (lock.owns_lock()) {
+      lock.unlock();
+    }
+    if (state_ != GridState::running) {
+      end_checks();
+    }
     return state_;
   }
 
@@ -83,6 +102,39 @@ class GridExecution::Impl {
   const std::optional<Fault>& fault() const { return fault_; }
 
  private:
+  void begin_checks(std::shared_ptr<const ptx::Module> module) {
+    if (grid_.config.detector == nullptr) {
+      own_detector_ = std::make_unique<check::Detector>();
+    }
+    grid_.detector = own_detector_ ? own_detector_.get() : grid_.config.detector;
+    const std::scoped_lock lock(grid_.detector->mutex());
+    grid_.checked = &grid_.detector->begin_grid(grid_.config.grid.count(), grid_.config.device,
+                                                grid_.config.order);
+    // Messages of later grids may name this one, when its module is gone from the program.
+    grid_.checked->describe = [module = std::move(module), kernel = decoded_,
+                               grid = grid_.config.grid, block = grid_.config.block,
+                               first = grid_.checked->first](const check::Access& access,
+                                                             std::uint32_t unit) {
+      const std::uint64_t cta = access.cta - first;
+      const std::uint32_t thread = access.warp() * kWarpSize + access.lane_of(unit);
+      return "thread " +
+             position({thread % block.x, thread / block.x % block.y, thread / block.x / block.y}) +
+             " of CTA " +
+             position({static_cast<std::uint32_t>(cta % grid.x),
+                       static_cast<std::uint32_t>(cta / grid.x % grid.y),
+                       static_cast<std::uint32_t>(cta / grid.x / grid.y)}) +
+             " of kernel '" + kernel->name + "' at " +
+             describe_location(*module, kernel->source.at(access.pc())->where);
+    };
+  }
+  void end_checks() {
+    ctas_.clear();
+    if (grid_.checked != nullptr) {
+      const std::scoped_lock lock(grid_.detector->mutex());
+      grid_.detector->end_grid(*grid_.checked);
+      grid_.checked = nullptr;
+    }
+  }
   void advance(std::uint64_t budget) {
     std::uint64_t executed = 0;
     while (executed < budget) {
@@ -172,6 +224,8 @@ class GridExecution::Impl {
   }
 
   std::optional<GridWorkspace> workspace_;
+  std::shared_ptr<const DecodedKernel> decoded_;
+  std::unique_ptr<check::Detector> own_detector_;
   GridContext grid_;
   GridState state_ = GridState::running;
   async::Random random_;

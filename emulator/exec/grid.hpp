@@ -2,6 +2,7 @@
 /// Runs one grid of a decoded kernel, a quantum at a time, so that grids of several streams and
 /// devices progress together under one deterministic scheduler.
 
+#include "emulator/check/operation_order.hpp"
 #include "emulator/exec/counters.hpp"
 #include "emulator/exec/program.hpp"
 
@@ -17,6 +18,10 @@ namespace rackproof::emulator::memory {
 class AddressSpace;
 }
 
+namespace rackproof::emulator::check {
+class Detector;
+}
+
 namespace rackproof::emulator::exec {
 
 struct Dim3 {
@@ -24,11 +29,12 @@ struct Dim3 {
   [[nodiscard]] std::uint64_t count() const { return std::uint64_t{x} * y * z; }
 };
 
-/// Which errors the executor looks for; all on by default (RACKPROOF_EMULATOR_CHECKS).
+/// Which errors the executor looks for; all on by default (EMULATOR_CHECKS).
 struct Checks {
-  bool bounds = true;        ///< outside any allocation, use after free, misaligned
-  bool shared_init = true;   ///< reads of shared memory nobody wrote
-  bool shared_races = true;  ///< two accesses no barrier orders, one of them a write
+  bool bounds = true;           ///< outside any allocation, use after free, misaligned, peers
+  bool shared_init = true;      ///< reads of shared memory nobody wrote
+  bool races = true;            ///< accesses that nothing orders, one of them a write
+  bool synchronisation = true;  ///< misused barriers and warp-wide instructions
 };
 
 struct LaunchConfig {
@@ -43,8 +49,10 @@ struct LaunchConfig {
   int device = 0;
   std::uint64_t seed = 0;
   Checks checks;
-  double clock_hz = 0;         ///< rate of %clock64
-  std::uint64_t start_ns = 0;  ///< %globaltimer when the grid starts
+  double clock_hz = 0;                  ///< rate of %clock64
+  std::uint64_t start_ns = 0;           ///< %globaltimer when the grid starts
+  check::Detector* detector = nullptr;  ///< shared by all grids; nullptr: one for this grid alone
+  check::OperationOrder order;          ///< of the grid among the operations of all streams
 };
 
 /// A kernel did something that a GPU would not survive, or that no kernel should do.
@@ -54,7 +62,7 @@ struct Fault {
     use_after_free,
     misaligned_address,
     uninitialised_shared,
-    shared_race,
+    race,
     illegal_instruction,
     trap,
     assertion,

@@ -32,6 +32,12 @@ std::string describe(const memory::Allocation& allocation) {
 
 }  // namespace
 
+std::string GridContext::describe_address(std::uint64_t address) const {
+  const auto hit = addresses->find(static_cast<std::uintptr_t>(address));
+  return hit ? "byte " + std::to_string(address - hit->base) + " of " + describe(*hit)
+             : std::string("no allocation");
+}
+
 void GridContext::refresh() {
   const auto now = addresses->generation();
   if (now != cached_generation_) {

@@ -1,6 +1,7 @@
 #pragma once
 /// What all CTAs of a running grid share.
 
+#include "emulator/check/detector.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
 #include "emulator/exec/grid.hpp"
 #include "emulator/exec/sector_set.hpp"
@@ -25,6 +26,8 @@ struct GridContext {
   SectorSet sectors;
   std::uint64_t workspace = 0;     ///< address for grid-wide synchronisation; 0: none
   std::uint64_t instructions = 0;  ///< warp instructions so far: the grid's clock
+  check::Detector* detector = nullptr;  ///< with check::Grid: only if races are looked for
+  check::Grid* checked = nullptr;
 
   /// Does the allocation that `site` hit last hold all of it? A site is an instruction: it mostly
   /// stays in one allocation.
@@ -54,6 +57,8 @@ struct GridContext {
     }
     stride = {address, step};
   }
+  /// "byte 16 of allocation 3 (64 bytes at 0x..., device memory of device 0)", for messages.
+  [[nodiscard]] std::string describe_address(std::uint64_t address) const;
   /// Forgets the last hit if allocations changed since.
   void refresh();
 

@@ -34,8 +34,11 @@ void pack_register(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// isspacep: dst predicate, space.
 void is_space(LaneContext& lanes, const Op& op, std::uint32_t mask);
-/// prefetch, discard, applypriority, createpolicy and fences: nothing to do in this memory model.
+/// prefetch, discard, applypriority, createpolicy and proxy fences: nothing to do here.
 void no_operation(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+/// membar, fence: scope.
+void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_atomic.cpp. a + immediate: address; b, c: operands; dst may be kNoRef.
 enum class AtomicOp : std::uint8_t { add, exch, cas, min, max, inc, dec, and_, or_, xor_ };

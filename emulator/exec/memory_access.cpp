@@ -77,8 +77,8 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
   }
 }
 
-void resolve_global(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32_t lanes,
-                    Addresses& addresses) {
+void resolve_global(Warp& warp, const Op& op, AccessType type, std::uint32_t bytes,
+                    std::uint32_t lanes, Addresses& addresses) {
   GridContext& grid = warp.cta().grid();
   check_alignment("global", type, bytes, lanes, addresses);
   static constexpr const char* kNames[] = {"global read", "global write", "global atomic access"};
@@ -91,6 +91,9 @@ void resolve_global(Warp& warp, AccessType type, std::uint32_t bytes, std::uint3
     }
   }
   count_global(grid, addresses, type, bytes, lanes);
+  if (type != AccessType::write) {
+    check_accesses(warp, op, AddressKind::global, type, bytes, lanes, addresses);
+  }
 }
 
 void resolve_local(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32_t lanes,
@@ -146,7 +149,7 @@ void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::
       resolve_parameter(warp, type, bytes, lanes, addresses);
       return;
     default:
-      resolve_global(warp, type, bytes, lanes, addresses);
+      resolve_global(warp, op, type, bytes, lanes, addresses);
       return;
   }
 }

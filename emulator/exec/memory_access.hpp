@@ -23,12 +23,21 @@ void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::
 [[nodiscard]] AddressKind split_generic(Addresses& addresses, std::uint32_t lanes,
                                         std::uint32_t bytes, std::uint32_t& same);
 
-/// Reports a plain store to shared memory; one that changes nothing cannot race with a write.
-void note_shared_write(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes,
-                       bool same_value);
+/// Tells the checker of resolved accesses to global or shared memory. resolve() does so for reads
+/// and atomics; whoever writes does before the data moves: lane l's is at data + l * stride.
+/// Throws FaultRaised.
+void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type,
+                    std::uint32_t bytes, std::uint32_t lanes, const Addresses& addresses,
+                    const void* data = nullptr, std::uint32_t stride = 0);
 
-/// A cp.async to `address` begins: what it overwrites must be ordered before it.
-void begin_shared_copy(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes);
+/// The same for weak accesses of a whole warp to consecutive elements, or to one: `first` is the
+/// host address. False: something is to be reported or compared; check_accesses() decides.
+[[nodiscard]] bool check_row(Warp& warp, const Op& op, AddressKind space, AccessType type,
+                             std::uint64_t first, std::uint32_t bytes, bool uniform);
+
+/// A cp.async to resolved addresses begins: what it overwrites must be ordered before it.
+void begin_shared_copy(Warp& warp, std::uint32_t bytes, std::uint32_t lanes,
+                       const Addresses& addresses);
 
 /// The owner of a warp's CopyQueue: moves the data of a cp.async, and tells the checker when a wait
 /// has ordered it.

@@ -19,6 +19,7 @@ void copy_async(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   Cta& cta = warp.cta();
   async::Copy copy;
+  copy.pc = warp.pc() - 1;
   copy.lanes = mask;
   copy.size_bytes = op.size;
   copy.moment = async::Moment::draw(cta.random(), kMaxSteps);
@@ -64,9 +65,9 @@ void copy_async(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   for_each_lane(mask, [&](std::uint32_t lane) {
     copy.source[lane] = source.value[lane];
     copy.destination[lane] = static_cast<std::uint32_t>(offsets.value[lane]);
-    begin_shared_copy(warp, lane, copy.destination[lane], op.size);
     cta.grid().counters.async_copy_bytes += copy.source_bytes[lane];
   });
+  begin_shared_copy(warp, op.size, mask, target);
   CopyOwner owner(warp);
   warp.copies().issue(copy, owner);
 }

@@ -51,6 +51,13 @@ void barrier_sync(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                           predicate, op.dst);
 }
 
+void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  if (check::CtaChecker* const checker = warp.cta().checker()) {
+    checker->fence(warp.index(), mask, static_cast<check::Scope>(op.scope));
+  }
+}
+
 void barrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const auto lane = static_cast<std::uint32_t>(std::countr_zero(mask));

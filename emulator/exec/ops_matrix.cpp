@@ -70,10 +70,10 @@ void store_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   Addresses addresses;
   row_addresses(warp, op, AccessType::write, addresses);
   const bool transposed = (op.mode & 1) != 0;
-  const auto shared = reinterpret_cast<std::uintptr_t>(warp.cta().shared());
+  std::array<Rows, 4> stored;
   for (std::uint32_t matrix = 0; matrix < op.list_size; ++matrix) {
     const auto* source = register_row<std::uint32_t>(lanes, warp.kernel().refs[op.list + matrix]);
-    Rows rows;
+    Rows& rows = stored[matrix];
     for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
       const std::uint32_t group = lane / 4;
       const std::uint32_t pair = 2 * (lane % 4);
@@ -82,15 +82,14 @@ void store_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask) {
       (transposed ? rows[pair + 1][group] : rows[group][pair + 1]) =
           static_cast<std::uint16_t>(source[lane] >> 16);
     }
-    for (std::uint32_t i = 0; i < 8; ++i) {
-      const std::uint32_t lane = 8 * matrix + i;
-      auto* const to = reinterpret_cast<void*>(addresses.value[lane]);
-      const bool same = std::memcmp(to, rows[i].data(), 16) == 0;
-      note_shared_write(warp, lane, static_cast<std::uint32_t>(addresses.value[lane] - shared), 16,
-                        same);
-      std::memcpy(to, rows[i].data(), 16);
-    }
   }
+  const std::uint32_t used = op.list_size >= 4 ? kFullMask : (1U << (8 * op.list_size)) - 1;
+  check_accesses(warp, op, AddressKind::shared, AccessType::write, 16, used, addresses,
+                 stored.data(), 16);
+  for_each_lane(used, [&](std::uint32_t lane) {
+    std::memcpy(reinterpret_cast<void*>(addresses.value[lane]), stored[lane / 8][lane % 8].data(),
+                16);
+  });
 }
 
 void move_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask) {

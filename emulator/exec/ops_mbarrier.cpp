@@ -177,10 +177,10 @@ void CopyOwner::arrive(const async::Arrival& arrival, std::uint32_t lanes) {
   Cta& cta = warp_->cta();
   for_each_lane(lanes, [&](std::uint32_t lane) {
     const std::uint32_t address = arrival.barrier[lane];
-    if (SharedChecker* const checker = cta.checker(); checker != nullptr) {
-      checker->synchronise({warp_->index(), lane, warp_->pc() - 1}, address, kObjectBytes, true);
-    }
     const auto pointer = reinterpret_cast<std::uint64_t>(cta.shared() + address);
+    if (check::CtaChecker* const checker = cta.checker()) {
+      checker->shared_arrive(warp_->index(), pointer);
+    }
     Mbarrier barrier = read(pointer, lane);
     check(barrier.arrive(1), lane, kTooMany);
     barrier.advance_if_complete();

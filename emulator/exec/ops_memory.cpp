@@ -184,10 +184,10 @@ void store_resolved(Warp& warp, const Op& op, AddressKind space, std::uint32_t m
                     const Addresses& addresses) {
   const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
   const Ref* const refs = &warp.kernel().refs[op.list];
-  const bool check = space == AddressKind::shared && warp.cta().checker() != nullptr &&
-                     (op.flags & op_flags::kSynchronising) == 0;
-  if (!check && addresses.contiguous && bytes == 4 && op.size == 4 &&
+  if (addresses.contiguous && bytes == 4 && op.size == 4 &&
       (op.mode & memory_mode::kWideRegisters) == 0) {
+    check_accesses(warp, op, space, AccessType::write, bytes, mask, addresses,
+                   register_row<std::uint32_t>(warp, refs[0]), 4);
     std::memcpy(reinterpret_cast<void*>(addresses.value[0]),
                 register_row<std::uint32_t>(warp, refs[0]), 128);
     return;
@@ -205,15 +205,10 @@ void store_resolved(Warp& warp, const Op& op, AddressKind space, std::uint32_t m
     pack(warp, op, block);
   }
   const std::byte* const data = &block.bytes[0][0];
-  const auto shared = reinterpret_cast<std::uintptr_t>(warp.cta().shared());
+  check_accesses(warp, op, space, AccessType::write, bytes, mask, addresses, data, stride);
   for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
     auto* const to = reinterpret_cast<void*>(addresses.value[lane]);
-    if (check) {
-      const bool same = std::memcmp(to, data + lane * stride, bytes) == 0;
-      note_shared_write(warp, lane, static_cast<std::uint32_t>(addresses.value[lane] - shared),
-                        bytes, same);
-    }
     move_bytes(to, data + lane * stride, bytes);
   }
 }

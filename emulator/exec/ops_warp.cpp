@@ -12,7 +12,7 @@ namespace rackproof::emulator::exec {
 namespace {
 
 void order_warp(Warp& warp) {
-  if (SharedChecker* const checker = warp.cta().checker()) {
+  if (check::CtaChecker* const checker = warp.cta().checker()) {
     checker->warp_sync(warp.index());
   }
 }

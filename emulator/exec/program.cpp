@@ -58,13 +58,13 @@ SharedLayout lay_out_shared(const Program::Impl& program, std::size_t function) 
   return layout;
 }
 
-const DecodedKernel& Program::Impl::decoded(std::size_t index) const {
+std::shared_ptr<const DecodedKernel> Program::Impl::decoded(std::size_t index) const {
   const std::lock_guard lock(mutex_);
   auto& entry = decoded_[index];
   if (!entry) {
     entry = decode(*this, kernel_function[index]);
   }
-  return *entry;
+  return entry;
 }
 
 Program::Program(std::shared_ptr<const ptx::Module> module, const fatbin::Contents* resources,

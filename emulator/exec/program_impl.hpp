@@ -29,13 +29,13 @@ class Program::Impl {
   std::vector<std::size_t> kernel_function;  ///< index in module->functions
 
   /// Decodes at the first launch; throws UnsupportedInstruction for kernels that cannot run.
-  [[nodiscard]] const DecodedKernel& decoded(std::size_t index) const;
+  [[nodiscard]] std::shared_ptr<const DecodedKernel> decoded(std::size_t index) const;
 
   std::vector<AlignedBuffer> storage;  ///< of the variables
 
  private:
   mutable std::mutex mutex_;
-  mutable std::map<std::size_t, std::unique_ptr<DecodedKernel>> decoded_;
+  mutable std::map<std::size_t, std::shared_ptr<const DecodedKernel>> decoded_;
 };
 
 /// Shared-memory layout of one kernel: module-level and function-level variables it can reach.

@@ -3,6 +3,7 @@
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/lane_ops.hpp"
+#include "emulator/exec/memory_access.hpp"
 #include "emulator/exec/move_bytes.hpp"
 #include "emulator/exec/rows.hpp"
 
@@ -35,10 +36,12 @@ bool find_registers(Warp& warp, const Op& op, Row& row) {
   return true;
 }
 
-bool find_global(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint64_t span, Row& row,
-                 bool is_load) {
+bool find_global(Warp& warp, const Op& op, std::uint64_t first, std::uint32_t bytes,
+                 std::uint64_t span, Row& row, bool is_load) {
   GridContext& grid = warp.cta().grid();
-  if (first >> kWindowShift != 0 || !grid.covers(first, span, warp.pc())) {
+  if (first >> kWindowShift != 0 || !grid.covers(first, span, warp.pc()) ||
+      !check_row(warp, op, AddressKind::global, is_load ? AccessType::read : AccessType::write,
+                 first, bytes, row.pattern == AddressPattern::uniform)) {
     return false;
   }
   GridCounters& counters = grid.counters;
@@ -54,10 +57,15 @@ bool find_global(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint
   return true;
 }
 
-bool find_shared(Warp& warp, std::uint64_t first, std::uint32_t bytes, std::uint64_t span,
-                 Row& row) {
+bool find_shared(Warp& warp, const Op& op, std::uint64_t first, std::uint32_t bytes,
+                 std::uint64_t span, Row& row, bool is_load) {
   Cta& cta = warp.cta();
-  if (cta.checker() != nullptr || first < cta.shared_base() || first + span > cta.shared_end()) {
+  if (first < cta.shared_base() || first + span > cta.shared_end()) {
+    return false;
+  }
+  if (!check_row(warp, op, AddressKind::shared, is_load ? AccessType::read : AccessType::write,
+                 reinterpret_cast<std::uintptr_t>(cta.shared()) + first, bytes,
+                 row.pattern == AddressPattern::uniform)) {
     return false;
   }
   GridCounters& counters = cta.grid().counters;
@@ -100,8 +108,8 @@ bool find(Warp& warp, const Op& op, Row& row, bool is_load) {
   if (parameter) {
     return uniform && find_parameter(warp, first, span, row);
   }
-  return space == AddressKind::shared ? find_shared(warp, first, bytes, span, row)
-                                      : find_global(warp, first, bytes, span, row, is_load);
+  return space == AddressKind::shared ? find_shared(warp, op, first, bytes, span, row, is_load)
+                                      : find_global(warp, op, first, bytes, span, row, is_load);
 }
 
 template <class T>

@@ -11,39 +11,6 @@
 #include <string>
 
 namespace rackproof::emulator::exec {
-namespace {
-
-[[noreturn]] void raise(Warp& warp, const SharedFinding& finding, AccessType type,
-                        std::uint32_t bytes, std::uint32_t lane) {
-  const Cta& cta = warp.cta();
-  const auto describe_other = [&] {
-    const auto& kernel = warp.kernel();
-    const auto thread = finding.other.warp * kWarpSize + finding.other.lane;
-    return "thread " + std::to_string(thread) + " at " +
-           describe_location(*warp.cta().grid().module, kernel.source[finding.other.pc]->where);
-  };
-  const std::string access = std::string("shared ") + verb(type) + " of " + std::to_string(bytes) +
-                             " bytes at " + hex(finding.address) + " (of " +
-                             std::to_string(cta.shared_end()) + ")";
-  switch (finding.kind) {
-    case SharedFinding::Kind::uninitialised:
-      throw FaultRaised(Fault::Kind::uninitialised_shared, lane,
-                        access + " reads what nobody wrote");
-    case SharedFinding::Kind::copy_in_flight:
-      throw FaultRaised(Fault::Kind::shared_race, lane,
-                        access + " is not ordered after the cp.async of " + describe_other() +
-                            " (wait for the copy, then synchronise)");
-    default: {
-      const char* earlier =
-          finding.kind == SharedFinding::Kind::write_after_read ? "read" : "write";
-      throw FaultRaised(Fault::Kind::shared_race, lane,
-                        access + " is not ordered after the " + earlier + " by " +
-                            describe_other() + " (a barrier is missing)");
-    }
-  }
-}
-
-}  // namespace
 
 void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t bytes,
                     std::uint32_t lanes, Addresses& addresses) {
@@ -67,66 +34,27 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
   const Wavefronts wavefronts = count_wavefronts(addresses, bytes, lanes);
   counters.shared_wavefronts += wavefronts.taken;
   counters.shared_wavefronts_minimum += wavefronts.minimum;
-  SharedChecker* const checker = cta.checker();
-  const bool synchronising =
-      type == AccessType::atomic || (op.flags & op_flags::kSynchronising) != 0;
-  // Plain writes are checked by note_shared_write(), which knows whether they change anything.
-  if (checker != nullptr && (type == AccessType::read || synchronising)) {
-    // Lanes that read one word are noted as one read by several lanes.
-    const bool broadcast = addresses.uniform && type == AccessType::read && !synchronising;
-    for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-      const auto lane = lowest_lane(rest);
-      rest = broadcast && rest != lanes ? rest & (0U - rest) : rest;
-      const Accessor who{warp.index(), lane, warp.pc() - 1};
-      const auto address = static_cast<std::uint32_t>(addresses.value[lane]);
-      if (synchronising) {
-        checker->synchronise(who, address, bytes, type != AccessType::read);
-        continue;
-      }
-      if (const auto finding = checker->read(who, address, bytes);
-          finding.kind != SharedFinding::Kind::none) {
-        raise(warp, finding, type, bytes, lane);
-      }
-    }
-  }
   const auto base = reinterpret_cast<std::uintptr_t>(cta.shared());
   for (std::uint64_t& address : addresses.value) {
     address += base;
   }
-}
-
-void note_shared_write(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes,
-                       bool same_value) {
-  SharedChecker* const checker = warp.cta().checker();
-  if (checker == nullptr) {
-    return;
-  }
-  const Accessor who{warp.index(), lane, warp.pc() - 1};
-  if (const auto finding = checker->write(who, address, bytes, same_value);
-      finding.kind != SharedFinding::Kind::none) {
-    raise(warp, finding, AccessType::write, bytes, lane);
-  }
-}
-
-void begin_shared_copy(Warp& warp, std::uint32_t lane, std::uint32_t address, std::uint32_t bytes) {
-  SharedChecker* const checker = warp.cta().checker();
-  if (checker == nullptr) {
-    return;
-  }
-  const Accessor who{warp.index(), lane, warp.pc() - 1};
-  if (const auto finding = checker->begin_copy(who, address, bytes);
-      finding.kind != SharedFinding::Kind::none) {
-    raise(warp, finding, AccessType::write, bytes, lane);
+  addresses.low += base;
+  addresses.high += base;
+  if (type != AccessType::write) {
+    check_accesses(warp, op, AddressKind::shared, type, bytes, lanes, addresses);
   }
 }
 
 void CopyOwner::retire(const async::Copy& copy, std::uint32_t lanes) {
-  SharedChecker* const checker = warp_->cta().checker();
-  for (std::uint32_t rest = checker == nullptr ? 0 : lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = lowest_lane(rest);
-    checker->end_copy({warp_->index(), lane, warp_->pc() - 1}, copy.destination[lane],
-                      copy.size_bytes);
+  Cta& cta = warp_->cta();
+  if (cta.checker() == nullptr) {
+    return;
   }
+  const auto base = reinterpret_cast<std::uintptr_t>(cta.shared());
+  for_each_lane(lanes, [&](std::uint32_t lane) {
+    cta.checker()->end_copy(warp_->index(), copy.pc, lane, base + copy.destination[lane],
+                            copy.size_bytes);
+  });
 }
 
 void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {

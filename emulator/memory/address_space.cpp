@@ -19,8 +19,16 @@ void AddressSpace::insert(Allocation allocation) {
   while (entry != by_base_.end() && entry->first < end) {
     entry = by_base_.erase(entry);
   }
+  if (watcher_) {
+    watcher_(allocation.base, allocation.size_bytes);
+  }
   by_base_.emplace(allocation.base, std::move(allocation));
   ++generation_;
+}
+
+void AddressSpace::watch(std::function<void(std::uintptr_t, std::uint64_t)> watcher) {
+  const std::lock_guard lock(mutex_);
+  watcher_ = std::move(watcher);
 }
 
 void AddressSpace::retire(std::uintptr_t base) {

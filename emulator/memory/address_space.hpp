@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,8 @@ class AddressSpace {
  public:
   /// Registers memory that stays owned by the caller.
   void insert(Allocation allocation);
+  /// Calls `watcher(base, bytes)` for every allocation from now on.
+  void watch(std::function<void(std::uintptr_t, std::uint64_t)> watcher);
   /// Marks as freed: later accesses are "use after free" and name the allocation.
   void retire(std::uintptr_t base);
   /// The live or freed allocation that contains `address`.
@@ -40,6 +43,7 @@ class AddressSpace {
   mutable std::mutex mutex_;
   std::map<std::uintptr_t, Allocation> by_base_;
   std::uint64_t generation_ = 0;
+  std::function<void(std::uintptr_t, std::uint64_t)> watcher_;
 };
 
 }  // namespace rackproof::emulator::memory

@@ -54,7 +54,7 @@ const char* driver_name(int code) {
   return name.c_str();
 }
 
-cudaError_t check(Core& core, CUdevice device) {
+cudaError_t check_device(Core& core, CUdevice device) {
   return core.is_device(device) ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
@@ -99,36 +99,36 @@ CUresult cuDeviceGetCount(int* count) {
 CUresult cuDeviceGet(CUdevice* device, int ordinal) {
   return driver_query("cuDeviceGet", [&](Core& core) {
     *device = ordinal;
-    return check(core, ordinal);
+    return check_device(core, ordinal);
   });
 }
 CUresult cuDeviceGetName(char* name, int length, CUdevice device) {
   return driver_query("cuDeviceGetName", [&](Core& core) {
-    if (check(core, device) == cudaSuccess) {
+    if (check_device(core, device) == cudaSuccess) {
       std::snprintf(name, static_cast<std::size_t>(length), "%s",
                     core.device(device).identity.name.c_str());
     }
-    return check(core, device);
+    return check_device(core, device);
   });
 }
 CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
   return driver_query("cuDeviceGetUuid", [&](Core& core) {
-    if (check(core, device) == cudaSuccess) {
+    if (check_device(core, device) == cudaSuccess) {
       const auto& bytes = core.device(device).identity.uuid;
       std::memcpy(uuid->bytes, bytes.data(), bytes.size());
     }
-    return check(core, device);
+    return check_device(core, device);
   });
 }
 CUresult cuDeviceTotalMem(std::size_t* bytes, CUdevice device) {
   return driver_query("cuDeviceTotalMem", [&](Core& core) {
     *bytes = core.rack().gpu.memory_bytes;
-    return check(core, device);
+    return check_device(core, device);
   });
 }
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice device) {
   return driver_query("cuDeviceGetAttribute", [&](Core& core) {
-    if (check(core, device) != cudaSuccess) {
+    if (check_device(core, device) != cudaSuccess) {
       return cudaErrorInvalidDevice;
     }
     if (value == nullptr || attribute <= 0 || attribute >= CU_DEVICE_ATTRIBUTE_MAX) {
@@ -153,7 +153,7 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice
 }
 CUresult cuDeviceGetPCIBusId(char* text, int length, CUdevice device) {
   return driver_query("cuDeviceGetPCIBusId", [&](Core& core) {
-    if (check(core, device) != cudaSuccess) {
+    if (check_device(core, device) != cudaSuccess) {
       return cudaErrorInvalidDevice;
     }
     const device::GpuIdentity& identity = core.device(device).identity;
@@ -165,7 +165,7 @@ CUresult cuDeviceGetPCIBusId(char* text, int length, CUdevice device) {
 CUresult cuDeviceCanAccessPeer(int* answer, CUdevice device, CUdevice peer) {
   return driver_query("cuDeviceCanAccessPeer", [&](Core& core) {
     *answer = device != peer ? 1 : 0;
-    return std::max(check(core, device), check(core, peer));
+    return std::max(check_device(core, device), check_device(core, peer));
   });
 }
 

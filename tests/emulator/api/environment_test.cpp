@@ -39,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"TrayTooHigh", "RACKPROOF_EMULATOR_TRAY=18", "gb300-nvl72 has trays 0 to 17"},
         Bad{"TrayNoNumber", "RACKPROOF_EMULATOR_TRAY=one", "RACKPROOF_EMULATOR_TRAY=one"},
         Bad{"Seed", "RACKPROOF_EMULATOR_SEED=0x", "RACKPROOF_EMULATOR_SEED=0x"},
-        Bad{"Checks", "RACKPROOF_EMULATOR_CHECKS=most", "\"most\" is not a check"},
+        Bad{"Checks", "EMULATOR_CHECKS=most", "\"most\" is not a check"},
         Bad{"Configs", "RACKPROOF_EMULATOR_CONFIGS=/no/such", "no such rack in /no/such"}),
     [](const auto& test_case) { return test_case.param.name; });
 

@@ -16,7 +16,7 @@ class SettingsTest : public testing::Test {
   void SetUp() override {
     for (const char* name :
          {"RACKPROOF_EMULATOR_RACK", "RACKPROOF_EMULATOR_CONFIGS", "RACKPROOF_EMULATOR_TRAY",
-          "RACKPROOF_EMULATOR_SEED", "RACKPROOF_EMULATOR_CHECKS", "RACKPROOF_EMULATOR_TRACE",
+          "RACKPROOF_EMULATOR_SEED", "EMULATOR_CHECKS", "RACKPROOF_EMULATOR_TRACE",
           "RACKPROOF_EMULATOR_COUNTERS", "CUDA_VISIBLE_DEVICES", "OMPI_COMM_WORLD_RANK",
           "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
       unsetenv(name);
@@ -36,18 +36,17 @@ TEST_F(SettingsTest, Defaults) {
   const Settings settings = read_settings();
   EXPECT_EQ(settings.rack_file.filename(), "gb300-nvl72.json");
   EXPECT_EQ(settings.tray, 0);
-  EXPECT_TRUE(settings.checks.bounds && settings.checks.shared_init &&
-              settings.checks.shared_races);
+  EXPECT_TRUE(settings.checks.bounds && settings.checks.shared_init && settings.checks.races);
   EXPECT_TRUE(settings.trace_file.empty());
   EXPECT_FALSE(settings.devices_restricted);
 }
 
 TEST_F(SettingsTest, ChecksByName) {
-  setenv("RACKPROOF_EMULATOR_CHECKS", "off", 1);
+  setenv("EMULATOR_CHECKS", "off", 1);
   EXPECT_FALSE(read_settings().checks.bounds);
-  setenv("RACKPROOF_EMULATOR_CHECKS", "shared_races,bounds", 1);
+  setenv("EMULATOR_CHECKS", "races,bounds", 1);
   const Settings some = read_settings();
-  EXPECT_TRUE(some.checks.bounds && some.checks.shared_races);
+  EXPECT_TRUE(some.checks.bounds && some.checks.races);
   EXPECT_FALSE(some.checks.shared_init);
 }
 
@@ -62,7 +61,7 @@ TEST_F(SettingsTest, BadValuesNameTheVariable) {
   setenv("RACKPROOF_EMULATOR_TRAY", "2x", 1);
   EXPECT_NE(refusal().find("RACKPROOF_EMULATOR_TRAY=2x"), std::string::npos);
   unsetenv("RACKPROOF_EMULATOR_TRAY");
-  setenv("RACKPROOF_EMULATOR_CHECKS", "bounds,typo", 1);
+  setenv("EMULATOR_CHECKS", "bounds,typo", 1);
   EXPECT_NE(refusal().find("\"typo\" is not a check"), std::string::npos);
 }
 

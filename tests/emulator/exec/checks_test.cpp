@@ -107,7 +107,7 @@ TEST(Checks, MissingBarrierIsARace) {
   // Which of the two warps runs first depends on the seed: the other's words are unwritten or
   // racing.
   Case planted("st.shared.u32 [%s], 0;\nbar.sync 0;\n" + exchange(""));
-  const std::string message = planted.fault(Fault::Kind::shared_race);
+  const std::string message = planted.fault(Fault::Kind::race);
   EXPECT_CONTAINS(message, "is not ordered after the");
   EXPECT_CONTAINS(message, "planted.cu:77");
 }
@@ -120,7 +120,7 @@ TEST(Checks, WriteAfterReadIsARace) {
   Case correct(body + "bar.sync 0;\nst.shared.u32 [%s], 1;");
   correct.expect_clean();
   Case planted(body + "st.shared.u32 [%s], 1;");
-  (void)planted.fault(Fault::Kind::shared_race);
+  (void)planted.fault(Fault::Kind::race);
 }
 
 TEST(Checks, ReaderAndLaterWriterInDifferentWarps) {
@@ -132,7 +132,7 @@ TEST(Checks, ReaderAndLaterWriterInDifferentWarps) {
         "st.shared.u32 [%s], %i;\nbar.sync 0;\nsetp.lt.u32 %p1, %i, 32;\n"
         "@%p1 st.shared.u32 [%s+128], 7;\n@!%p1 ld.shared.u32 %r1, [%s];");
     planted.runner.config().seed = seed;
-    const std::string message = planted.fault(Fault::Kind::shared_race);
+    const std::string message = planted.fault(Fault::Kind::race);
     read_first += message.find("is not ordered after the read by thread") != std::string::npos;
     write_first += message.find("is not ordered after the write by thread") != std::string::npos;
   }
@@ -152,7 +152,7 @@ TEST(Checks, WarpSynchronousCodeNeedsItsBarrier) {
   Case shuffled(body("shfl.sync.idx.b32 %r3, %i, 0, 31, -1;\n"));
   shuffled.expect_clean();
   Case planted(body(""), 32);
-  (void)planted.fault(Fault::Kind::shared_race);
+  (void)planted.fault(Fault::Kind::race);
 }
 
 TEST(Checks, BytesOfOneWordBelongToDifferentThreads) {
@@ -192,7 +192,7 @@ TEST(Checks, AsynchronousCopiesMustBeWaitedFor) {
   correct.expect_clean();
   EXPECT_EQ(correct.out.as<std::uint32_t>()[63], 255U * 3);
   Case planted(copied("cp.async.wait_group 1;\n"));
-  EXPECT_CONTAINS(planted.fault(Fault::Kind::shared_race),
+  EXPECT_CONTAINS(planted.fault(Fault::Kind::race),
                   "is not ordered after the cp.async of thread");
 }
 
@@ -206,7 +206,7 @@ TEST(Checks, UnwaitedCopiesShowOldContents) {
         "[%rd3], {%i, %i, %i, %i};\n"
         "add.s64 %rd2, %in, %rd1;\ncp.async.cg.shared.global [%rd3], [%rd2], 16;\nld.shared.u32 "
         "%r4, [%rd3];\nst.global.u32 [%y], %r4;\ncp.async.wait_all;");
-    planted.runner.config().checks = {true, false, false};
+    planted.runner.config().checks = {true, false, false, false};
     planted.runner.config().seed = seed;
     for (std::uint32_t i = 0; i < 1024; ++i) {
       planted.in.as<std::uint32_t>()[i] = 1000;
@@ -241,7 +241,7 @@ TEST(Checks, CopyGroupsLandInOrderAndZeroFill) {
 
 TEST(Checks, CanBeSwitchedOff) {
   Case planted("ld.shared.u32 %r1, [%s];\nst.global.u32 [%y], %r1;");
-  planted.runner.config().checks = {true, false, false};
+  planted.runner.config().checks = {true, false, false, false};
   EXPECT_EQ(planted.go().state, GridState::finished);
 }
 

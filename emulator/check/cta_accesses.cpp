@@ -1,0 +1,344 @@
+// Accesses against the shadow: who came before, and is it ordered?
+#include "emulator/check/cta_checker.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace rackproof::emulator::check {
+
+/// Judges pairs of accesses with the eyes of one warp.
+class CtaChecker::View {
+ public:
+  View(const CtaChecker& checker, std::uint32_t warp)
+      : checker_(&checker), state_(&checker.warps_[warp]), warp_(warp) {}
+
+  bool operator()(const Access& earlier, const Access& now, std::uint32_t units) const {
+    if (earlier.strength() == Strength::in_flight) [[unlikely]] {
+      return false;
+    }
+    if (earlier.cta == checker_->cta_) {
+      if (earlier.warp() == warp_) {
+        return earlier.time() < state_->sync || by_same_lanes(earlier, now, units) ||
+               both_strong(earlier, now);
+      }
+      return earlier.time() <= state_->own.all() ||
+             state_->own.knows(earlier.warp(), lane_of(earlier, units), earlier.time()) ||
+             both_strong(earlier, now);
+    }
+    return foreign(earlier, now, units);
+  }
+
+ private:
+  static std::uint32_t lane_of(const Access& access, std::uint32_t units) {
+    return access.lane_of(static_cast<std::uint32_t>(std::countr_zero(units)));
+  }
+  static bool both_strong(const Access& earlier, const Access& now) {
+    return earlier.strength() == Strength::strong && now.strength() == Strength::strong;
+  }
+  static bool by_same_lanes(const Access& earlier, const Access& now, std::uint32_t units) {
+    if (earlier.code() == lane_code::kUnknown || now.code() == lane_code::kUnknown) {
+      return true;
+    }
+    if (earlier.code() == lane_code::kSeveral || now.code() == lane_code::kSeveral) {
+      return false;
+    }
+    if (earlier.same_lanes(now)) {
+      return true;
+    }
+    for (; units != 0; units &= units - 1) {
+      const auto unit = static_cast<std::uint32_t>(std::countr_zero(units));
+      if (earlier.lane_of(unit) != now.lane_of(unit)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  [[nodiscard]] bool foreign(const Access& earlier, const Access& now, std::uint32_t units) const {
+    const Grid& grid = *checker_->grid_;
+    const bool is_other_grid = !grid.holds(earlier.cta);
+    if (is_other_grid && !grid.is_unordered_with(earlier.cta)) {
+      return true;
+    }
+    const std::uint32_t lane = lane_of(earlier, units);
+    const auto knows = [&](const Clock& clock) {
+      const CtaKnowledge* const known = clock.find(earlier.cta);
+      return known != nullptr && known->knows(earlier.warp(), lane, earlier.time());
+    };
+    if (knows(state_->foreign)) {
+      return true;
+    }
+    // A strong read cannot be stale, so what it may have observed counts too.
+    if (now.strength() == Strength::strong && state_->pending &&
+        std::any_of(state_->pending->observed.begin(), state_->pending->observed.end(), knows)) {
+      return true;
+    }
+    const Grid* const other = is_other_grid ? checker_->detector_->grid_of(earlier.cta) : &grid;
+    if (other == nullptr || (is_other_grid && (grid.talks_to_host || other->talks_to_host))) {
+      return true;
+    }
+    const Scope needed = other->device == grid.device ? Scope::device : Scope::system;
+    return both_strong(earlier, now) && earlier.scope() >= needed && now.scope() >= needed;
+  }
+
+  const CtaChecker* checker_;
+  const WarpState* state_;
+  std::uint32_t warp_;
+};
+
+namespace {
+
+Finding make_finding(const Piece& piece, const Access& now, const Conflict& conflict) {
+  const auto unit = static_cast<std::uint32_t>(std::countr_zero(conflict.units));
+  const bool in_flight = conflict.earlier.strength() == Strength::in_flight;
+  return {in_flight                   ? Finding::Kind::after_copy
+          : conflict.earlier_was_read ? Finding::Kind::after_read
+                                      : Finding::Kind::after_write,
+          piece.address_of(unit),
+          now.lane_of(unit),
+          conflict.earlier,
+          unit,
+          nullptr};
+}
+
+}  // namespace
+
+// A store that leaves the bytes as they are cannot be told from one that never was. Lanes of one
+// instruction that store equal values to one address count, too.
+bool CtaChecker::changes_nothing(const Request& request, const Piece& piece,
+                                 const Conflict& conflict) const {
+  if (request.data == nullptr || conflict.earlier.strength() == Strength::in_flight) {
+    return false;
+  }
+  const Row& row = request.row;
+  for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    const std::uint64_t address = row.address(lane);
+    bool overlaps = false;
+    for (std::uint32_t units = conflict.units; units != 0 && !overlaps; units &= units - 1) {
+      const std::uint64_t at =
+          piece.address_of(static_cast<std::uint32_t>(std::countr_zero(units)));
+      overlaps = at + (piece.is_bytes ? 1 : 4) > address && at < address + row.bytes;
+    }
+    if (!overlaps) {
+      continue;
+    }
+    const std::byte* const mine = request.data + std::size_t{lane} * request.stride;
+    bool same = std::memcmp(mine, reinterpret_cast<const void*>(address), row.bytes) == 0;
+    for (std::uint32_t others = row.lanes & ((1U << lane) - 1); others != 0 && !same;
+         others &= others - 1) {
+      const auto other = static_cast<std::uint32_t>(std::countr_zero(others));
+      same = row.address(other) == address && conflict.earlier.warp() == request.warp &&
+             conflict.earlier.pc() == request.pc &&
+             std::memcmp(mine, request.data + std::size_t{other} * request.stride, row.bytes) == 0;
+    }
+    if (!same) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <class LineOf>
+Finding CtaChecker::check_piece(const Request& request, const Piece& piece, Access access,
+                                const View& view, LineOf&& line_of) {
+  Line& line = line_of(piece.line);
+  const auto judge = [&](Line& part, const Piece& where, const Access& now) -> Finding {
+    Conflict conflict =
+        request.kind == AccessKind::read ? part.read(now, view) : part.write(now, view, true);
+    if (!conflict.found) [[likely]] {
+      return {};
+    }
+    if (request.kind == AccessKind::write && changes_nothing(request, where, conflict)) {
+      return {};
+    }
+    return make_finding(where, now, conflict);
+  };
+  access.units = piece.units;
+  // Several lanes that may write one address in one instruction write the same value there.
+  const bool is_shared_write =
+      piece.code == lane_code::kSeveral && request.kind == AccessKind::write;
+  access.set_lanes(piece.lane, is_shared_write ? lane_code::kUnknown : piece.code);
+  if (piece.is_bytes) {
+    return judge(line.part(piece.part), piece, access);
+  }
+  if (!line.is_split()) [[likely]] {
+    return judge(line, piece, access);
+  }
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    if (const Access bytes = to_bytes(access, i); bytes.units != 0) {
+      Piece part = piece;
+      part.is_bytes = true;
+      part.part = i;
+      if (const Finding finding = judge(line.part(i), part, bytes);
+          finding.kind != Finding::Kind::none) {
+        return finding;
+      }
+    }
+  }
+  return {};
+}
+
+template <class LineOf>
+Finding CtaChecker::check(const Request& request, LineOf&& line_of) {
+  WarpState& warp = warps_[request.warp];
+  const View view(*this, request.warp);
+  Access access;
+  access.cta = cta_;
+  access.set_where(request.pc, request.warp, 0);
+  access.set_when(warp.time, 0, request.scope,
+                  request.semantics == Semantics::weak ? Strength::weak : Strength::strong);
+  warp.dirty = true;
+  Finding finding;
+  for_each_piece(request.row, [&](const Piece& piece) {
+    finding = check_piece(request, piece, access, view, line_of);
+    return finding.kind == Finding::Kind::none;
+  });
+  return finding;
+}
+
+Finding CtaChecker::global(const Request& request) {
+  if (!options_.races) {
+    return {};
+  }
+  const bool is_strong = request.semantics != Semantics::weak;
+  if (is_strong) {
+    observe(request);
+  }
+  if (grid_->meets_ranges) [[unlikely]] {
+    for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
+      const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+      const std::uint64_t address = request.row.address(lane);
+      const RangeAccess* const range = detector_->unordered_range(
+          *grid_, address, request.row.bytes, request.kind != AccessKind::read);
+      if (range != nullptr && !grid_->talks_to_host) {
+        return {Finding::Kind::after_range, address, lane, {}, 0, range};
+      }
+    }
+  }
+  const Finding finding =
+      check(request, [this](std::uint64_t line) -> Line& { return detector_->line(line); });
+  if (is_strong) {
+    publish_writes(request);
+  }
+  return finding;
+}
+
+Finding CtaChecker::shared(const Request& request) {
+  const Row& row = request.row;
+  if (options_.races && request.semantics != Semantics::weak) {
+    synchronise_shared(request);
+  }
+  if (options_.races) {
+    const Finding finding =
+        check(request, [this](std::uint64_t line) -> Line& { return shared_line(line); });
+    if (finding.kind != Finding::Kind::none) {
+      return finding;
+    }
+  }
+  if (!options_.shared_init) {
+    return {};
+  }
+  if (row.contiguous || row.uniform) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(row.lanes));
+    const std::uint32_t bytes = row.contiguous ? 32 * row.bytes : row.bytes;
+    if (request.kind != AccessKind::read && !request.reads_old) {
+      mark_initialised(row.address(lane), bytes);
+      return {};
+    }
+    if (is_initialised(row.address(lane), bytes)) {
+      return {};
+    }
+  }
+  for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    if (request.kind != AccessKind::read && !request.reads_old) {
+      mark_initialised(row.address(lane), row.bytes);
+    } else if (!is_initialised(row.address(lane), row.bytes)) {
+      return {Finding::Kind::uninitialised, row.address(lane), lane, {}, 0, nullptr};
+    }
+  }
+  return {};
+}
+
+Finding CtaChecker::begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& destination) {
+  if (!options_.races) {
+    return {};
+  }
+  Request request;
+  request.kind = AccessKind::write;
+  request.warp = warp;
+  request.pc = pc;
+  request.row = destination;
+  const View view(*this, warp);
+  Access access;
+  access.cta = cta_;
+  access.set_where(pc, warp, 0);
+  access.set_when(warps_[warp].time, 0, Scope::cta, Strength::in_flight);
+  warps_[warp].dirty = true;
+  Finding finding;
+  for_each_piece(destination, [&](const Piece& piece) {
+    finding = check_piece(request, piece, access, view,
+                          [this](std::uint64_t line) -> Line& { return shared_line(line); });
+    return finding.kind == Finding::Kind::none;
+  });
+  return finding;
+}
+
+void CtaChecker::end_copy(std::uint32_t warp, std::uint32_t pc, std::uint32_t lane,
+                          std::uint64_t address, std::uint32_t bytes) {
+  if (options_.shared_init) {
+    mark_initialised(address, bytes);
+  }
+  if (!options_.races) {
+    return;
+  }
+  std::uint64_t addresses[32];
+  addresses[lane] = address;
+  Access access;
+  access.cta = cta_;
+  access.set_where(pc, warp, 0);
+  access.set_when(warps_[warp].time, 0, Scope::cta, Strength::weak);
+  warps_[warp].dirty = true;
+  for_each_piece(Row{addresses, 1U << lane, bytes, false, false}, [&](const Piece& piece) {
+    access.units = piece.units;
+    access.set_lanes(piece.lane, piece.code);
+    Line& line = shared_line(piece.line);
+    if (!line.is_split()) {
+      line.land(access);
+    } else {
+      for (std::uint32_t i = 0; i < 4; ++i) {
+        if (const Access part = to_bytes(access, i); part.units != 0) {
+          line.part(i).land(part);
+        }
+      }
+    }
+    return true;
+  });
+}
+
+bool CtaChecker::is_initialised(std::uint64_t address, std::uint32_t bytes) const {
+  address -= shared_base_;
+  for (std::uint64_t at = address; at < address + bytes;) {
+    const std::uint64_t bit = at % 64;
+    const std::uint64_t count = std::min(64 - bit, address + bytes - at);
+    const std::uint64_t wanted = (~std::uint64_t{0} >> (64 - count)) << bit;
+    if ((initialised_[at / 64] & wanted) != wanted) {
+      return false;
+    }
+    at += count;
+  }
+  return true;
+}
+
+void CtaChecker::mark_initialised(std::uint64_t address, std::uint32_t bytes) {
+  address -= shared_base_;
+  for (std::uint64_t at = address; at < address + bytes;) {
+    const std::uint64_t bit = at % 64;
+    const std::uint64_t count = std::min(64 - bit, address + bytes - at);
+    initialised_[at / 64] |= (~std::uint64_t{0} >> (64 - count)) << bit;
+    at += count;
+  }
+}
+
+}  // namespace rackproof::emulator::check

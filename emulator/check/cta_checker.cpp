@@ -1,0 +1,249 @@
+// What a warp may know: fences, barriers, strong accesses.
+#include "emulator/check/cta_checker.hpp"
+
+#include <algorithm>
+
+namespace rackproof::emulator::check {
+
+CtaChecker::CtaChecker(Detector* detector, Grid* grid, std::uint64_t cta_index, std::uint32_t warps,
+                       std::uint64_t shared, std::uint32_t shared_bytes, Options options)
+    : detector_(detector), grid_(grid), options_(options), shared_base_(shared), warps_(warps) {
+  if (options_.shared_init) {
+    initialised_.resize((std::size_t{shared_bytes} + 63) / 64 + 1);
+  }
+  if (options_.races) {
+    cta_ = grid_->first +
+           static_cast<std::uint32_t>(std::min<std::uint64_t>(cta_index, grid_->count - 1));
+    shared_.resize((std::size_t{shared_bytes} + kLineBytes - 1) / kLineBytes);
+  }
+}
+
+CtaChecker::Pending& CtaChecker::pending(WarpState& warp) {
+  if (!warp.pending) {
+    warp.pending = std::make_unique<Pending>();
+  }
+  return *warp.pending;
+}
+
+// Later accesses are told from those before.
+void CtaChecker::advance(WarpState& warp) {
+  if (warp.dirty && now_ < kLastTime) {
+    warp.time = ++now_;
+    warp.dirty = false;
+  }
+}
+
+void CtaChecker::acquire(WarpState& warp, const Clock& clock) {
+  if (clock.empty()) {
+    return;
+  }
+  warp.foreign.join(clock);
+  if (const CtaKnowledge* const own = clock.find(cta_)) {
+    warp.own.join(*own);
+  }
+}
+
+// All that `warp` knows, and what `lanes` of it did so far.
+Clock CtaChecker::publish(const WarpState& warp, std::uint32_t index, std::uint32_t lanes) const {
+  Clock clock = warp.foreign;
+  CtaKnowledge own = warp.own;
+  own.add({index, warp.sync - 1, warp.time, lanes});
+  clock.set(cta_, std::move(own));
+  return clock;
+}
+
+void CtaChecker::fence(std::uint32_t index, std::uint32_t lanes, Scope scope) {
+  if (!options_.races) {
+    return;
+  }
+  WarpState& warp = warps_[index];
+  Pending& known = pending(warp);
+  const auto levels = static_cast<std::size_t>(scope) + 1;
+  for (std::size_t level = 0; level < levels; ++level) {
+    acquire(warp, known.observed[level]);
+    known.observed[level].clear();
+  }
+  const Clock clock = publish(warp, index, lanes);
+  std::fill_n(known.released.begin(), levels, clock);
+  grid_->talks_to_host = grid_->talks_to_host || scope == Scope::system;
+  advance(warp);
+}
+
+void CtaChecker::warp_sync(std::uint32_t index) {
+  if (!options_.races) {
+    return;
+  }
+  WarpState& warp = warps_[index];
+  advance(warp);
+  warp.sync = warp.time;
+}
+
+void CtaChecker::arrive(std::uint32_t index, std::uint32_t lanes, BarrierClock& barrier) {
+  if (!options_.races) {
+    return;
+  }
+  WarpState& warp = warps_[index];
+  barrier.used = true;
+  barrier.own.join(warp.own);
+  barrier.own.add({index, warp.sync - 1, warp.time, lanes});
+  barrier.foreign.join(warp.foreign);
+  if (warp.pending) {
+    for (std::size_t level = 0; level < kScopes; ++level) {
+      barrier.released[level].join(warp.pending->released[level]);
+      barrier.observed[level].join(warp.pending->observed[level]);
+    }
+  }
+  advance(warp);
+}
+
+void CtaChecker::depart(std::uint32_t index, const BarrierClock& barrier, bool whole_warp) {
+  if (!barrier.used) {
+    return;
+  }
+  WarpState& warp = warps_[index];
+  warp.own.join(barrier.own);
+  warp.foreign.join(barrier.foreign);
+  if (!barrier.released[0].empty() || !barrier.observed[kScopes - 1].empty() ||
+      !barrier.observed[0].empty() || !barrier.observed[1].empty()) {
+    Pending& known = pending(warp);
+    for (std::size_t level = 0; level < kScopes; ++level) {
+      known.released[level].join(barrier.released[level]);
+      known.observed[level].join(barrier.observed[level]);
+    }
+  }
+  if (whole_warp) {
+    warp_sync(index);
+  }
+}
+
+void CtaChecker::release_all(const BarrierClock& barrier) {
+  if (!barrier.used) {
+    return;
+  }
+  const Time before = now_;
+  now_ = std::min(now_ + 1, kLastTime);
+  for (std::uint32_t index = 0; index < warps_.size(); ++index) {
+    WarpState& warp = warps_[index];
+    warp.own.know_all(before);
+    depart(index, barrier, false);
+    warp.time = now_;
+    warp.sync = now_;
+    warp.dirty = false;
+  }
+}
+
+// A strong read may see what others released.
+void CtaChecker::observe(const Request& request) {
+  if (request.kind == AccessKind::write || detector_->locations().empty()) {
+    return;
+  }
+  WarpState& warp = warps_[request.warp];
+  const bool acquires =
+      request.semantics == Semantics::acquire || request.semantics == Semantics::acq_rel;
+  for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
+    const std::uint64_t address = request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    for (std::uint64_t at = address; at < address + request.row.bytes; at += 4) {
+      const Location* const location = detector_->locations().find(at);
+      if (location == nullptr) {
+        continue;
+      }
+      Pending& known = pending(warp);
+      if (known.seen_address == at && known.seen_version == location->version) {
+        continue;
+      }
+      for (std::size_t level = 0; level <= static_cast<std::size_t>(request.scope); ++level) {
+        const bool is_near = level == 2 || (level == 1 && location->device == grid_->device) ||
+                             (level == 0 && location->cta == cta_);
+        if (!is_near) {
+          continue;
+        }
+        if (acquires) {
+          acquire(warp, location->released[level]);
+        } else {
+          known.observed[level].join(location->released[level]);
+        }
+      }
+      known.seen_address = at;
+      known.seen_version = location->version;
+    }
+    if (request.row.uniform) {
+      break;
+    }
+  }
+}
+
+// A strong write or atomic carries what was fenced before, or with .release all there is.
+void CtaChecker::publish_writes(const Request& request) {
+  if (request.kind == AccessKind::read) {
+    return;
+  }
+  WarpState& warp = warps_[request.warp];
+  const bool releases =
+      request.semantics == Semantics::release || request.semantics == Semantics::acq_rel;
+  std::array<Clock, kScopes> clocks;
+  const std::array<Clock, kScopes>* published = nullptr;
+  if (releases) {
+    clocks.fill(publish(warp, request.warp, request.row.lanes));
+    published = &clocks;
+  } else if (warp.pending && !warp.pending->released[0].empty()) {
+    published = &warp.pending->released;
+    // A lane releases what it fenced itself: the others' accesses need a warp synchronisation.
+    const CtaKnowledge* const own = warp.pending->released[0].find(cta_);
+    const WarpKnowledge* const self = own == nullptr ? nullptr : own->of(request.warp);
+    if (self != nullptr && self->upto >= warp.sync && (self->lanes & ~request.row.lanes) != 0) {
+      clocks = warp.pending->released;
+      for (Clock& clock : clocks) {
+        if (const CtaKnowledge* const part = clock.find(cta_)) {
+          clock.set(cta_, part->restricted(request.warp, request.row.lanes));
+        }
+      }
+      published = &clocks;
+    }
+  }
+  if (published == nullptr && detector_->locations().empty()) {
+    return;
+  }
+  const bool adds = request.kind == AccessKind::atomic || request.row.bytes < 4;
+  for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
+    const std::uint64_t address = request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    for (std::uint64_t at = address; at < address + request.row.bytes; at += 4) {
+      detector_->locations().write(at, published, request.scope, adds, cta_, grid_->device);
+    }
+    if (request.row.uniform) {
+      break;
+    }
+  }
+  if (releases) {
+    advance(warp);
+  }
+}
+
+void CtaChecker::shared_arrive(std::uint32_t warp, std::uint64_t address) {
+  if (options_.races) {
+    depart(warp, shared_locations_[address / 4], false);
+    arrive(warp, kAllLanes, shared_locations_[address / 4]);
+  }
+}
+
+// Acquires what earlier strong accesses to the words released, then releases in turn.
+void CtaChecker::synchronise_shared(const Request& request) {
+  const std::uint32_t lanes = request.row.lanes;
+  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+    const std::uint64_t address = request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    if (request.kind == AccessKind::read) {
+      if (const auto found = shared_locations_.find(address / 4);
+          found != shared_locations_.end()) {
+        depart(request.warp, found->second, false);
+      }
+    } else {
+      BarrierClock& location = shared_locations_[address / 4];
+      depart(request.warp, location, false);
+      arrive(request.warp, kAllLanes, location);
+    }
+    if (request.row.uniform) {
+      break;
+    }
+  }
+}
+
+}  // namespace rackproof::emulator::check

@@ -1,0 +1,142 @@
+#pragma once
+/// The checks of one CTA's accesses: clocks of its warps, shadow of its shared memory.
+
+#include "emulator/check/cta_knowledge.hpp"
+#include "emulator/check/detector.hpp"
+#include "emulator/check/pieces.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace rackproof::emulator::check {
+
+enum class AccessKind : std::uint8_t { read, write, atomic };
+/// Memory semantics of an instruction; weak ones do not synchronise.
+enum class Semantics : std::uint8_t { weak, relaxed, acquire, release, acq_rel };
+
+/// The accesses of one warp instruction in one space, by host addresses.
+struct Request {
+  AccessKind kind = AccessKind::read;
+  Semantics semantics = Semantics::weak;
+  Scope scope = Scope::device;
+  std::uint32_t warp = 0;
+  std::uint32_t pc = 0;
+  Row row;
+  bool reads_old = false;  ///< an atomic whose result depends on what was there
+  /// Writes: what lane l is about to write is at data + l * stride.
+  const std::byte* data = nullptr;
+  std::uint32_t stride = 0;
+};
+
+struct Finding {
+  enum class Kind : std::uint8_t {
+    none,
+    uninitialised,
+    after_write,
+    after_read,
+    after_copy,   ///< a cp.async that is still in flight
+    after_range,  ///< a copy or fill of another stream
+  };
+  Kind kind = Kind::none;
+  std::uint64_t address = 0;
+  std::uint32_t lane = 0;
+  Access earlier;          ///< after_write, after_read, after_copy
+  std::uint32_t unit = 0;  ///< earlier.lane_of(unit) is the lane
+  const RangeAccess* range = nullptr;
+};
+
+/// What those that arrive at a barrier bring, for those that leave it.
+struct BarrierClock {
+  bool used = false;
+  CtaKnowledge own;
+  Clock foreign;
+  std::array<Clock, kScopes> released;
+  std::array<Clock, kScopes> observed;
+};
+
+class CtaChecker {
+ public:
+  struct Options {
+    bool shared_init = true;
+    bool races = true;
+  };
+  /// `shared`: host address of the CTA's shared memory, a multiple of kLineBytes. Without races,
+  /// `detector` and `grid` may be nullptr.
+  CtaChecker(Detector* detector, Grid* grid, std::uint64_t cta_index, std::uint32_t warps,
+             std::uint64_t shared, std::uint32_t shared_bytes, Options options);
+
+  [[nodiscard]] bool checks_races() const { return options_.races; }
+  [[nodiscard]] Finding global(const Request& request);
+  [[nodiscard]] Finding shared(const Request& request);
+
+  /// cp.async: the destination belongs to the copy until landed() is told.
+  [[nodiscard]] Finding begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& destination);
+  void end_copy(std::uint32_t warp, std::uint32_t pc, std::uint32_t lane, std::uint64_t address,
+                std::uint32_t bytes);
+
+  /// A strong atomic of the CTA's own machinery: an mbarrier's arrival behind copies.
+  void shared_arrive(std::uint32_t warp, std::uint64_t address);
+
+  void fence(std::uint32_t warp, std::uint32_t lanes, Scope scope);
+  /// A warp-wide synchronisation of `warp`.
+  void warp_sync(std::uint32_t warp);
+  void arrive(std::uint32_t warp, std::uint32_t lanes, BarrierClock& barrier);
+  /// `whole_warp`: all live lanes of the warp leave together.
+  void depart(std::uint32_t warp, const BarrierClock& barrier, bool whole_warp);
+  /// The barrier that all threads of the CTA have reached: departs for all warps.
+  void release_all(const BarrierClock& barrier);
+
+ private:
+  struct Pending {  ///< only for warps that fence or use strong accesses
+    std::array<Clock, kScopes> released;
+    std::array<Clock, kScopes> observed;
+    std::uint64_t seen_address = 0;
+    std::uint64_t seen_version = 0;
+  };
+  struct WarpState {
+    Time time = 1;
+    Time sync = 1;       ///< accesses before this time are ordered among the lanes
+    bool dirty = false;  ///< has accessed memory at `time`
+    CtaKnowledge own;
+    Clock foreign;
+    std::unique_ptr<Pending> pending;
+  };
+  class View;
+
+  [[nodiscard]] Pending& pending(WarpState& warp);
+  void advance(WarpState& warp);
+  void acquire(WarpState& warp, const Clock& clock);
+  [[nodiscard]] Clock publish(const WarpState& warp, std::uint32_t index,
+                              std::uint32_t lanes) const;
+  template <class LineOf>
+  Finding check(const Request& request, LineOf&& line_of);
+  template <class LineOf>
+  Finding check_piece(const Request& request, const Piece& piece, Access access, const View& view,
+                      LineOf&& line_of);
+  [[nodiscard]] bool changes_nothing(const Request& request, const Piece& piece,
+                                     const Conflict& conflict) const;
+  void observe(const Request& request);
+  void publish_writes(const Request& request);
+  void synchronise_shared(const Request& request);
+  [[nodiscard]] Line& shared_line(std::uint64_t address) {
+    return shared_[(address - shared_base_) / kLineBytes];
+  }
+  [[nodiscard]] bool is_initialised(std::uint64_t address, std::uint32_t bytes) const;
+  void mark_initialised(std::uint64_t address, std::uint32_t bytes);
+
+  Detector* detector_;
+  Grid* grid_;
+  std::uint32_t cta_ = 0;  ///< serial number
+  Options options_;
+  std::uint64_t shared_base_ = 0;
+  Time now_ = 1;
+  std::vector<WarpState> warps_;
+  std::vector<std::uint64_t> initialised_;  ///< a bit a byte of shared memory
+  std::vector<Line> shared_;
+  std::unordered_map<std::uint64_t, BarrierClock> shared_locations_;
+};
+
+}  // namespace rackproof::emulator::check

@@ -1,0 +1,131 @@
+#pragma once
+/// Finds pairs of accesses that nothing orders, one of them a write: the process-wide part.
+///
+/// The model is happens-before over warps, after the PTX memory model (PTX ISA 9.0, chapter 8):
+/// - Barriers of a CTA order those that take part; bar.warp.sync and, more leniently than the ISA,
+///   every warp-wide .sync instruction orders the lanes of a warp.
+/// - A release pattern is a fence, then a strong write or atomic of the same warp; or a write or
+///   atomic with .release. An acquire pattern is a strong read or atomic that sees it, then a
+///   fence; or one with .acquire. Scopes must include both sides, each time. Atomics carry on what
+///   the value they replace released. Fenced knowledge goes through barriers on both sides.
+/// - Strong accesses whose scopes include each other never race. .volatile counts as .relaxed.sys.
+/// - Grids and copies are ordered by streams, events and what the host has waited for.
+/// - In shared memory every strong access releases and acquires (hardware keeps their order).
+///
+/// Where it is silent on purpose, so that a finding is never false: writes that change nothing;
+/// readers of a word beyond two; what one lane acquires counts for its warp; strong accesses that
+/// were overwritten; grids that talk to the host through system-wide fences; more than 256 finished
+/// grids ago; other processes; accesses through distributed shared memory.
+
+#include "emulator/check/line.hpp"
+#include "emulator/check/locations.hpp"
+#include "emulator/check/operation_order.hpp"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace rackproof::emulator::check {
+
+/// A grid that runs or ran. CTAs have serial numbers `first` to `first + count - 1`.
+struct Grid {
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  int device = 0;
+  bool is_finished = false;
+  bool meets_ranges = false;   ///< copies or fills are not ordered with it
+  bool talks_to_host = false;  ///< through fences of system scope: who knows what it waits for
+  OperationOrder order;
+  /// CTAs of grids that nothing orders before this one: [first, last].
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> unordered;
+  /// "thread (5,0,0) of CTA (1,0,0) at PTX line 12 (x.cu:3)", for messages.
+  std::function<std::string(const Access& access, std::uint32_t unit)> describe;
+
+  [[nodiscard]] bool holds(std::uint32_t cta) const { return cta - first < count; }
+  [[nodiscard]] bool is_unordered_with(std::uint32_t cta) const {
+    if (cta - first > 0x7fffffffU) {
+      for (const auto& [low, high] : unordered) {
+        if (cta >= low && cta <= high) {
+          return true;
+        }
+      }
+      return false;
+    }
+    return true;  // a grid that started later, while this one runs
+  }
+};
+
+/// A copy or fill of the engine: rows of `row_bytes` bytes, `pitch` apart.
+struct RangeAccess {
+  std::uint64_t base = 0;
+  std::uint64_t row_bytes = 0;
+  std::uint64_t rows = 1;
+  std::uint64_t pitch = 0;
+  bool writes = false;
+  std::string what;  ///< "cudaMemcpy of 64 bytes"
+  OperationOrder order;
+
+  [[nodiscard]] bool touches(std::uint64_t address, std::uint64_t bytes) const;
+};
+
+/// One a process. All calls hold mutex() from outside, except forget().
+class Detector {
+ public:
+  [[nodiscard]] std::mutex& mutex() { return mutex_; }
+
+  [[nodiscard]] Grid& begin_grid(std::uint64_t ctas, int device, OperationOrder order);
+  void end_grid(Grid& grid);
+  /// The grid of a CTA; nullptr: forgotten.
+  [[nodiscard]] const Grid* grid_of(std::uint32_t cta) const;
+
+  /// The shadow of the line at `address`, a multiple of kLineBytes.
+  [[nodiscard]] Line& line(std::uint64_t address) {
+    const std::uint64_t number = address / kPageBytes;
+    Cached& cached = cache_[number % cache_.size()];
+    if (cached.number != number) [[unlikely]] {
+      cached = {number, &page(number)};
+    }
+    return (*cached.page)[address % kPageBytes / kLineBytes];
+  }
+  [[nodiscard]] Locations& locations() { return locations_; }
+
+  /// A copy or fill happens now: a message if a grid's access to its bytes is not ordered with it.
+  [[nodiscard]] std::string range_access(RangeAccess access);
+  /// The copy that touched the bytes and is not ordered with `grid`; nullptr: none.
+  [[nodiscard]] const RangeAccess* unordered_range(const Grid& grid, std::uint64_t address,
+                                                   std::uint64_t bytes, bool writes) const;
+  /// New memory at old addresses. Thread-safe; takes effect before the next step.
+  void forget(std::uint64_t base, std::uint64_t bytes);
+  void apply_forgotten();
+
+ private:
+  static constexpr std::uint64_t kPageBytes = 65536;
+  using Page = std::array<Line, kPageBytes / kLineBytes>;
+  struct Cached {
+    std::uint64_t number = ~std::uint64_t{0};
+    Page* page = nullptr;
+  };
+
+  Page& page(std::uint64_t number);
+  void drop_pages();
+
+  std::mutex mutex_;
+  std::deque<std::unique_ptr<Grid>> grids_;
+  std::uint32_t next_cta_ = 1;
+  std::size_t running_ = 0;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
+  std::array<Cached, 256> cache_;
+  Locations locations_;
+  std::deque<RangeAccess> ranges_;
+  std::mutex forget_mutex_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> forgotten_;
+};
+
+}  // namespace rackproof::emulator::check

@@ -1,0 +1,171 @@
+#pragma once
+/// What is remembered of 128 bytes of memory: who wrote each word last, and two of its readers.
+///
+/// A whole row of a warp is one record, so coalesced accesses cost one comparison. Writes of
+/// different warps in one line go to an overflow list; lines that are accessed by bytes or halves
+/// are split into four lines of 32 bytes. Readers beyond two are forgotten, the oldest is kept:
+/// fewer findings, never a false one.
+
+#include "emulator/check/access.hpp"
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace rackproof::emulator::check {
+
+inline constexpr std::uint32_t kLineBytes = 128;
+inline constexpr std::uint32_t kAllLanes = 0xffffffffU;
+
+/// The earlier access that nothing orders before the present one.
+struct Conflict {
+  bool found = false;
+  bool earlier_was_read = false;
+  Access earlier;
+  std::uint32_t units = 0;  ///< of the line (bytes of the sub-line if it is split), both touched
+};
+
+class Line {
+ public:
+  /// `ordered(earlier, now, units)` decides. A read is remembered unless it conflicts.
+  template <class Ordered>
+  Conflict read(const Access& now, const Ordered& ordered) {
+    const Conflict conflict = find_write(now, ordered);
+    if (!conflict.found) {
+      remember_read(now, ordered);
+    }
+    return conflict;
+  }
+  /// A write, or an atomic; remembered unless it conflicts and `check` is true.
+  template <class Ordered>
+  Conflict write(const Access& now, const Ordered& ordered, bool check) {
+    if (check) {
+      Conflict conflict = find_write(now, ordered);
+      for (std::size_t i = 0; i < reads_.size() && !conflict.found; ++i) {
+        conflict = compare(reads_[i], now, true, ordered);
+      }
+      if (conflict.found) {
+        return conflict;
+      }
+    }
+    remember_write(now);
+    return {};
+  }
+  /// Would an access conflict? Nothing is remembered.
+  template <class Ordered>
+  Conflict probe(const Access& now, const Ordered& ordered, bool writes) const {
+    Conflict conflict = find_write(now, ordered);
+    for (std::size_t i = 0; writes && i < reads_.size() && !conflict.found; ++i) {
+      conflict = compare(reads_[i], now, true, ordered);
+    }
+    return conflict;
+  }
+  /// Copies in flight to `now.units` have been waited for: they become writes of `now`.
+  void land(const Access& now) { remember_write(now); }
+
+  [[nodiscard]] bool is_split() const { return extra_ && extra_->bytes; }
+  /// The line of 32 bytes, splitting this one first if need be.
+  Line& part(std::uint32_t index) {
+    if (!is_split()) {
+      split();
+    }
+    return (*extra_->bytes)[index];
+  }
+  void clear() { *this = Line(); }
+
+ private:
+  struct Extra {
+    std::vector<Access> writes;
+    std::unique_ptr<std::array<Line, 4>> bytes;
+  };
+
+  template <class Ordered>
+  static Conflict compare(const Access& earlier, const Access& now, bool was_read,
+                          const Ordered& ordered) {
+    const std::uint32_t units = earlier.units & now.units;
+    if (units == 0 || ordered(earlier, now, units)) {
+      return {};
+    }
+    return {true, was_read, earlier, units};
+  }
+  template <class Ordered>
+  Conflict find_write(const Access& now, const Ordered& ordered) const {
+    Conflict conflict = compare(write_, now, false, ordered);
+    if (extra_) [[unlikely]] {
+      for (std::size_t i = 0; i < extra_->writes.size() && !conflict.found; ++i) {
+        conflict = compare(extra_->writes[i], now, false, ordered);
+      }
+    }
+    return conflict;
+  }
+  template <class Ordered>
+  void remember_read(const Access& now, const Ordered& ordered) {
+    for (Access& read : reads_) {
+      if (read.units == 0) {
+        read = now;
+        return;
+      }
+      if (read.same_epoch(now)) {
+        merge(read, now);
+        return;
+      }
+      if ((read.units & ~now.units) == 0 && ordered(read, now, read.units)) {
+        read = now;
+        return;
+      }
+    }
+    reads_[1] = now;
+  }
+  // `now` joins a record of the same warp and time.
+  static void merge(Access& into, const Access& now) {
+    if (!into.same_lanes(now)) {
+      const bool several = (into.units & ~now.units) == 0 || now.code() == lane_code::kSeveral;
+      const bool same_units = (into.units | now.units) == now.units;
+      into.set_lanes(now.base_lane(),
+                     several && same_units ? lane_code::kSeveral : lane_code::kUnknown);
+    }
+    into.where = (into.where & 0x3ffU) | now.where >> 10 << 10;
+    into.units |= now.units;
+  }
+  void remember_write(const Access& now) {
+    for (Access& read : reads_) {
+      read.units &= ~now.units;
+    }
+    if (extra_) [[unlikely]] {
+      remember_among_many(now);
+      return;
+    }
+    const std::uint32_t rest = write_.units & ~now.units;
+    if (rest == 0) {
+      write_ = now;
+    } else if (write_.same_epoch(now) && write_.same_lanes(now) && write_.pc() == now.pc()) {
+      write_.units |= now.units;
+    } else {
+      write_.units = rest;
+      extra_ = std::make_unique<Extra>();
+      extra_->writes.push_back(now);
+    }
+  }
+  void remember_among_many(const Access& now);
+  void split();
+
+  Access write_;
+  std::array<Access, 2> reads_;
+  std::unique_ptr<Extra> extra_;
+};
+static_assert(sizeof(Line) == 56);
+
+/// Word bits 8 * part to 8 * part + 7 as byte bits of that part.
+[[nodiscard]] inline std::uint32_t word_bits_to_bytes(std::uint32_t words, std::uint32_t part) {
+  std::uint32_t bytes = 0;
+  for (std::uint32_t rest = words >> (8 * part) & 0xffU; rest != 0; rest &= rest - 1) {
+    bytes |= 0xfU << (4 * std::countr_zero(rest));
+  }
+  return bytes;
+}
+/// A record of words as one of the bytes of a part; units 0: none of them.
+[[nodiscard]] Access to_bytes(const Access& words, std::uint32_t part);
+
+}  // namespace rackproof::emulator::check

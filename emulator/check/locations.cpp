@@ -1,0 +1,31 @@
+#include "emulator/check/locations.hpp"
+
+namespace rackproof::emulator::check {
+
+void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* clocks, Scope scope,
+                      bool adds, std::uint32_t cta, int device) {
+  const bool releases = clocks != nullptr && !(*clocks)[0].empty();
+  if (!releases) {
+    // An atomic that releases nothing leaves what is there; a store ends it.
+    if (!adds && !by_word_.empty()) {
+      by_word_.erase(address / 4);
+    }
+    return;
+  }
+  Location& location = by_word_[address / 4];
+  for (std::size_t level = 0; level < kScopes; ++level) {
+    const bool reaches = level <= static_cast<std::size_t>(scope);
+    Clock& clock = location.released[level];
+    if (!adds) {
+      clock.clear();
+    }
+    if (reaches) {
+      clock.join((*clocks)[level]);
+    }
+  }
+  location.cta = cta;
+  location.device = device;
+  location.version = next_version_++;
+}
+
+}  // namespace rackproof::emulator::check
