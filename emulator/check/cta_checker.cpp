@@ -141,7 +141,8 @@ void CtaChecker::observe(const Request& request) {
   const bool acquires =
       request.semantics == Semantics::acquire || request.semantics == Semantics::acq_rel;
   for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t address = request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    const std::uint64_t address =
+        request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
     for (std::uint64_t at = address; at < address + request.row.bytes; at += 4) {
       const Location* const location = detector_->locations().find(at);
       if (location == nullptr) {
@@ -205,7 +206,8 @@ void CtaChecker::publish_writes(const Request& request) {
   }
   const bool adds = request.kind == AccessKind::atomic || request.row.bytes < 4;
   for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t address = request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    const std::uint64_t address =
+        request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
     for (std::uint64_t at = address; at < address + request.row.bytes; at += 4) {
       detector_->locations().write(at, published, request.scope, adds, cta_, grid_->device);
     }
@@ -229,7 +231,8 @@ void CtaChecker::shared_arrive(std::uint32_t warp, std::uint64_t address) {
 void CtaChecker::synchronise_shared(const Request& request) {
   const std::uint32_t lanes = request.row.lanes;
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t address = request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    const std::uint64_t address =
+        request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
     if (request.kind == AccessKind::read) {
       if (const auto found = shared_locations_.find(address / 4);
           found != shared_locations_.end()) {
