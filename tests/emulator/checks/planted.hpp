@@ -1,0 +1,31 @@
+#pragma once
+/// Kernels with one planted fault each, and beside each the same kernel without it.
+
+#include <cuda_runtime_api.h>
+
+#include <vector>
+
+namespace rackproof::test {
+
+struct Planted {
+  const char* name;
+  const char* what;      ///< the fault, for the table in docs/planted-faults.md
+  const char* expected;  ///< part of the line on stderr; nullptr: known to be missed
+  /// Launches the faulty or the correct form; `memory` is 64 KiB of zeros on the device.
+  void (*run)(bool is_correct, int* memory);
+};
+
+[[nodiscard]] const std::vector<Planted>& shared_memory_faults();
+[[nodiscard]] const std::vector<Planted>& global_memory_faults();
+[[nodiscard]] const std::vector<Planted>& address_faults();
+[[nodiscard]] const std::vector<Planted>& synchronisation_faults();
+
+}  // namespace rackproof::test
+
+/// A case of a kernel template over is_correct.
+#define RACKPROOF_PLANTED(kernel, what, expected, ...)                              \
+  {                                                                                 \
+#kernel, what, expected, [](bool is_correct, int* memory) {                       \
+      is_correct ? kernel<true><<<__VA_ARGS__>>>(memory) : kernel<false><<<__VA_ARGS__>>>(memory); \
+    } \
+  }

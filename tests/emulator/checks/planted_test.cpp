@@ -1,0 +1,90 @@
+// Every planted fault is found with its place, the kernel without it ends without a finding, and
+// docs/planted-faults.md says exactly that.
+#include "tests/emulator/checks/planted.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <ostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace rackproof::test {
+
+// GoogleTest would print the bytes.
+void PrintTo(const Planted& planted, std::ostream* out) {
+  *out << planted.name;
+}
+
+namespace {
+
+constexpr std::size_t kMemoryBytes = 65536;
+
+std::vector<Planted> all_faults() {
+  std::vector<Planted> all;
+  for (const auto* list : {&shared_memory_faults(), &global_memory_faults(), &address_faults(),
+                           &synchronisation_faults()}) {
+    all.insert(all.end(), list->begin(), list->end());
+  }
+  return all;
+}
+
+struct Outcome {
+  cudaError_t error = cudaSuccess;
+  std::string said;
+};
+
+Outcome run(const Planted& planted, bool is_correct) {
+  Outcome outcome;
+  EXPECT_EQ(cudaDeviceReset(), cudaSuccess);
+  void* memory = nullptr;
+  EXPECT_EQ(cudaMalloc(&memory, kMemoryBytes), cudaSuccess);
+  EXPECT_EQ(cudaMemset(memory, 0, kMemoryBytes), cudaSuccess);
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  testing::internal::CaptureStderr();
+  planted.run(is_correct, static_cast<int*>(memory));
+  outcome.error = cudaDeviceSynchronize();
+  outcome.said = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(cudaDeviceReset(), cudaSuccess);
+  return outcome;
+}
+
+class PlantedFault : public testing::TestWithParam<Planted> {};
+
+TEST_P(PlantedFault, IsFoundOrKnownToBeMissed) {
+  const Outcome outcome = run(GetParam(), false);
+  if (GetParam().expected == nullptr) {
+    EXPECT_EQ(outcome.error, cudaSuccess) << "found now: say so in the table\n" << outcome.said;
+    return;
+  }
+  EXPECT_NE(outcome.error, cudaSuccess);
+  EXPECT_NE(outcome.said.find(GetParam().expected), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("PTX line"), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("CTA (0,0,0)"), std::string::npos) << outcome.said;
+}
+
+TEST_P(PlantedFault, CorrectFormRaisesNoFinding) {
+  const Outcome outcome = run(GetParam(), true);
+  EXPECT_EQ(outcome.error, cudaSuccess);
+  EXPECT_EQ(outcome.said, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PlantedFault, testing::ValuesIn(all_faults()),
+                         [](const auto& test_case) { return std::string(test_case.param.name); });
+
+TEST(PlantedFaults, TableInTheDocumentationIsTrue) {
+  std::ostringstream expected;
+  for (const Planted& planted : all_faults()) {
+    expected << "| `" << planted.name << "` | " << planted.what << " | "
+             << (planted.expected == nullptr ? "**missed**" : "found") << " |\n";
+  }
+  std::ifstream stream(RACKPROOF_SOURCE_DIR "/docs/planted-faults.md");
+  std::ostringstream text;
+  text << stream.rdbuf();
+  EXPECT_NE(text.str().find(expected.str()), std::string::npos) << "the table has to be:\n"
+                                                                << expected.str();
+}
+
+}  // namespace
+}  // namespace rackproof::test
