@@ -23,20 +23,21 @@ __global__ void vector_runs_past_the_end(int* out) {
 }
 template <bool kCorrect>
 __global__ void null_pointer(int* out) {
-  int* const target = kCorrect ? out : nullptr;
-  target[threadIdx.x] = 1;
+  const unsigned long long target = kCorrect ? reinterpret_cast<unsigned long long>(out) : 0;
+  asm volatile("st.global.u32 [%0], 1;" ::"l"(target) : "memory");
 }
 template <bool kCorrect>
 __global__ void misaligned_vector_load(int* out) {
   const int4 value = *reinterpret_cast<const int4*>(out + (kCorrect ? 4 : 2));
-  out[64 + threadIdx.x] = value.x;
+  out[64 + threadIdx.x] = value.x + value.y + value.z + value.w;
 }
 template <bool kCorrect>
 __global__ void misaligned_shared_store(int* out) {
   __shared__ __align__(16) char bytes[64];
+  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(bytes + (kCorrect ? 4 : 6)));
   if (threadIdx.x == 0) {
-    *reinterpret_cast<int*>(bytes + (kCorrect ? 4 : 6)) = 1;
-    out[0] = *reinterpret_cast<int*>(bytes + (kCorrect ? 4 : 6));
+    asm volatile("st.shared.u32 [%0], 1;" ::"r"(address) : "memory");
+    out[0] = bytes[4];
   }
 }
 template <bool kCorrect>
