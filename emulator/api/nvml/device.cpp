@@ -196,4 +196,12 @@ int nvmlDeviceGetGpuFabricInfoV(Device device, FabricInfoV3* info) {
   });
 }
 
+// All CPUs of the host are equally near to every emulated GPU: a thread may stay where it is.
+int nvmlDeviceSetCpuAffinity(Device device) {
+  return is_device(device) ? kSuccess : kInvalidArgument;
+}
+int nvmlDeviceClearCpuAffinity(Device device) {
+  return nvmlDeviceSetCpuAffinity(device);
+}
+
 }  // extern "C"

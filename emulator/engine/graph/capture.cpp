@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <map>
 #include <set>
 #include <thread>
@@ -19,13 +20,15 @@ struct CaptureSession {
   std::shared_ptr<Graph> graph;
   bool is_invalid = false;
   bool has_ended = false;
+  std::vector<Edge> left;  // tips of forked streams that were destroyed meanwhile
 };
 
 namespace {
 
 struct Participant {
   std::shared_ptr<CaptureSession> session;
-  std::vector<Edge> tips;  // what the stream's next node depends on
+  std::vector<Edge> tips;       // what the stream's next node depends on
+  std::set<const Node*> given;  // tips that the program set itself: not the stream's own work
   std::vector<cudaGraphNode_t> shown_nodes;
   std::vector<cudaGraphEdgeData> shown_edges;
 };
@@ -41,6 +44,12 @@ struct State {
 State& state() {
   static State* const instance = new State;  // leaked: see Core
   return *instance;
+}
+
+// The work that a forked stream has captured itself has to join the stream where it began.
+void append_own_tips(const Participant& participant, std::vector<Edge>& tips) {
+  std::copy_if(participant.tips.begin(), participant.tips.end(), std::back_inserter(tips),
+               [&](const Edge& tip) { return !participant.given.contains(tip.node); });
 }
 
 thread_local cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
@@ -279,7 +288,7 @@ std::optional<cudaError_t> capture_wait(Stream& stream, cudaEvent_t event, bool 
     if (stream.kind == Stream::Kind::legacy) {
       return fail(*point->session, cudaErrorStreamCaptureImplicit);
     }
-    state().participants[&stream] = {point->session, point->nodes, {}, {}};
+    state().participants[&stream] = {point->session, point->nodes, {}, {}, {}};
     return cudaSuccess;
   }
   if (participant->session != point->session) {
@@ -309,7 +318,7 @@ cudaError_t begin_capture(Stream& stream, cudaStreamCaptureMode mode, std::share
   session->thread = std::this_thread::get_id();
   session->graph = graph != nullptr ? std::move(graph) : std::make_shared<Graph>();
   state().participants[&stream] = {
-      session, std::vector<Edge>(dependencies.begin(), dependencies.end()), {}, {}};
+      session, std::vector<Edge>(dependencies.begin(), dependencies.end()), {}, {}, {}};
   state().sessions.insert(session);
   state().open_sessions.fetch_add(1);
   return cudaSuccess;
@@ -333,12 +342,15 @@ cudaError_t end_capture(Stream& stream, std::shared_ptr<Graph>& graph) {
     return close(session, cudaErrorStreamCaptureInvalidated);
   }
   const auto joined = ancestors(participant->tips);
+  std::vector<Edge> forked_tips = session->left;
   for (const auto& [other, forked] : state().participants) {
-    if (forked.session == session && other != &stream &&
-        !std::all_of(forked.tips.begin(), forked.tips.end(),
-                     [&](const Edge& tip) { return joined.contains(tip.node); })) {
-      return close(session, cudaErrorStreamCaptureUnjoined);
+    if (forked.session == session && other != &stream) {
+      append_own_tips(forked, forked_tips);
     }
+  }
+  if (!std::all_of(forked_tips.begin(), forked_tips.end(),
+                   [&](const Edge& tip) { return joined.contains(tip.node); })) {
+    return close(session, cudaErrorStreamCaptureUnjoined);
   }
   graph = session->graph;
   return close(session, cudaSuccess);
@@ -412,6 +424,9 @@ cudaError_t update_dependencies(Stream& stream, std::span<const Edge> dependenci
     participant->tips.clear();
   }
   merge(participant->tips, dependencies);
+  for (const Edge& edge : dependencies) {
+    participant->given.insert(edge.node);
+  }
   return cudaSuccess;
 }
 
@@ -425,9 +440,10 @@ void leave_capture(Stream& stream) {
     return;
   }
   const std::shared_ptr<CaptureSession> session = participant->session;
-  session->is_invalid = true;
+  append_own_tips(*participant, session->left);
   state().participants.erase(&stream);
   if (session->origin == &stream) {
+    session->is_invalid = true;
     close(session, cudaSuccess);
   }
 }

@@ -223,6 +223,41 @@ TEST_F(CaptureTest, StructureErrorsOfEndCapture) {
   EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
 }
 
+// NCCL asks a stream of its own where an event stands, destroys it while the capture goes on, and
+// leaves another one behind a node that it has added itself.
+TEST_F(CaptureTest, ForkedStreamsWithoutWorkOfTheirOwnNeedNotJoin) {
+  const auto fork = [&](bool with_work) {
+    cudaStream_t helper = nullptr;
+    EXPECT_EQ(cudaStreamCreateWithFlags(&helper, cudaStreamNonBlocking), cudaSuccess);
+    EXPECT_EQ(cudaEventRecord(fork_, main_), cudaSuccess);
+    EXPECT_EQ(cudaStreamWaitEvent(helper, fork_, 0), cudaSuccess);
+    if (with_work) {
+      launch_fill(data_, kCount, 2, helper);
+    }
+    EXPECT_EQ(cudaStreamDestroy(helper), cudaSuccess);
+  };
+  cudaGraph_t graph = nullptr;
+  begin(main_);
+  launch_fill(data_, kCount, 1, main_);
+  fork(false);
+  EXPECT_EQ(cudaStreamWaitEvent(side_, fork_, 0), cudaSuccess);
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  ASSERT_EQ(cudaStreamGetCaptureInfo(side_, &status, nullptr, &graph, nullptr, nullptr, nullptr),
+            cudaSuccess);
+  cudaGraphNode_t own = nullptr;
+  ASSERT_EQ(cudaGraphAddEmptyNode(&own, graph, nullptr, 0), cudaSuccess);
+  ASSERT_EQ(cudaStreamUpdateCaptureDependencies(side_, &own, nullptr, 1,
+                                                cudaStreamSetCaptureDependencies),
+            cudaSuccess);
+  ASSERT_EQ(cudaStreamEndCapture(main_, &graph), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  begin(main_);
+  launch_fill(data_, kCount, 1, main_);
+  fork(true);
+  EXPECT_EQ(cudaStreamEndCapture(main_, &graph), cudaErrorStreamCaptureUnjoined)
+      << "work of a destroyed stream";
+}
+
 TEST_F(CaptureTest, CapturesDoNotMixWithEachOtherOrWithOtherWork) {
   begin(main_);
   begin(side_);
