@@ -143,24 +143,30 @@ TEST(SplitKOrder, IsTheOrderOfTheSlices) {
             expected);
 }
 
-/// The deepest K of the largest products: no other sum of int8 is as near to 2^31, and fp32 would
-/// lose its last bits.
-TEST(SplitKOfIntegers, HoldsTheLargestSum) {
+/// The deepest K of the largest products is as near to 2^31 as a sum of int8 comes; 127 * 127 * K
+/// is odd, so that fp32 would lose its last bits.
+TEST(SplitKOfIntegers, HoldsTheLargestSums) {
   constexpr int kK = static_cast<int>(kLargestInt8K);
   constexpr int kRowBytes = kK + 1;  // a multiple of 16
   constexpr int kN = 8;
   const GemmKernel& kernel = sm80_int8_kernels().back();
   runtime::DeviceBuffer<std::byte> a(kRowBytes);
   runtime::DeviceBuffer<std::byte> b(std::size_t{kN} * kRowBytes);
-  constexpr int kMinus128 = 0x80;
-  RACKPROOF_CUDA(cudaMemset(a.data(), kMinus128, a.size_bytes()));
-  RACKPROOF_CUDA(cudaMemset(b.data(), kMinus128, b.size_bytes()));
-  const std::vector<float> d = launch_raw(
-      kernel,
-      {.a = a.data(), .b = b.data(), .lda = kRowBytes, .ldb = kRowBytes, .m = 1, .n = kN, .k = kK},
-      1);
-  for (const float bits : d) {
-    EXPECT_EQ(std::bit_cast<std::int32_t>(bits), 128 * 128 * kK);
+  for (const int value : {-128, 127}) {
+    RACKPROOF_CUDA(cudaMemset(a.data(), value, a.size_bytes()));
+    RACKPROOF_CUDA(cudaMemset(b.data(), value, b.size_bytes()));
+    const std::vector<float> d = launch_raw(kernel,
+                                            {.a = a.data(),
+                                             .b = b.data(),
+                                             .lda = kRowBytes,
+                                             .ldb = kRowBytes,
+                                             .m = 1,
+                                             .n = kN,
+                                             .k = kK},
+                                            1);
+    for (const float bits : d) {
+      EXPECT_EQ(std::bit_cast<std::int32_t>(bits), value * value * kK);
+    }
   }
 }
 
