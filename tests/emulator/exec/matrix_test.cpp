@@ -539,6 +539,24 @@ TEST(Fp8Matrix, OnHopperAddsTheAddendLast) {
   EXPECT_EQ(out.as<float>()[0], 16777220.0F);
 }
 
+// The two f16 multiplications take k % 4 < 2 and k % 4 >= 2: large terms that cancel within one do
+// not cut the small term of the other.
+TEST(Fp8Matrix, OnHopperSplitsPairsOfK) {
+  KernelRunner runner(fragment_kernel("sm_90", 4, 10, 4,
+                                      "mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e5m2.f32 " +
+                                          named("d", 0, 4) + ", " + named("r", 0, 4) + ", " +
+                                          named("r", 4, 2) + ", " + named("r", 6, 4) + ";"),
+                      90);
+  Buffer out(runner.addresses(), 512);
+  Buffer in(runner.addresses(), 1280);
+  for (int lane = 0; lane < 32; lane += 4) {
+    in.as<std::uint32_t>()[lane] = 0x01f878;           // A: 2^8, -2^8, 2^-9 at k = 0, 1, 2
+    in.as<std::uint32_t>()[32 * 4 + lane] = 0x017878;  // B: 2^15, 2^15, 2^-16
+  }
+  ASSERT_EQ(runner.run("k", out.address(), in.address()).state, GridState::finished);
+  EXPECT_EQ(out.as<float>()[0], std::ldexp(1.0F, -25));
+}
+
 TEST(MatrixRefusals, NameWhatIsMissing) {
   for (const char* instruction :
        {"mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 {%d0, %d1, %d2, "
