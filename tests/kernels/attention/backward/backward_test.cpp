@@ -81,6 +81,19 @@ TEST(BackwardKernel, OneQueryAndOneKey) {
   }
 }
 
+/// Scores far below zero: P of a key that does not exist would be infinite if it were not hidden.
+TEST(BackwardKernel, VeryNegativeScores) {
+  for (const std::int64_t head_dim : {64, 128}) {
+    for (const bool deterministic : {false, true}) {
+      const BackwardProblem problem({.q_len = 100, .kv_len = 1, .head_dim = head_dim, .scale = 40},
+                                    deterministic);
+      const auto workload = tests::prepare(backward_operation(), problem);
+      const Verification outcome = tests::run_and_verify(*workload);
+      EXPECT_TRUE(outcome.passed) << problem.name() << ": " << explain(outcome);
+    }
+  }
+}
+
 TEST(BackwardKernel, SharedKeyValueHeadsBatchesAndLayouts) {
   for (const std::int64_t kv_heads : {6, 3, 1}) {
     for (const Layout layout : {Layout::bshd, Layout::bhsd}) {
