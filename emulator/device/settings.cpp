@@ -1,7 +1,10 @@
 #include "emulator/device/settings.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
+#include <sched.h>
 #include <sstream>
 #include <system_error>
 #include <unistd.h>
@@ -13,6 +16,10 @@ std::string environment(const char* name, const char* fallback = "") {
   const char* value = std::getenv(name);
   return value == nullptr || *value == '\0' ? fallback : value;
 }
+
+constexpr std::array kRankVariables = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                       "SLURM_PROCID"};
+constexpr std::uint32_t kMaxThreads = 256;
 
 template <typename T>
 T number(const char* name, T fallback) {
@@ -92,9 +99,29 @@ std::filesystem::path resolve_rack() {
 
 }  // namespace
 
+std::uint32_t default_threads() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const int processors =
+      sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  for (const char* name :
+       {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"}) {
+    // Slurm may write "4(x2)": what follows the number does not matter here.
+    if (const int ranks = std::atoi(environment(name).c_str()); ranks > 0) {
+      return static_cast<std::uint32_t>(std::max(processors / ranks, 1));
+    }
+  }
+  for (const char* name : kRankVariables) {
+    if (!environment(name).empty()) {
+      return 1;
+    }
+  }
+  return static_cast<std::uint32_t>(std::max(processors, 1));
+}
+
 std::string expand_file_name(const std::string& pattern) {
   std::string rank;
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+  for (const char* name : kRankVariables) {
     if (rank.empty()) {
       rank = environment(name);
     }
@@ -119,6 +146,11 @@ Settings read_settings() {
   settings.tray = number<int>("RACKPROOF_EMULATOR_TRAY", 0);
   settings.seed = number<std::uint64_t>("RACKPROOF_EMULATOR_SEED", 0);
   settings.checks = read_checks();
+  settings.threads = number<std::uint32_t>("RACKPROOF_EMULATOR_THREADS", default_threads());
+  if (settings.threads == 0 || settings.threads > kMaxThreads) {
+    throw SettingsError("RACKPROOF_EMULATOR_THREADS=" + std::to_string(settings.threads) +
+                        " is not from 1 to " + std::to_string(kMaxThreads));
+  }
   settings.trace_file = expand_file_name(environment("RACKPROOF_EMULATOR_TRACE"));
   settings.counters_file = expand_file_name(environment("RACKPROOF_EMULATOR_COUNTERS"));
   if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {

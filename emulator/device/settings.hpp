@@ -22,11 +22,16 @@ struct Settings {
   int tray = 0;                     ///< RACKPROOF_EMULATOR_TRAY
   std::uint64_t seed = 0;           ///< RACKPROOF_EMULATOR_SEED
   exec::Checks checks;              ///< EMULATOR_CHECKS
+  std::uint32_t threads = 1;        ///< RACKPROOF_EMULATOR_THREADS; see default_threads()
   std::string trace_file;           ///< RACKPROOF_EMULATOR_TRACE, expanded; empty: no trace
   std::string counters_file;        ///< RACKPROOF_EMULATOR_COUNTERS, expanded; empty: none
   std::vector<std::string> visible_devices;  ///< CUDA_VISIBLE_DEVICES; see restrict_devices
   bool devices_restricted = false;           ///< CUDA_VISIBLE_DEVICES is set
 };
+
+/// The processors that this process may use, shared with the other ranks of this host: those that
+/// the launcher counts (Open MPI, MPICH, Slurm). One if there are ranks and nobody counts them.
+[[nodiscard]] std::uint32_t default_threads();
 
 /// Reads the environment. Throws SettingsError.
 [[nodiscard]] Settings read_settings();

@@ -201,6 +201,7 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
   config.multiprocessors = static_cast<std::uint32_t>(gpu.multiprocessors);
   config.device = device.ordinal;
   config.checks = core.settings().checks;
+  config.threads = core.settings().threads;
   config.clock_hz = gpu.peak_sm_clock_mhz * 1e6;
   return cudaSuccess;
 }

@@ -17,32 +17,6 @@ constexpr const char* kClassNames[exec::kInstructionClasses] = {
     "tensor",  "load_global", "store_global", "load_shared", "store_shared", "load_store_other",
     "atomic",  "async_copy",  "barrier",      "control",     "other"};
 
-void add(exec::GridCounters& sum, const exec::GridCounters& part) {
-  for (std::size_t i = 0; i < exec::kInstructionClasses; ++i) {
-    sum.warp_instructions[i] += part.warp_instructions[i];
-    sum.thread_instructions[i] += part.thread_instructions[i];
-  }
-  sum.mma_flops_f16 += part.mma_flops_f16;
-  sum.mma_flops_tf32 += part.mma_flops_tf32;
-  sum.mma_flops_fp8 += part.mma_flops_fp8;
-  sum.mma_flops_f64 += part.mma_flops_f64;
-  sum.mma_ops_integer += part.mma_ops_integer;
-  sum.fp32_flops += part.fp32_flops;
-  sum.global_requests += part.global_requests;
-  sum.global_sectors += part.global_sectors;
-  sum.global_sectors_minimum += part.global_sectors_minimum;
-  sum.global_load_bytes += part.global_load_bytes;
-  sum.global_store_bytes += part.global_store_bytes;
-  sum.unique_global_bytes += part.unique_global_bytes;
-  sum.shared_requests += part.shared_requests;
-  sum.shared_wavefronts += part.shared_wavefronts;
-  sum.shared_wavefronts_minimum += part.shared_wavefronts_minimum;
-  sum.barrier_waits += part.barrier_waits;
-  sum.async_copy_bytes += part.async_copy_bytes;
-  sum.ctas += part.ctas;
-  sum.warps += part.warps;
-}
-
 Json to_json(const exec::GridCounters& counters) {
   Json warp = Json::object();
   Json thread = Json::object();

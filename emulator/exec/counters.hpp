@@ -2,6 +2,7 @@
 /// Exact counts of the work one grid did; they go into the record and feed the clock model.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace rackproof::emulator::exec {
@@ -54,5 +55,32 @@ struct GridCounters {
   std::uint64_t ctas = 0;
   std::uint64_t warps = 0;
 };
+
+/// Adds the counts of another part of the same work; distinct bytes add up to an upper bound.
+inline void add(GridCounters& sum, const GridCounters& part) {
+  for (std::size_t i = 0; i < kInstructionClasses; ++i) {
+    sum.warp_instructions[i] += part.warp_instructions[i];
+    sum.thread_instructions[i] += part.thread_instructions[i];
+  }
+  sum.mma_flops_f16 += part.mma_flops_f16;
+  sum.mma_flops_tf32 += part.mma_flops_tf32;
+  sum.mma_flops_fp8 += part.mma_flops_fp8;
+  sum.mma_flops_f64 += part.mma_flops_f64;
+  sum.mma_ops_integer += part.mma_ops_integer;
+  sum.fp32_flops += part.fp32_flops;
+  sum.global_requests += part.global_requests;
+  sum.global_sectors += part.global_sectors;
+  sum.global_sectors_minimum += part.global_sectors_minimum;
+  sum.global_load_bytes += part.global_load_bytes;
+  sum.global_store_bytes += part.global_store_bytes;
+  sum.unique_global_bytes += part.unique_global_bytes;
+  sum.shared_requests += part.shared_requests;
+  sum.shared_wavefronts += part.shared_wavefronts;
+  sum.shared_wavefronts_minimum += part.shared_wavefronts_minimum;
+  sum.barrier_waits += part.barrier_waits;
+  sum.async_copy_bytes += part.async_copy_bytes;
+  sum.ctas += part.ctas;
+  sum.warps += part.warps;
+}
 
 }  // namespace rackproof::emulator::exec

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <utility>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -47,29 +48,44 @@ Cta::Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed)
   grid.counters.warps += warps;
 }
 
-std::uint64_t Cta::run(std::uint64_t budget) {
+std::uint64_t Cta::run(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
+                       bool may_communicate) {
+  if (grid_ != &grid) {
+    grid_ = &grid;
+    for (const auto& warp : warps_) {
+      warp->count_in(grid.counters);
+    }
+  }
+  clock_ = clock;
+  may_communicate_ = may_communicate;
+  at_gate_ = false;
+  idle_ = false;
   std::uint64_t executed = 0;
   while (executed < budget && warps_left_ != 0) {
-    std::uint64_t round = 0;
-    bool all_yielded = true;
-    for (const std::uint32_t index : order_) {
-      Warp& warp = *warps_[index];
+    for (; turn_ < order_.size(); ++turn_) {
+      Warp& warp = *warps_[order_[turn_]];
       if (warp.finished() || !warp.runnable()) {
         warp.step_copies();
         continue;
       }
       running_ = &warp;
       const std::uint32_t done = warp.run(kWarpSlice);
-      grid_->instructions += done;
-      round += done;
-      all_yielded = all_yielded && warp.yielded();
+      clock_ += done;
+      executed += done;
+      round_ += done;
+      if (warp.stopped()) {
+        at_gate_ = true;
+        return executed;
+      }
+      all_yielded_ = all_yielded_ && warp.yielded();
       if (warp.finished()) {
         --warps_left_;
-        all_yielded = false;
+        all_yielded_ = false;
       }
     }
-    executed += round;
-    idle_ = round != 0 && all_yielded;
+    turn_ = 0;
+    const std::uint64_t round = std::exchange(round_, 0);
+    idle_ = std::exchange(all_yielded_, true) && round != 0;
     if (round == 0 || idle_) {
       break;
     }

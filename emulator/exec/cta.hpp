@@ -23,7 +23,14 @@ class Cta {
   Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed);
 
   /// Runs about `budget` warp instructions over all warps; returns how many. 0: nothing can run.
-  std::uint64_t run(std::uint64_t budget);
+  /// Counts go to `grid`, which is the caller's alone for the time; `clock` is the grid's clock.
+  std::uint64_t run(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
+                    bool may_communicate);
+  /// The last run() ended at an instruction by which CTAs communicate, and was not allowed to.
+  [[nodiscard]] bool at_gate() const { return at_gate_; }
+  [[nodiscard]] bool may_communicate() const { return may_communicate_; }
+  /// Warp instructions of the grid so far, as this CTA sees them.
+  [[nodiscard]] std::uint64_t clock() const { return clock_; }
   [[nodiscard]] bool finished() const { return warps_left_ == 0; }
   /// All that ran in the last run() were polling or sleeping.
   [[nodiscard]] bool idle() const { return idle_; }
@@ -74,6 +81,13 @@ class Cta {
   std::uint32_t shared_base_ = 0;
   std::uint32_t shared_end_ = 0;
   bool idle_ = false;
+  bool may_communicate_ = false;
+  bool at_gate_ = false;
+  std::uint64_t clock_ = 0;
+  // Where the round over all warps stands, which a gate may interrupt.
+  std::size_t turn_ = 0;
+  std::uint64_t round_ = 0;
+  bool all_yielded_ = true;
   async::Random random_;
   AlignedBuffer shared_;
   std::optional<check::CtaChecker> checker_;

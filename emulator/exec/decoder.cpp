@@ -153,10 +153,33 @@ void Decoder::decode_instruction(std::size_t index) {
   if (found == decode_table().end()) {
     refuse("the instruction is not supported");
   }
+  const std::size_t first_op = out_->code.size();
   found->second(*this);
   if (const auto rest = modifiers.left_over(); !rest.empty()) {
     refuse("modifier ." + std::string(rest) + " is not supported");
   }
+  insert_gate(first_op);
+}
+
+// CTAs that run side by side meet only at instructions behind a gate (GridExecution).
+void Decoder::insert_gate(std::size_t first_op) {
+  const auto communicates = [this](const Op& op) {
+    const auto space = static_cast<AddressKind>(op.space);
+    const bool beyond_cta = space == AddressKind::global || space == AddressKind::generic;
+    const bool synchronises =
+        (op.flags & op_flags::kSynchronising) != 0 ||
+        op.instruction_class == static_cast<std::uint8_t>(InstructionClass::atomic);
+    return (synchronises && beyond_cta) ||
+           (op.handler == call &&
+            !out_->calls[static_cast<std::size_t>(op.immediate)].builtin.empty());
+  };
+  const auto begin = out_->code.begin() + static_cast<std::ptrdiff_t>(first_op);
+  if (std::none_of(begin, out_->code.end(), communicates)) {
+    return;
+  }
+  emit(serial_gate, InstructionClass::control).expansion = true;
+  std::rotate(out_->code.begin() + static_cast<std::ptrdiff_t>(first_op), out_->code.end() - 1,
+              out_->code.end());
 }
 
 // Taken backward branches around polling loads give other warps a turn at once.

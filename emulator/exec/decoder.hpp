@@ -109,6 +109,7 @@ class Decoder {
   void decode_function(std::int32_t index, std::size_t module_index);
   void lay_out_frame();
   void decode_instruction(std::size_t index);
+  void insert_gate(std::size_t first_op);
   [[nodiscard]] std::int32_t reach(std::size_t module_index);
   void mark_spins(std::size_t first_op);
 

@@ -5,21 +5,30 @@
 #include "emulator/exec/grid_context.hpp"
 #include "emulator/exec/grid_workspace.hpp"
 #include "emulator/exec/program_impl.hpp"
+#include "emulator/exec/worker_pool.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <deque>
+#include <exception>
 
 namespace rackproof::emulator::exec {
 namespace {
 
-// Warp instructions a CTA runs before the next one has its turn.
-constexpr std::uint64_t kCtaQuantum = 4096;
+// Warp instructions that a turn of a CTA has in the parallel phase, and in the serial phase, where
+// the others wait for it.
+constexpr std::uint64_t kParallelQuantum = 8192;
+constexpr std::uint64_t kSerialQuantum = 1024;
 // CTAs in flight at first. More join whenever those in flight only poll or sleep, up to the number
 // that the device holds; so a grid that synchronises with itself makes progress, and one that does
 // not keeps a small working set.
-constexpr std::size_t kInitialWindow = 2;
+constexpr std::size_t kInitialWindow = 4;
 // Without polling, another CTA joins after this many rounds.
 constexpr std::uint64_t kRoundsPerJoin = 32;
+// Small CTAs follow each other in one turn; a grid has many turns all the same.
+constexpr std::uint64_t kMostCtasPerTurn = 32;
+constexpr std::uint64_t kTurnsPerGrid = 64;
+// A parallel phase shorter than this is over before another thread has begun.
+constexpr std::uint64_t kWorthwhile = 2000;
 
 std::string position(const Dim3& id) {
   return "(" + std::to_string(id.x) + "," + std::to_string(id.y) + "," + std::to_string(id.z) + ")";
@@ -82,17 +91,22 @@ class GridExecution::Impl {
       grid_.detector->apply_forgotten();
     }
     grid_.refresh();
+    for (GridContext& worker : workers_) {
+      worker.refresh();
+    }
     running_cta_ = nullptr;
     try {
-      advance(budget);
+      for (std::uint64_t executed = 0; executed < budget && state_ == GridState::running;) {
+        executed += std::max<std::uint64_t>(run_round(), 1);
+      }
     } catch (const FaultRaised& raised) {
       report(raised);
     }
-    grid_.counters.unique_global_bytes = grid_.sectors.count() * 32;
     if (lock.owns_lock()) {
       lock.unlock();
     }
     if (state_ != GridState::running) {
+      collect();
       end_checks();
     }
     return state_;
@@ -128,73 +142,188 @@ class GridExecution::Impl {
     };
   }
   void end_checks() {
-    ctas_.clear();
+    slots_.clear();
     if (grid_.checked != nullptr) {
       const std::scoped_lock lock(grid_.detector->mutex());
       grid_.detector->end_grid(*grid_.checked);
       grid_.checked = nullptr;
     }
   }
-  void advance(std::uint64_t budget) {
-    std::uint64_t executed = 0;
-    while (executed < budget) {
-      fill();
-      if (ctas_.empty()) {
-        state_ = GridState::finished;
-        return;
-      }
-      if (next_ >= ctas_.size()) {
-        finish_round();
-        continue;
-      }
-      Cta& cta = *ctas_[next_];
-      running_cta_ = &cta;
-      const std::uint64_t done = cta.run(std::min(kCtaQuantum, budget - executed));
-      executed += done;
-      progressed_ = progressed_ || done != 0;
-      waiting_ = waiting_ || cta.idle() || done == 0;
-      if (cta.finished()) {
-        progressed_ = true;
-        ctas_.erase(ctas_.begin() + static_cast<std::ptrdiff_t>(next_));
-      } else {
-        ++next_;
-      }
-      if (done == 0 && !cta.finished()) {
-        // A blocked CTA costs a little, so that a step of only blocked ones ends.
-        ++executed;
-      }
+
+  /// A place for a CTA in flight, and those that follow it there in this round.
+  struct Slot {
+    std::unique_ptr<Cta> cta;
+    std::vector<std::uint64_t> waiting;  ///< CTAs to start, the next one last
+    std::uint64_t executed = 0;          ///< warp instructions of this round
+    bool finished_one = false;
+    std::optional<FaultRaised> fault;
+    std::exception_ptr error;
+  };
+
+  [[nodiscard]] bool has_unstarted() const { return !returned_.empty() || started_ < total_; }
+  std::uint64_t take_unstarted() {
+    if (returned_.empty()) {
+      return started_++;
     }
+    const std::uint64_t index = returned_.back();
+    returned_.pop_back();
+    return index;
   }
 
   void fill() {
-    while (ctas_.size() < window_ && started_ < total_) {
-      ctas_.push_back(std::make_unique<Cta>(grid_, started_, grid_.config.seed));
-      ++started_;
+    const std::uint64_t per_turn =
+        has_waited_ ? 1 : std::clamp<std::uint64_t>(total_ / kTurnsPerGrid, 1, kMostCtasPerTurn);
+    while (slots_.size() < window_ && has_unstarted()) {
+      slots_.emplace_back();
+    }
+    for (Slot& slot : slots_) {
+      const std::uint64_t count = per_turn - (slot.cta == nullptr ? 0 : 1);
+      slot.waiting.clear();
+      while (slot.waiting.size() < count && has_unstarted()) {
+        slot.waiting.push_back(take_unstarted());
+      }
+      std::reverse(slot.waiting.begin(), slot.waiting.end());
     }
   }
 
-  void finish_round() {
-    ++rounds_;
-    if ((waiting_ || rounds_ % kRoundsPerJoin == 0) && window_ < limit_) {
-      window_ = std::min(limit_, window_ + std::max<std::size_t>(1, window_ / 2));
-    } else if (!progressed_) {
-      deadlock();
+  // One slot's turn in the parallel phase; on any thread, with that thread's context.
+  void run_slot(Slot& slot, GridContext& context) {
+    slot.executed = 0;
+    slot.finished_one = false;
+    try {
+      while (slot.executed < kParallelQuantum) {
+        if (slot.cta == nullptr) {
+          if (slot.waiting.empty()) {
+            return;
+          }
+          slot.cta = std::make_unique<Cta>(context, slot.waiting.back(), grid_.config.seed);
+          slot.waiting.pop_back();
+        }
+        slot.executed +=
+            slot.cta->run(context, clock_ + slot.executed, kParallelQuantum - slot.executed, false);
+        if (!slot.cta->finished()) {
+          return;
+        }
+        slot.cta.reset();
+        slot.finished_one = true;
+      }
+    } catch (const FaultRaised& raised) {
+      slot.fault = raised;
+    } catch (...) {
+      slot.error = std::current_exception();
+    }
+  }
+
+  void parallel_phase() {
+    // Who runs a slot changes nothing but the time that it takes. The race detector keeps one
+    // record for all CTAs.
+    const std::size_t threads =
+        grid_.detector != nullptr ? 1 : std::min<std::size_t>(grid_.config.threads, slots_.size());
+    if (threads < 2 || last_parallel_ < kWorthwhile) {
+      for (Slot& slot : slots_) {
+        run_slot(slot, grid_);
+      }
       return;
     }
-    // The order in which CTAs take turns is not the program's to rely on.
-    for (std::size_t i = ctas_.size(); i > 1; --i) {
-      std::swap(ctas_[i - 1], ctas_[random_.below(static_cast<std::uint32_t>(i))]);
+    while (workers_.size() + 1 < threads) {
+      add_worker();
     }
-    next_ = 0;
-    progressed_ = false;
-    waiting_ = false;
+    WorkerPool::instance().run(threads, slots_.size(), [this](std::size_t index, std::size_t who) {
+      run_slot(slots_[index], who == 0 ? grid_ : workers_[who - 1]);
+    });
+  }
+
+  void add_worker() {
+    GridContext& worker = workers_.emplace_back();
+    worker.kernel = grid_.kernel;
+    worker.module = grid_.module;
+    worker.config = grid_.config;
+    worker.addresses = grid_.addresses;
+    worker.architecture = grid_.architecture;
+    worker.generation = grid_.generation;
+    worker.workspace = grid_.workspace;
+    worker.refresh();
+  }
+
+  std::uint64_t run_round() {
+    fill();
+    if (slots_.empty()) {
+      state_ = GridState::finished;
+      return 0;
+    }
+    parallel_phase();
+    std::uint64_t executed = 0;
+    for (Slot& slot : slots_) {
+      if (slot.error) {
+        std::rethrow_exception(slot.error);
+      }
+      if (slot.fault) {
+        running_cta_ = slot.cta.get();
+        throw FaultRaised(*slot.fault);
+      }
+      executed += slot.executed;
+    }
+    last_parallel_ = executed;
+    bool has_progressed = executed != 0;
+    bool has_waited = false;
+    for (Slot& slot : slots_) {
+      has_progressed = has_progressed || slot.finished_one;
+      if (slot.cta != nullptr) {
+        running_cta_ = slot.cta.get();
+        if (slot.cta->at_gate()) {
+          const std::uint64_t done =
+              slot.cta->run(grid_, clock_ + slot.executed, kSerialQuantum, true);
+          executed += done;
+          slot.executed += done;
+          has_progressed = has_progressed || done != 0;
+        }
+        has_waited = has_waited || slot.cta->idle() || slot.executed == 0;
+        if (slot.cta->finished()) {
+          slot.cta.reset();
+          has_progressed = true;
+        }
+      }
+    }
+    clock_ += executed;
+    has_waited_ = has_waited_ || has_waited;
+    end_round(has_progressed, has_waited);
+    return executed;
+  }
+
+  void end_round(bool has_progressed, bool has_waited) {
+    for (Slot& slot : slots_) {
+      returned_.insert(returned_.end(), slot.waiting.begin(), slot.waiting.end());
+      slot.waiting.clear();
+    }
+    std::sort(returned_.rbegin(), returned_.rend());  // the lowest is taken first
+    std::erase_if(slots_, [](const Slot& slot) { return slot.cta == nullptr; });
+    ++rounds_;
+    if ((has_waited || rounds_ % kRoundsPerJoin == 0) && window_ < limit_) {
+      window_ = std::min(limit_, window_ + std::max<std::size_t>(1, window_ / 2));
+    } else if (!has_progressed && !slots_.empty()) {
+      deadlock();
+    }
+    // The order in which CTAs take turns is not the program's to rely on.
+    for (std::size_t i = slots_.size(); i > 1; --i) {
+      std::swap(slots_[i - 1], slots_[random_.below(static_cast<std::uint32_t>(i))]);
+    }
   }
 
   [[noreturn]] void deadlock() {
-    Cta& cta = *ctas_.front();
+    Cta& cta = *slots_.front().cta;
     running_cta_ = &cta;
     throw FaultRaised(Fault::Kind::deadlock, kWarpSize,
                       "deadlock: nothing can progress; waiting are " + cta.describe_waiting());
+  }
+
+  // What the other threads counted.
+  void collect() {
+    for (GridContext& worker : workers_) {
+      add(grid_.counters, worker.counters);
+      grid_.sectors.insert(worker.sectors);
+    }
+    workers_.clear();
+    grid_.counters.unique_global_bytes = grid_.sectors.count() * 32;
   }
 
   void report(const FaultRaised& raised) {
@@ -220,7 +349,8 @@ class GridExecution::Impl {
     }
     fault.message += std::string(": ") + raised.what();
     fault_ = std::move(fault);
-    ctas_.clear();
+    running_cta_ = nullptr;
+    slots_.clear();
   }
 
   std::optional<GridWorkspace> workspace_;
@@ -230,15 +360,17 @@ class GridExecution::Impl {
   GridState state_ = GridState::running;
   async::Random random_;
   std::uint64_t total_ = 0;
-  std::uint64_t started_ = 0;
+  std::uint64_t started_ = 0;            ///< CTAs below it were taken
+  std::vector<std::uint64_t> returned_;  ///< taken, not begun, given back; the lowest last
   std::size_t limit_ = 1;
   std::size_t window_ = 1;
-  std::size_t next_ = 0;
   std::uint64_t rounds_ = 0;
-  bool progressed_ = false;
-  bool waiting_ = false;
+  std::uint64_t clock_ = 0;  ///< warp instructions of past rounds
+  std::uint64_t last_parallel_ = kWorthwhile;
+  bool has_waited_ = false;
   Cta* running_cta_ = nullptr;
-  std::vector<std::unique_ptr<Cta>> ctas_;
+  std::vector<Slot> slots_;
+  std::deque<GridContext> workers_;  ///< of the threads beside this one
   std::optional<Fault> fault_;
 };
 

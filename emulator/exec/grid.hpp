@@ -48,6 +48,7 @@ struct LaunchConfig {
   std::uint32_t multiprocessors = 0;
   int device = 0;
   std::uint64_t seed = 0;
+  std::uint32_t threads = 1;  ///< host threads that may run CTAs side by side
   Checks checks;
   double clock_hz = 0;                  ///< rate of %clock64
   std::uint64_t start_ns = 0;           ///< %globaltimer when the grid starts
@@ -76,7 +77,10 @@ struct Fault {
 
 enum class GridState : std::uint8_t { running, finished, faulted };
 
-/// One launch in progress. Single-threaded: the engine steps it.
+/// One launch in progress; the engine steps it from one thread. CTAs run in rounds: a parallel
+/// phase, in which each runs on any host thread up to the first instruction by which CTAs
+/// communicate, and a serial phase, in which those that stand at one go on in a fixed order. So the
+/// result does not depend on the number of threads, for kernels without data races.
 class GridExecution {
  public:
   /// `program` and `addresses` must outlive the execution.
@@ -86,7 +90,7 @@ class GridExecution {
   GridExecution(const GridExecution&) = delete;
   GridExecution& operator=(const GridExecution&) = delete;
 
-  /// Runs about `warp_instructions` warp instructions, spread fairly over the resident CTAs.
+  /// Runs whole rounds of the resident CTAs until `warp_instructions` are executed.
   GridState step(std::uint64_t warp_instructions);
   [[nodiscard]] const GridCounters& counters() const;
   [[nodiscard]] const std::optional<Fault>& fault() const;

@@ -1,5 +1,5 @@
 #pragma once
-/// What all CTAs of a running grid share.
+/// What all CTAs of a running grid share, and what those that one thread runs count.
 
 #include "emulator/check/detector.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
@@ -24,8 +24,7 @@ struct GridContext {
   tensor::Generation generation = tensor::Generation::ampere;
   GridCounters counters;
   SectorSet sectors;
-  std::uint64_t workspace = 0;     ///< address for grid-wide synchronisation; 0: none
-  std::uint64_t instructions = 0;  ///< warp instructions so far: the grid's clock
+  std::uint64_t workspace = 0;          ///< address for grid-wide synchronisation; 0: none
   check::Detector* detector = nullptr;  ///< with check::Grid: only if races are looked for
   check::Grid* checked = nullptr;
 

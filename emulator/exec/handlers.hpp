@@ -118,6 +118,8 @@ void exit_(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void trap(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void breakpoint(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void nanosleep(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// Stands before an instruction by which CTAs communicate: its CTA waits for the serial phase.
+void serial_gate(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_special.cpp
 /// dst = special register; nullptr if it has none of that name. `bytes` of the register: 4 or 8.

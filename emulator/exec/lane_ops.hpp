@@ -199,6 +199,9 @@ struct LaneOps {
   /// the other in memory, to and from register rows. A lane's elements move untorn.
   void (*load_rows)(const void* from, void* const* rows, std::uint32_t element_bytes,
                     std::uint32_t count);
+  /// The same `count` elements for all lanes.
+  void (*broadcast)(const void* from, void* const* rows, std::uint32_t element_bytes,
+                    std::uint32_t count);
   void (*store_rows)(void* to, const void* const* rows, std::uint32_t element_bytes,
                      std::uint32_t count);
 };

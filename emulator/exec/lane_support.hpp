@@ -133,6 +133,7 @@ void words_to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t count,
 void rows_to_words(uint32_t* block, const uint32_t* const* rows, uint32_t count);
 void load_rows(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count);
 void store_rows(void* to, const void* const* rows, uint32_t element_bytes, uint32_t count);
+void broadcast(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count);
 extern const LaneOps kTable;
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -292,6 +292,30 @@ void store_rows(void* to, const void* const* rows, uint32_t element_bytes, uint3
   }
 }
 
+namespace {
+
+template <class T>
+inline void broadcast_elements(const void* from, void* const* rows, uint32_t count) {
+  const auto* const elements = static_cast<const T*>(from);
+  for (uint32_t i = 0; i < count; ++i) {
+    const T value = elements[i];
+    auto* const row = static_cast<T*>(rows[i]);
+    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      row[lane] = value;
+    }
+  }
+}
+
+}  // namespace
+
+void broadcast(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count) {
+  if (element_bytes == 8) {
+    broadcast_elements<uint64_t>(from, rows, count);
+  } else {
+    broadcast_elements<uint32_t>(from, rows, count);
+  }
+}
+
 void words_to_rows(const uint32_t* block, uint32_t* const* rows, uint32_t count, uint32_t mask) {
   alignas(64) uint32_t values[4][kWarpSize];
   void* whole[4];

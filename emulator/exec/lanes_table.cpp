@@ -21,6 +21,7 @@ const LaneOps kTable = {
     .words_to_rows = words_to_rows,
     .rows_to_words = rows_to_words,
     .load_rows = load_rows,
+    .broadcast = broadcast,
     .store_rows = store_rows,
 };
 

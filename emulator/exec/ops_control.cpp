@@ -93,5 +93,11 @@ void breakpoint(LaneContext&, const Op&, std::uint32_t mask) {
 void nanosleep(LaneContext& lanes, const Op&, std::uint32_t) {
   static_cast<Warp&>(lanes).yield();
 }
+void serial_gate(LaneContext& lanes, const Op&, std::uint32_t) {
+  auto& warp = static_cast<Warp&>(lanes);
+  if (!warp.cta().may_communicate()) {
+    warp.stop_at_gate();
+  }
+}
 
 }  // namespace rackproof::emulator::exec

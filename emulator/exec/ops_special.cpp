@@ -108,7 +108,7 @@ void lane_mask(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 std::uint64_t clock_cycles(const LaneContext& lanes) {
   auto& warp = static_cast<Warp&>(const_cast<LaneContext&>(lanes));
-  return warp.cta().grid().instructions + warp.executed();
+  return warp.cta().clock() + warp.executed();
 }
 void clock_low(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   fill(lanes, op, mask, static_cast<std::uint32_t>(clock_cycles(lanes)));

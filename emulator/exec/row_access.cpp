@@ -112,19 +112,6 @@ bool find(Warp& warp, const Op& op, Row& row, bool is_load) {
                                       : find_global(warp, op, first, bytes, span, row, is_load);
 }
 
-template <class T>
-void broadcast(const Row& row, std::uint32_t count) {
-  // At most 16 aligned bytes, read at once.
-  alignas(16) std::array<T, 16 / sizeof(T)> values;
-  move_bytes(values.data(), row.memory, static_cast<std::uint32_t>(count * sizeof(T)));
-  for (std::uint32_t i = 0; i < count; ++i) {
-    auto* const to = static_cast<T*>(row.registers[i]);
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      to[lane] = values[i];
-    }
-  }
-}
-
 }  // namespace
 
 bool load_row(Warp& warp, const Op& op) {
@@ -134,10 +121,11 @@ bool load_row(Warp& warp, const Op& op) {
   }
   if (row.pattern == AddressPattern::contiguous) {
     lane_ops().load_rows(row.memory, row.registers.data(), op.size, op.list_size);
-  } else if (op.size == 8) {
-    broadcast<std::uint64_t>(row, op.list_size);
   } else {
-    broadcast<std::uint32_t>(row, op.list_size);
+    // At most 16 aligned bytes, read at once.
+    alignas(16) std::array<std::byte, 16> elements;
+    move_bytes(elements.data(), row.memory, std::uint32_t{op.size} * op.list_size);
+    lane_ops().broadcast(elements.data(), row.registers.data(), op.size, op.list_size);
   }
   return true;
 }

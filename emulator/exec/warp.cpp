@@ -57,18 +57,6 @@ bool Warp::runnable() const {
                      [](const Group& group) { return group.state == Group::State::ready; });
 }
 
-void Warp::enter(std::size_t index) {
-  current_ = index;
-  Group& group = groups_[index];
-  mask_ = group.mask;
-  pc_ = group.pc;
-  base[0] = registers_.data() + group.frame_base;
-  group.last_run = ++tick_;
-  entered_at_ = executed_;
-  is_alone_ = groups_.size() == 1;
-  inside_ = true;
-}
-
 void Warp::leave() {
   if (!inside_) {
     return;
@@ -137,13 +125,25 @@ bool Warp::select() {
     return false;
   }
   enter(groups_.size() > 1 ? merge(chosen) : chosen);
+  return true;
+}
+
+void Warp::enter(std::size_t index) {
+  current_ = index;
+  Group& group = groups_[index];
+  mask_ = group.mask;
+  pc_ = group.pc;
+  base[0] = registers_.data() + group.frame_base;
+  group.last_run = ++tick_;
+  entered_at_ = executed_;
+  is_alone_ = groups_.size() == 1;
+  inside_ = true;
   limit_ = kNoLimit;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     if (i != current_ && groups_[i].state != Group::State::at_barrier && groups_[i].pc > pc_) {
       limit_ = std::min(limit_, groups_[i].pc);
     }
   }
-  return true;
 }
 
 void Warp::step_copies() {
@@ -155,9 +155,14 @@ void Warp::step_copies() {
 
 std::uint32_t Warp::run(std::uint32_t budget) {
   yielded_ = false;
+  const bool goes_on = std::exchange(stopped_, false);
   step_copies();
   executed_ = 0;
-  if (live_ != 0 && select()) {
+  if (goes_on) {
+    // The group that came to the gate has its turn still.
+    enter(current_);
+  }
+  if (goes_on || (live_ != 0 && select())) {
     execute(budget);
     leave();
   }
@@ -196,11 +201,17 @@ void Warp::execute(std::uint32_t budget) {
     }
     if (pc_ >= limit_) {
       leave();
-      if (yielded_ || live_ == 0 || !select()) {
+      if (yielded_ || stopped_ || live_ == 0 || !select()) {
         return;
       }
     }
   }
+}
+
+void Warp::stop_at_gate() {
+  stopped_ = true;
+  --pc_;
+  limit_ = 0;
 }
 
 void Warp::drop_current() {

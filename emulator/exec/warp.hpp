@@ -101,6 +101,11 @@ class Warp : public LaneContext {
     yielded_ = true;
     limit_ = 0;
   }
+  /// The present run() ends before the instruction behind the gate.
+  void stop_at_gate();
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  /// Counts go there from now on.
+  void count_in(GridCounters& counters) { counters_ = &counters; }
 
  private:
   /// Enters the group whose turn it is. False: all wait.
@@ -129,6 +134,7 @@ class Warp : public LaneContext {
   bool inside_ = false;    ///< mask_ and pc_ are ahead of those in groups_
   bool is_alone_ = false;  ///< no other group when it was entered
   bool yielded_ = false;
+  bool stopped_ = false;
   bool rotate_ = false;
   std::uint64_t tick_ = 0;
   std::uint64_t flops_ = 0;
