@@ -18,7 +18,8 @@ class SettingsTest : public testing::Test {
          {"RACKPROOF_EMULATOR_RACK", "RACKPROOF_EMULATOR_CONFIGS", "RACKPROOF_EMULATOR_TRAY",
           "RACKPROOF_EMULATOR_SEED", "EMULATOR_CHECKS", "RACKPROOF_EMULATOR_TRACE",
           "RACKPROOF_EMULATOR_COUNTERS", "CUDA_VISIBLE_DEVICES", "OMPI_COMM_WORLD_RANK",
-          "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+          "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "RACKPROOF_EMULATOR_THREADS",
+          "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"}) {
       unsetenv(name);
     }
   }
@@ -63,6 +64,24 @@ TEST_F(SettingsTest, BadValuesNameTheVariable) {
   unsetenv("RACKPROOF_EMULATOR_TRAY");
   setenv("EMULATOR_CHECKS", "bounds,typo", 1);
   EXPECT_NE(refusal().find("\"typo\" is not a check"), std::string::npos);
+}
+
+TEST_F(SettingsTest, RanksOfOneHostShareItsProcessors) {
+  const std::uint32_t alone = default_threads();
+  EXPECT_GE(alone, 1U);
+  EXPECT_EQ(read_settings().threads, alone);
+  setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "72000", 1);
+  EXPECT_EQ(default_threads(), 1U);
+  unsetenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  setenv("SLURM_NTASKS_PER_NODE", "1(x2)", 1);
+  EXPECT_EQ(default_threads(), alone);
+  unsetenv("SLURM_NTASKS_PER_NODE");
+  setenv("PMIX_RANK", "3", 1);  // how many there are is not said
+  EXPECT_EQ(default_threads(), 1U);
+  setenv("RACKPROOF_EMULATOR_THREADS", "5", 1);
+  EXPECT_EQ(read_settings().threads, 5U);
+  setenv("RACKPROOF_EMULATOR_THREADS", "0", 1);
+  EXPECT_NE(refusal().find("RACKPROOF_EMULATOR_THREADS=0 is not from 1"), std::string::npos);
 }
 
 TEST_F(SettingsTest, FileNamesHoldRankOrProcess) {
