@@ -15,6 +15,14 @@ SUITE = {
     "operations": [
         {"operation": "gemm", "params": {"shape": "explicit", "type": "bf16", "m": 128, "n": 128, "k": 64}},
         {"operation": "attention", "params": {"shape": "explicit", "head_dim": 64, "seq": 128, "heads": 1}},
+        {
+            "operation": "attention_backward",
+            "params": {"shape": "explicit", "type": "bf16", "head_dim": 64, "seq": 128, "heads": 1},
+        },
+        {
+            "operation": "attention_decode",
+            "params": {"type": "fp16", "head_dim": 64, "page_size": 16, "kv_lengths": [512, 64], "heads": 8, "kv_heads": 1},
+        },
         {"operation": "memory", "params": {"pattern": "copy", "bytes": 65536}},
     ],
 }
@@ -71,7 +79,7 @@ class Work(rackproof.RackTest):
         self.assertEqual(verdicts["memory/copy/b1"], "gone")
 
     def test_an_operation_without_a_problem_fails(self):
-        suite = dict(SUITE, operations=SUITE["operations"][2:])
+        suite = dict(SUITE, operations=SUITE["operations"][-1:])
         self.write("few.json", json.dumps(suite))
         self.check(self.work("--update"), MORE_WORK, "gemm: the suite has no canonical problem")
 
