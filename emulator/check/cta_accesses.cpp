@@ -114,26 +114,30 @@ bool CtaChecker::changes_nothing(const Request& request, const Piece& piece,
   for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
     const std::uint64_t address = row.address(lane);
-    bool overlaps = false;
-    for (std::uint32_t units = conflict.units; units != 0 && !overlaps; units &= units - 1) {
+    const std::byte* const mine = request.data + std::size_t{lane} * request.stride;
+    // Only the bytes in conflict count: a wide store may change what lies beside them.
+    for (std::uint32_t units = conflict.units; units != 0; units &= units - 1) {
       const std::uint64_t at =
           piece.address_of(static_cast<std::uint32_t>(std::countr_zero(units)));
-      overlaps = at + (piece.is_bytes ? 1 : 4) > address && at < address + row.bytes;
-    }
-    if (!overlaps) {
-      continue;
-    }
-    const std::byte* const mine = request.data + std::size_t{lane} * request.stride;
-    bool same = std::memcmp(mine, reinterpret_cast<const void*>(address), row.bytes) == 0;
-    for (std::uint32_t others = row.lanes & ((1U << lane) - 1); others != 0 && !same;
-         others &= others - 1) {
-      const auto other = static_cast<std::uint32_t>(std::countr_zero(others));
-      same = row.address(other) == address && conflict.earlier.warp() == request.warp &&
-             conflict.earlier.pc() == request.pc &&
-             std::memcmp(mine, request.data + std::size_t{other} * request.stride, row.bytes) == 0;
-    }
-    if (!same) {
-      return false;
+      const std::uint64_t low = std::max(at, address);
+      const std::uint64_t high =
+          std::min(at + (piece.is_bytes ? 1 : 4), address + std::uint64_t{row.bytes});
+      if (low >= high) {
+        continue;
+      }
+      const std::uint64_t skip = low - address;
+      bool same = std::memcmp(mine + skip, reinterpret_cast<const void*>(low), high - low) == 0;
+      for (std::uint32_t others = row.lanes & ((1U << lane) - 1); others != 0 && !same;
+           others &= others - 1) {
+        const auto other = static_cast<std::uint32_t>(std::countr_zero(others));
+        same = row.address(other) == address && conflict.earlier.warp() == request.warp &&
+               conflict.earlier.pc() == request.pc &&
+               std::memcmp(mine + skip, request.data + std::size_t{other} * request.stride + skip,
+                           high - low) == 0;
+      }
+      if (!same) {
+        return false;
+      }
     }
   }
   return true;
@@ -254,7 +258,7 @@ Finding CtaChecker::shared(const Request& request) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
     if (request.kind != AccessKind::read && !request.reads_old) {
       mark_initialised(row.address(lane), row.bytes);
-    } else if (!is_initialised(row.address(lane), row.bytes)) {
+    } else if (!is_initialised_anywhere(row.address(lane), row.bytes)) {
       return {Finding::Kind::uninitialised, row.address(lane), lane, {}, 0, nullptr};
     }
   }
@@ -329,6 +333,15 @@ bool CtaChecker::is_initialised(std::uint64_t address, std::uint32_t bytes) cons
     at += count;
   }
   return true;
+}
+
+bool CtaChecker::is_initialised_anywhere(std::uint64_t address, std::uint32_t bytes) const {
+  for (std::uint64_t at = address; at < address + bytes; ++at) {
+    if (is_initialised(at, 1)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void CtaChecker::mark_initialised(std::uint64_t address, std::uint32_t bytes) {

@@ -125,6 +125,8 @@ class CtaChecker {
     return shared_[(address - shared_base_) / kLineBytes];
   }
   [[nodiscard]] bool is_initialised(std::uint64_t address, std::uint32_t bytes) const;
+  /// Compilers join loads of neighbours into one that covers gaps, whose bytes nobody uses.
+  [[nodiscard]] bool is_initialised_anywhere(std::uint64_t address, std::uint32_t bytes) const;
   void mark_initialised(std::uint64_t address, std::uint32_t bytes);
 
   Detector* detector_;

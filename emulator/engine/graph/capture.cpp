@@ -111,6 +111,7 @@ cudaError_t close(const std::shared_ptr<CaptureSession>& session, cudaError_t er
   std::erase_if(state().participants,
                 [&](const auto& entry) { return entry.second.session == session; });
   session->has_ended = true;
+  session->graph.reset();  // captured events outlive the capture, the graph's users do not wait
   state().sessions.erase(session);
   state().open_sessions.fetch_sub(1);
   return error;

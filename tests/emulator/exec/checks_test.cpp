@@ -51,6 +51,33 @@ struct Case {
 };
 #define EXPECT_CONTAINS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
+// NCCL copies a structure by a warp while a thread of another warp stores one word of it, which has
+// the same value there.
+TEST(Checks, OfAWideStoreOnlyTheBytesInConflictCount) {
+  const auto body = [](const std::string& word) {
+    return "setp.lt.u32 %p1, %i, 32;\nmov.u64 %rd1, s;\n@%p1 st.shared.u32 [%rd1], 5;\n"
+           "@!%p1 st.shared.v4.u32 [%rd1], {" +
+           word + ", 6, 7, 8};";
+  };
+  Case(body("5")).expect_clean();
+  EXPECT_CONTAINS(Case(body("4")).fault(Fault::Kind::race), "is not ordered after");
+}
+
+// What compilers make of loads of neighbours covers gaps between them.
+TEST(Checks, AWideLoadMayCoverBytesNobodyWrote) {
+  Case(
+      "st.shared.u32 [%s], %i;\nbar.sync 0;\nmov.u64 %rd1, s;\n"
+      "ld.shared.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1+240];\nst.global.u32 [%y], %r1;",
+      61)
+      .expect_clean();
+  EXPECT_CONTAINS(Case("st.shared.u32 [%s], %i;\nbar.sync 0;\nmov.u64 %rd1, s;\n"
+                       "ld.shared.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1+256];\n"
+                       "st.global.u32 [%y], %r1;",
+                       61)
+                      .fault(Fault::Kind::uninitialised_shared),
+                  "reads what nobody wrote");
+}
+
 TEST(Checks, OutOfBounds) {
   Case planted("st.global.u32 [%y+3900], %i;");
   const std::string message = planted.fault(Fault::Kind::illegal_address);
@@ -192,8 +219,7 @@ TEST(Checks, AsynchronousCopiesMustBeWaitedFor) {
   correct.expect_clean();
   EXPECT_EQ(correct.out.as<std::uint32_t>()[63], 255U * 3);
   Case planted(copied("cp.async.wait_group 1;\n"));
-  EXPECT_CONTAINS(planted.fault(Fault::Kind::race),
-                  "is not ordered after the cp.async of thread");
+  EXPECT_CONTAINS(planted.fault(Fault::Kind::race), "is not ordered after the cp.async of thread");
 }
 
 TEST(Checks, UnwaitedCopiesShowOldContents) {
