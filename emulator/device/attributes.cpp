@@ -108,6 +108,8 @@ std::optional<int> feature_attribute(const RackModel& rack, int number) {
     case cudaDevAttrHostRegisterSupported:
     case cudaDevAttrCooperativeLaunch:
     case cudaDevAttrMemoryPoolsSupported:
+    case cudaDevAttrMemoryPoolSupportedHandleTypes:  // POSIX file descriptors
+    case cudaDevAttrIpcEventSupport:
     case cudaDevAttrEccEnabled:
     case CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED:
     case CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED:
@@ -143,9 +145,7 @@ std::optional<int> feature_attribute(const RackModel& rack, int number) {
     case cudaDevAttrGPUDirectRDMASupported:
     case cudaDevAttrGPUDirectRDMAFlushWritesOptions:
     case cudaDevAttrGPUDirectRDMAWritesOrdering:
-    case cudaDevAttrMemoryPoolSupportedHandleTypes:
     case cudaDevAttrDeferredMappingCudaArraySupported:
-    case cudaDevAttrIpcEventSupport:
     case cudaDevAttrMpsEnabled:
     case CU_DEVICE_ATTRIBUTE_MULTICAST_SUPPORTED:
     case CU_DEVICE_ATTRIBUTE_DMA_BUF_SUPPORTED:
@@ -236,6 +236,9 @@ cudaDeviceProp properties(const RackModel& rack, const GpuIdentity& identity) {
   prop.reservedSharedMemPerBlock = bytes(cudaDevAttrReservedSharedMemoryPerBlock);
   prop.hostRegisterSupported = value(cudaDevAttrHostRegisterSupported);
   prop.memoryPoolsSupported = value(cudaDevAttrMemoryPoolsSupported);
+  prop.memoryPoolSupportedHandleTypes =
+      static_cast<unsigned>(value(cudaDevAttrMemoryPoolSupportedHandleTypes));
+  prop.ipcEventSupported = value(cudaDevAttrIpcEventSupport);
   prop.clusterLaunch = value(cudaDevAttrClusterLaunch);
   prop.unifiedFunctionPointers = value(CU_DEVICE_ATTRIBUTE_UNIFIED_FUNCTION_POINTERS);
   prop.deviceNumaId = value(cudaDevAttrNumaId);

@@ -1,6 +1,7 @@
 #include "emulator/engine/collective_hook.hpp"
 
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/report.hpp"
 
 #include <memory>
@@ -73,6 +74,10 @@ cudaError_t enqueue_polled(cudaStream_t stream, std::string name, PolledOperatio
   }
   if (const cudaError_t error = sticky_error(*target->device); error != cudaSuccess) {
     return error;
+  }
+  // A collective can be run once; a graph would run it again and again.
+  if (graph::is_capturing(*target)) {
+    return graph::refuse_wait(*target);
   }
   core.executor().enqueue(
       *target, std::make_unique<PolledStreamOperation>(std::move(name), target->device->ordinal,

@@ -1,6 +1,7 @@
 #include "emulator/engine/core.hpp"
 
 #include "emulator/device/rack_file.hpp"
+#include "emulator/engine/device_output.hpp"
 #include "emulator/engine/memory_map.hpp"
 #include "emulator/engine/modules.hpp"
 #include "emulator/engine/report.hpp"
@@ -28,6 +29,7 @@ Core::Core()
     std::fprintf(stderr, "rackproof emulator: %s\n", error.what());
     status_ = cudaErrorInitializationError;
   }
+  install_device_services();
   report_ = std::make_unique<Report>(settings_.trace_file, settings_.counters_file);
 }
 

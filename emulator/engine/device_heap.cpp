@@ -197,6 +197,11 @@ std::optional<DeviceHeap::Place> DeviceHeap::place(const void* address) const {
   return Place{file_, found->first, found->second.bytes};
 }
 
+int DeviceHeap::file() {
+  const std::scoped_lock lock(mutex_);
+  return create_arena() ? file_ : -1;
+}
+
 void DeviceHeap::zero(void* address, std::uint64_t bytes) const {
   auto* begin = static_cast<std::byte*>(address);
   const bool ours = base_ != nullptr && begin >= base_ && begin + bytes <= base_ + arena_bytes_;

@@ -43,6 +43,9 @@ class DeviceHeap {
   /// Of the allocation that contains `address`.
   [[nodiscard]] std::optional<Place> place(const void* address) const;
 
+  /// The memory file, made if it is not there; -1: it cannot be.
+  [[nodiscard]] int file();
+
   /// Zeroes a range; whole pages of large ranges are dropped instead of written.
   void zero(void* address, std::uint64_t bytes) const;
 

@@ -2,11 +2,15 @@
 
 #include "emulator/engine/core.hpp"
 #include "emulator/engine/graph/capture.hpp"
+#include "emulator/engine/ipc_event.hpp"
 #include "emulator/engine/transfer.hpp"
 
+#include <chrono>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 
 namespace rackproof::emulator::engine {
@@ -19,6 +23,7 @@ struct Event {
   Device* device = nullptr;
   unsigned flags = 0;
   TicketPtr ticket;                                // of the latest record
+  std::shared_ptr<SharedEvent> shared;             // with other processes
   std::shared_ptr<graph::CapturedPoint> captured;  // the latest record was in a capture
 };
 
@@ -38,21 +43,40 @@ std::optional<Event> find(cudaEvent_t event) {
   return found == registry().events.end() ? std::nullopt : std::optional(*found->second);
 }
 
+cudaEvent_t add(std::unique_ptr<Event> entry) {
+  const auto handle = reinterpret_cast<cudaEvent_t>(entry.get());
+  const std::scoped_lock lock(registry().mutex);
+  registry().events.emplace(handle, std::move(entry));
+  return handle;
+}
+
+// Another process may end without telling, so the host looks instead of being woken.
+void wait_for(const SharedEvent& event, std::uint64_t record) {
+  while (!event.is_reached(record)) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+}
+
 }  // namespace
 
 cudaError_t create_event(Device& device, unsigned flags, cudaEvent_t* event) {
   if (event == nullptr || (flags & ~kKnownFlags) != 0) {
     return cudaErrorInvalidValue;
   }
-  if ((flags & cudaEventInterprocess) != 0) {
-    return (flags & cudaEventDisableTiming) != 0 ? cudaErrorNotSupported : cudaErrorInvalidValue;
-  }
   auto entry = std::make_unique<Event>();
   entry->device = &device;
   entry->flags = flags;
-  *event = reinterpret_cast<cudaEvent_t>(entry.get());
-  const std::scoped_lock lock(registry().mutex);
-  registry().events.emplace(*event, std::move(entry));
+  if ((flags & cudaEventInterprocess) != 0) {
+    // There is no common clock (CUDA runtime API, cudaEventCreateWithFlags).
+    if ((flags & cudaEventDisableTiming) == 0) {
+      return cudaErrorInvalidValue;
+    }
+    entry->shared = SharedEvent::create();
+    if (entry->shared == nullptr) {
+      return cudaErrorMemoryAllocation;
+    }
+  }
+  *event = add(std::move(entry));
   return cudaSuccess;
 }
 
@@ -78,7 +102,11 @@ cudaError_t record_event(cudaEvent_t event, Stream& stream, unsigned flags) {
       return *captured;
     }
   }
-  if (point == nullptr) {
+  if (point == nullptr && entry->shared) {
+    ticket = mark(stream, {}, [shared = entry->shared, record = entry->shared->begin_record()] {
+      shared->reach(record);
+    });
+  } else if (point == nullptr) {
     ticket = mark(stream);
   }
   const std::scoped_lock lock(registry().mutex);
@@ -100,6 +128,9 @@ cudaError_t query_event(cudaEvent_t event) {
   if (const cudaError_t error = graph::refuse_unsafe(); error != cudaSuccess) {
     return error;
   }
+  if (entry->shared && !entry->shared->is_reached(entry->shared->latest())) {
+    return cudaErrorNotReady;
+  }
   return Core::instance().executor().is_done(entry->ticket) ? sticky_error(*entry->device)
                                                             : cudaErrorNotReady;
 }
@@ -116,6 +147,9 @@ cudaError_t synchronize_event(cudaEvent_t event) {
     return error;
   }
   Core::instance().executor().wait(entry->ticket);
+  if (entry->shared && sticky_error(*entry->device) == cudaSuccess) {
+    wait_for(*entry->shared, entry->shared->latest());
+  }
   return sticky_error(*entry->device);
 }
 
@@ -137,6 +171,37 @@ cudaError_t wait_event(Stream& stream, cudaEvent_t event, unsigned flags) {
   if (entry->ticket) {
     mark(stream, {entry->ticket});
   }
+  if (entry->shared && !entry->shared->is_reached(entry->shared->latest())) {
+    Core::instance().executor().enqueue(stream, make_wait(entry->shared, entry->shared->latest()));
+  }
+  return cudaSuccess;
+}
+
+cudaError_t export_event(cudaEvent_t event, cudaIpcEventHandle_t* handle) {
+  const auto entry = find(event);
+  if (!entry) {
+    return cudaErrorInvalidResourceHandle;
+  }
+  if (!entry->shared || handle == nullptr) {
+    return cudaErrorInvalidValue;
+  }
+  const SharedEventName name = entry->shared->name();
+  std::memset(handle, 0, sizeof *handle);
+  std::memcpy(handle, &name, sizeof name);
+  return cudaSuccess;
+}
+
+cudaError_t import_event(Device& device, const cudaIpcEventHandle_t& handle, cudaEvent_t* event) {
+  SharedEventName name;
+  std::memcpy(static_cast<void*>(&name), &handle, sizeof name);
+  auto entry = std::make_unique<Event>();
+  entry->device = &device;
+  entry->flags = cudaEventInterprocess | cudaEventDisableTiming;
+  entry->shared = SharedEvent::open(name);
+  if (entry->shared == nullptr || event == nullptr) {
+    return cudaErrorInvalidValue;
+  }
+  *event = add(std::move(entry));
   return cudaSuccess;
 }
 

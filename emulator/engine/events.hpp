@@ -22,6 +22,9 @@ cudaError_t synchronize_event(cudaEvent_t event);
 /// Later work of `stream` waits for the event's latest record (of any device); in a capture it
 /// depends on the nodes that the event stands for.
 cudaError_t wait_event(Stream& stream, cudaEvent_t event, unsigned flags = 0);
+/// The event must have been created with cudaEventInterprocess.
+cudaError_t export_event(cudaEvent_t event, cudaIpcEventHandle_t* handle);
+cudaError_t import_event(Device& device, const cudaIpcEventHandle_t& handle, cudaEvent_t* event);
 [[nodiscard]] bool is_event(cudaEvent_t event);
 /// The latest record, and its replacement by one that a graph will make.
 [[nodiscard]] TicketPtr event_ticket(cudaEvent_t event);

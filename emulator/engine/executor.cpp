@@ -220,18 +220,20 @@ TicketPtr Executor::last(Stream& stream) {
   return stream.last;
 }
 
-void Executor::drain(DeviceQueue& device) {
-  std::unique_lock lock(mutex_);
+std::vector<TicketPtr> Executor::last_of_all(DeviceQueue& device) {
+  const std::scoped_lock lock(mutex_);
   std::vector<TicketPtr> tickets;
   for (const Stream* stream : device.streams) {
     if (stream->last) {
       tickets.push_back(stream->last);
     }
   }
-  for (const TicketPtr& ticket : tickets) {
-    completion_.wait(lock, [&] { return ticket->is_done; });
-    raise_host_time(ticket->end_time_ps);
-    host_order_.join(ticket->order);
+  return tickets;
+}
+
+void Executor::drain(DeviceQueue& device) {
+  for (const TicketPtr& ticket : last_of_all(device)) {
+    wait(ticket);
   }
 }
 

@@ -50,6 +50,8 @@ class Executor {
   void await(const TicketPtr& ticket);
   /// The last operation of a stream (nullptr: none).
   [[nodiscard]] TicketPtr last(Stream& stream);
+  /// Of all streams of a device that have had one.
+  [[nodiscard]] std::vector<TicketPtr> last_of_all(DeviceQueue& device);
   /// Waits for all streams of a device.
   void drain(DeviceQueue& device);
   /// Forgets a device's sticky error (cudaDeviceReset).

@@ -3,6 +3,7 @@
 #include "emulator/device/occupancy.hpp"
 #include "emulator/engine/clock_model.hpp"
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/device_output.hpp"
 #include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/graph/work.hpp"
 #include "emulator/engine/report.hpp"
@@ -214,6 +215,7 @@ std::unique_ptr<Operation> make_operation(const PreparedLaunch& prepared) {
 
 cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request) {
   Core& core = Core::instance();
+  flush_printf(core.device(stream.device->ordinal));
   PreparedLaunch prepared;
   if (const cudaError_t error =
           prepare_launch(kernel, core.device(stream.device->ordinal), request, prepared);

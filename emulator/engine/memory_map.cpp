@@ -2,6 +2,7 @@
 
 #include "emulator/engine/core.hpp"
 #include "emulator/engine/graph/memory.hpp"
+#include "emulator/engine/memory_pool.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -94,6 +95,16 @@ cudaError_t MemoryMap::allocate_device(Device& device, void** address, std::uint
   return cudaSuccess;
 }
 
+cudaError_t MemoryMap::allocate_pooled(Device& device, void** address, std::uint64_t bytes) {
+  *address = device.heap.allocate_range(bytes);
+  if (*address == nullptr) {
+    return cudaErrorMemoryAllocation;
+  }
+  insert(*address, {.owner = Owner::pool, .size_bytes = bytes, .device = device.ordinal},
+         memory::Kind::device);
+  return cudaSuccess;
+}
+
 void MemoryMap::adopt_graph_memory(Device& device, void* address, std::uint64_t bytes) {
   insert(address, {.owner = Owner::graph, .size_bytes = bytes, .device = device.ordinal},
          memory::Kind::device);
@@ -103,13 +114,19 @@ cudaError_t MemoryMap::free_device(void* address) {
   if (address == nullptr) {
     return cudaSuccess;
   }
-  const auto entry = take(address, {Owner::heap, Owner::graph, Owner::managed});
+  const auto entry =
+      take(address, {Owner::heap, Owner::pool, Owner::pool_import, Owner::graph, Owner::managed});
   if (!entry) {
     return cudaErrorInvalidValue;
   }
   Device& device = Core::instance().device(entry->device);
   if (entry->owner == Owner::heap) {
     device.heap.release(address);
+  } else if (entry->owner == Owner::pool) {
+    device.heap.release(address);
+    note_pool_free(address);
+  } else if (entry->owner == Owner::pool_import) {
+    munmap(entry->mapping, entry->mapping_bytes);
   } else if (entry->owner == Owner::graph) {
     graph::give_back(address);
   } else {
@@ -236,24 +253,31 @@ cudaError_t MemoryMap::import_shared(const SharedMemoryName& name, void** addres
   if (file < 0) {
     return cudaErrorMapBufferObjectFailed;
   }
-  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  const std::uint64_t begin = name.offset / page * page;
-  const std::uint64_t length = name.offset - begin + name.size_bytes;
-  void* mapping = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file,
-                       static_cast<off_t>(begin));
+  Entry entry{.owner = Owner::imported, .device = device, .name = name};
+  const cudaError_t error = map_file(file, name.offset, name.size_bytes, entry, address);
   close(file);
-  if (mapping == MAP_FAILED) {
+  return error;
+}
+
+cudaError_t MemoryMap::import_file(int file, std::uint64_t offset, std::uint64_t bytes, int device,
+                                   void** address) {
+  return map_file(file, offset, bytes, {.owner = Owner::pool_import, .device = device}, address);
+}
+
+cudaError_t MemoryMap::map_file(int file, std::uint64_t offset, std::uint64_t bytes, Entry entry,
+                                void** address) {
+  *address = nullptr;
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t begin = offset / page * page;
+  entry.size_bytes = bytes;
+  entry.mapping_bytes = offset - begin + bytes;
+  entry.mapping = mmap(nullptr, entry.mapping_bytes, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_NORESERVE, file, static_cast<off_t>(begin));
+  if (entry.mapping == MAP_FAILED) {
     return cudaErrorMapBufferObjectFailed;
   }
-  *address = static_cast<std::byte*>(mapping) + (name.offset - begin);
-  insert(*address,
-         {.owner = Owner::imported,
-          .size_bytes = name.size_bytes,
-          .device = device,
-          .mapping = mapping,
-          .mapping_bytes = length,
-          .name = name},
-         memory::Kind::peer_import);
+  *address = static_cast<std::byte*>(entry.mapping) + (offset - begin);
+  insert(*address, entry, memory::Kind::peer_import);
   return cudaSuccess;
 }
 
@@ -279,7 +303,8 @@ void MemoryMap::free_all(Device& device) {
     const std::scoped_lock lock(mutex_);
     for (const auto& [base, entry] : entries_) {
       if (entry.device == device.ordinal &&
-          (entry.owner == Owner::heap || entry.owner == Owner::graph)) {
+          (entry.owner == Owner::heap || entry.owner == Owner::pool ||
+           entry.owner == Owner::graph)) {
         addresses.push_back(reinterpret_cast<void*>(base));
       }
     }

@@ -31,6 +31,8 @@ static_assert(sizeof(SharedMemoryName) <= CUDA_IPC_HANDLE_SIZE);
 class MemoryMap {
  public:
   cudaError_t allocate_device(Device& device, void** address, std::uint64_t bytes);
+  /// Memory that a pool has charged the device for.
+  cudaError_t allocate_pooled(Device& device, void** address, std::uint64_t bytes);
   /// Memory of a graph's allocation node, from now until free_device().
   void adopt_graph_memory(Device& device, void* address, std::uint64_t bytes);
   /// Also frees managed memory, as cudaFree does.
@@ -48,6 +50,9 @@ class MemoryMap {
   cudaError_t export_shared(const void* address, SharedMemoryName& name) const;
   cudaError_t import_shared(const SharedMemoryName& name, void** address, int device);
   cudaError_t close_shared(void* address);
+  /// Maps a range of another process's device memory file; free_device() unmaps it.
+  cudaError_t import_file(int file, std::uint64_t offset, std::uint64_t bytes, int device,
+                          void** address);
 
   /// The live allocation that contains `address`.
   [[nodiscard]] static std::optional<memory::Allocation> find(const void* address);
@@ -56,7 +61,16 @@ class MemoryMap {
   void free_all(Device& device);
 
  private:
-  enum class Owner : std::uint8_t { heap, graph, host, registered, managed, imported };
+  enum class Owner : std::uint8_t {
+    heap,
+    pool,
+    pool_import,
+    graph,
+    host,
+    registered,
+    managed,
+    imported
+  };
   struct Entry {
     Owner owner = Owner::heap;
     std::uint64_t size_bytes = 0;
@@ -68,6 +82,8 @@ class MemoryMap {
     SharedMemoryName name = {};
   };
   void insert(void* address, Entry entry, memory::Kind kind);
+  cudaError_t map_file(int file, std::uint64_t offset, std::uint64_t bytes, Entry entry,
+                       void** address);
   std::optional<Entry> take(void* address, std::initializer_list<Owner> owners);
 
   mutable std::mutex mutex_;

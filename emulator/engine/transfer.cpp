@@ -2,6 +2,7 @@
 
 #include "emulator/engine/clock_model.hpp"
 #include "emulator/engine/core.hpp"
+#include "emulator/engine/device_output.hpp"
 #include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/graph/memory.hpp"
 #include "emulator/engine/graph/work.hpp"
@@ -250,6 +251,7 @@ cudaError_t copy(void* destination, const void* source, const CopyShape& shape, 
       }));
   if ((is_synchronous && !prepared.is_between_devices) || prepared.is_to_pageable) {
     core.executor().wait(ticket);
+    flush_printf(core.device(stream.device->ordinal));
   } else if (prepared.is_from_pageable && snapshot == nullptr) {
     // Whether a snapshot was needed depends on the host's speed, so virtual time must not.
     core.executor().await(ticket);
@@ -324,9 +326,14 @@ cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape,
   return sticky_error(*stream.device);
 }
 
-TicketPtr mark(Stream& stream, std::vector<TicketPtr> others) {
+TicketPtr mark(Stream& stream, std::vector<TicketPtr> others, std::function<void()> reached) {
   return Core::instance().executor().enqueue(
-      stream, std::make_unique<InstantOperation>([](TimePs start) { return start; }),
+      stream, std::make_unique<InstantOperation>([reached = std::move(reached)](TimePs start) {
+        if (reached) {
+          reached();
+        }
+        return start;
+      }),
       std::move(others));
 }
 

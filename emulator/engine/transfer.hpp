@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -75,7 +76,9 @@ cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape,
                  bool is_synchronous);
 
 /// A point in a stream: done when everything before it and `others` are. For events and waits.
-TicketPtr mark(Stream& stream, std::vector<TicketPtr> others = {});
+/// `reached` is called then, on any thread.
+TicketPtr mark(Stream& stream, std::vector<TicketPtr> others = {},
+               std::function<void()> reached = {});
 
 /// Frees device memory when the stream gets there (cudaFreeAsync).
 cudaError_t free_in_order(void* address, Stream& stream);

@@ -1,6 +1,8 @@
 #pragma once
-/// Functions that device code calls and the driver provides: vprintf, __assertfail.
+/// Functions that device code calls and the driver provides: vprintf, __assertfail, malloc, free,
+/// cudaGraphSetConditional.
 
+#include "emulator/exec/device_services.hpp"
 #include "emulator/exec/warp.hpp"
 
 #include <string_view>

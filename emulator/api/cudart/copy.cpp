@@ -32,6 +32,10 @@ cudaError_t copy(const char* name, void* destination, const void* source, const 
   });
 }
 
+bool are_devices(int first, int second) {
+  return Core::instance().is_device(first) && Core::instance().is_device(second);
+}
+
 cudaError_t copy_line(const char* name, void* destination, const void* source, std::size_t bytes,
                       cudaMemcpyKind kind, const Ordering& ordering) {
   return copy(name, destination, source, {.width_bytes = bytes}, kind, ordering);
@@ -60,6 +64,24 @@ cudaError_t copy_box(const char* name, const cudaMemcpy3DParms* box, const Order
     return api::finish_call(name, error);
   }
   return copy(name, destination, source, shape, box->kind, ordering);
+}
+
+cudaError_t copy_box_between(const char* name, const cudaMemcpy3DPeerParms* peers,
+                             const Ordering& ordering) {
+  if (peers == nullptr || !are_devices(peers->srcDevice, peers->dstDevice)) {
+    return api::finish_call(name,
+                            peers == nullptr ? cudaErrorInvalidValue : cudaErrorInvalidDevice);
+  }
+  cudaMemcpy3DParms box{};
+  box.srcArray = peers->srcArray;
+  box.srcPos = peers->srcPos;
+  box.srcPtr = peers->srcPtr;
+  box.dstArray = peers->dstArray;
+  box.dstPos = peers->dstPos;
+  box.dstPtr = peers->dstPtr;
+  box.extent = peers->extent;
+  box.kind = cudaMemcpyDefault;
+  return copy_box(name, &box, ordering);
 }
 
 // A copy to or from a __device__ variable: [offset, offset + bytes) must lie inside it.
@@ -102,12 +124,18 @@ cudaError_t cudaMemcpyAsync_ptsz(void* to, const void* from, std::size_t bytes, 
                                  cudaStream_t stream) {
   return copy_line("cudaMemcpyAsync", to, from, bytes, kind, async_per_thread(stream));
 }
-cudaError_t cudaMemcpyPeer(void* to, int /*to_device*/, const void* from, int /*from_device*/,
+cudaError_t cudaMemcpyPeer(void* to, int to_device, const void* from, int from_device,
                            std::size_t bytes) {
+  if (!are_devices(to_device, from_device)) {
+    return api::finish_call("cudaMemcpyPeer", cudaErrorInvalidDevice);
+  }
   return copy_line("cudaMemcpyPeer", to, from, bytes, cudaMemcpyDeviceToDevice, kSync);
 }
-cudaError_t cudaMemcpyPeerAsync(void* to, int /*to_device*/, const void* from, int /*from_device*/,
+cudaError_t cudaMemcpyPeerAsync(void* to, int to_device, const void* from, int from_device,
                                 std::size_t bytes, cudaStream_t stream) {
+  if (!are_devices(to_device, from_device)) {
+    return api::finish_call("cudaMemcpyPeerAsync", cudaErrorInvalidDevice);
+  }
   return copy_line("cudaMemcpyPeerAsync", to, from, bytes, cudaMemcpyDeviceToDevice, async(stream));
 }
 
@@ -144,6 +172,19 @@ cudaError_t cudaMemcpy3DAsync(const cudaMemcpy3DParms* box, cudaStream_t stream)
 }
 cudaError_t cudaMemcpy3DAsync_ptsz(const cudaMemcpy3DParms* box, cudaStream_t stream) {
   return copy_box("cudaMemcpy3DAsync", box, async_per_thread(stream));
+}
+
+cudaError_t cudaMemcpy3DPeer(const cudaMemcpy3DPeerParms* box) {
+  return copy_box_between("cudaMemcpy3DPeer", box, kSync);
+}
+cudaError_t cudaMemcpy3DPeer_ptds(const cudaMemcpy3DPeerParms* box) {
+  return copy_box_between("cudaMemcpy3DPeer", box, kSyncPerThread);
+}
+cudaError_t cudaMemcpy3DPeerAsync(const cudaMemcpy3DPeerParms* box, cudaStream_t stream) {
+  return copy_box_between("cudaMemcpy3DPeerAsync", box, async(stream));
+}
+cudaError_t cudaMemcpy3DPeerAsync_ptsz(const cudaMemcpy3DPeerParms* box, cudaStream_t stream) {
+  return copy_box_between("cudaMemcpy3DPeerAsync", box, async_per_thread(stream));
 }
 
 cudaError_t cudaMemcpyToSymbol(const void* symbol, const void* from, std::size_t bytes,

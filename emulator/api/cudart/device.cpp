@@ -1,7 +1,9 @@
 // Devices: count, current device, properties, limits, versions.
 
 #include "emulator/api/common/api_call.hpp"
+#include "emulator/api/common/host_wait.hpp"
 #include "emulator/device/attributes.hpp"
+#include "emulator/engine/device_output.hpp"
 #include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/memory_map.hpp"
 
@@ -11,6 +13,7 @@
 #include <cctype>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 #include <string>
 
 namespace {
@@ -19,30 +22,6 @@ using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::api_call;
 using api::query_call;
 using engine::Core;
-
-constexpr int kStackBytes = 1024;
-constexpr std::size_t kPrintfBytes = 1U << 20U;
-constexpr std::size_t kHeapBytes = 8U << 20U;
-
-std::size_t default_limit(cudaLimit limit) {
-  switch (limit) {
-    case cudaLimitStackSize:
-      return kStackBytes;
-    case cudaLimitPrintfFifoSize:
-      return kPrintfBytes;
-    case cudaLimitMallocHeapSize:
-      return kHeapBytes;
-    case cudaLimitDevRuntimeSyncDepth:
-      return 2;
-    case cudaLimitDevRuntimePendingLaunchCount:
-      return 2048;
-    case cudaLimitMaxL2FetchGranularity:
-      return 64;
-    case cudaLimitPersistingL2CacheSize:
-      return 0;
-  }
-  return 0;
-}
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -162,6 +141,7 @@ cudaError_t cudaDeviceSynchronize() {
     const cudaError_t error = engine::graph::refuse_device_wait(engine::current_device());
     if (error == cudaSuccess) {
       core.executor().drain(engine::current_device());
+      api::finish_wait(engine::current_device());
     }
     return error;
   });
@@ -171,7 +151,15 @@ cudaError_t cudaDeviceReset() {
   return query_call("cudaDeviceReset", [](Core& core) {
     engine::Device& device = engine::current_device();
     core.executor().drain(device);
+    engine::flush_printf(device);
     core.memory().free_all(device);
+    engine::reset_heap(device);
+    {
+      const std::scoped_lock lock(device.mutex);
+      device.limits.clear();
+      device.enabled_peers.clear();
+      device.flags = 0;
+    }
     core.executor().clear_fault(device);
     engine::thread_state().last_error = cudaSuccess;
     return cudaSuccess;
@@ -181,6 +169,13 @@ cudaError_t cudaDeviceReset() {
 cudaError_t cudaDeviceSetLimit(cudaLimit limit, std::size_t value) {
   return api_call("cudaDeviceSetLimit", [&](Core&) {
     engine::Device& device = engine::current_device();
+    if (limit < cudaLimitStackSize || limit > cudaLimitPersistingL2CacheSize) {
+      return cudaErrorUnsupportedLimit;
+    }
+    const bool is_fixed = limit == cudaLimitMallocHeapSize && engine::is_heap_in_use(device);
+    if (is_fixed || (limit == cudaLimitMaxL2FetchGranularity && value > 128)) {
+      return cudaErrorInvalidValue;
+    }
     const std::scoped_lock lock(device.mutex);
     device.limits[limit] = value;
     return cudaSuccess;
@@ -189,10 +184,13 @@ cudaError_t cudaDeviceSetLimit(cudaLimit limit, std::size_t value) {
 
 cudaError_t cudaDeviceGetLimit(std::size_t* value, cudaLimit limit) {
   return api_call("cudaDeviceGetLimit", [&](Core&) {
-    engine::Device& device = engine::current_device();
-    const std::scoped_lock lock(device.mutex);
-    const auto found = device.limits.find(limit);
-    *value = found == device.limits.end() ? default_limit(limit) : found->second;
+    if (limit < cudaLimitStackSize || limit > cudaLimitPersistingL2CacheSize) {
+      return cudaErrorUnsupportedLimit;
+    }
+    if (value == nullptr) {
+      return cudaErrorInvalidValue;
+    }
+    *value = engine::device_limit(engine::current_device(), limit);
     return cudaSuccess;
   });
 }

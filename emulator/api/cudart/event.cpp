@@ -1,6 +1,7 @@
 // Events.
 
 #include "emulator/api/common/api_call.hpp"
+#include "emulator/api/common/host_wait.hpp"
 #include "emulator/engine/events.hpp"
 
 #include <cuda_runtime_api.h>
@@ -51,7 +52,20 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return api_call("cudaEventQuery", [&](Core&) { return engine::query_event(event); });
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return api_call("cudaEventSynchronize", [&](Core&) { return engine::synchronize_event(event); });
+  return api_call("cudaEventSynchronize", [&](Core&) {
+    const cudaError_t error = engine::synchronize_event(event);
+    api::finish_wait(engine::current_device());
+    return error;
+  });
+}
+cudaError_t cudaIpcGetEventHandle(cudaIpcEventHandle_t* handle, cudaEvent_t event) {
+  return api_call("cudaIpcGetEventHandle",
+                  [&](Core&) { return engine::export_event(event, handle); });
+}
+cudaError_t cudaIpcOpenEventHandle(cudaEvent_t* event, cudaIpcEventHandle_t handle) {
+  return api_call("cudaIpcOpenEventHandle", [&](Core&) {
+    return engine::import_event(engine::current_device(), handle, event);
+  });
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
   return api_call("cudaEventElapsedTime",

@@ -117,30 +117,15 @@ cudaError_t cudaHostGetFlags(unsigned* flags, void* host) {
   });
 }
 
-cudaError_t cudaMallocManaged(void** pointer, std::size_t bytes, unsigned /*flags*/) {
+cudaError_t cudaMallocManaged(void** pointer, std::size_t bytes, unsigned flags) {
   return unsafe_call("cudaMallocManaged", [&](Core& core) {
+    // Single attachment is for streams alone (CUDA runtime API, cudaMallocManaged).
+    if (pointer == nullptr || (flags != cudaMemAttachGlobal && flags != cudaMemAttachHost)) {
+      return cudaErrorInvalidValue;
+    }
     return core.memory().allocate_managed(pointer, bytes, current_device().ordinal);
   });
 }
-cudaError_t cudaMemPrefetchAsync(const void* pointer, std::size_t /*bytes*/,
-                                 cudaMemLocation /*location*/, unsigned /*flags*/,
-                                 cudaStream_t /*stream*/) {
-  return api_call("cudaMemPrefetchAsync", [&](Core&) {
-    return engine::MemoryMap::find(pointer) ? cudaSuccess : cudaErrorInvalidValue;
-  });
-}
-cudaError_t cudaMemPrefetchAsync_ptsz(const void* pointer, std::size_t bytes,
-                                      cudaMemLocation location, unsigned flags,
-                                      cudaStream_t stream) {
-  return cudaMemPrefetchAsync(pointer, bytes, location, flags, stream);
-}
-cudaError_t cudaMemAdvise(const void* pointer, std::size_t /*bytes*/, cudaMemoryAdvise /*advice*/,
-                          cudaMemLocation /*location*/) {
-  return api_call("cudaMemAdvise", [&](Core&) {
-    return engine::MemoryMap::find(pointer) ? cudaSuccess : cudaErrorInvalidValue;
-  });
-}
-
 cudaError_t cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes) {
   return api_call("cudaMemGetInfo", [&](Core&) {
     *free_bytes = current_device().heap.free_bytes();

@@ -1,83 +1,50 @@
-// Stream-ordered allocation. Pools here are names for the device's heap: no caching, no thresholds.
+// Stream-ordered allocation and pools.
 
 #include "emulator/api/common/api_call.hpp"
 #include "emulator/engine/graph/capture.hpp"
-#include "emulator/engine/memory_map.hpp"
+#include "emulator/engine/memory_pool.hpp"
 #include "emulator/engine/transfer.hpp"
 
 #include <cuda_runtime_api.h>
 
-#include <map>
-#include <mutex>
-#include <set>
+#include <cstdint>
 
 namespace {
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::api_call;
 using engine::Core;
+using engine::Pool;
 
-struct Pool {
-  int device = 0;
-  std::map<int, std::uint64_t> attributes;
-};
-
-struct Pools {
-  std::mutex mutex;
-  std::map<int, Pool*> default_of;
-  std::map<int, Pool*> current_of;
-  std::set<Pool*> all;
-
-  Pool* create(int device) {
-    auto* pool = new Pool;
-    pool->device = device;
-    all.insert(pool);
-    return pool;
-  }
-  Pool* default_pool(int device) {
-    Pool*& pool = default_of[device];
-    pool = pool == nullptr ? create(device) : pool;
-    return pool;
-  }
-  Pool* current_pool(int device) {
-    Pool*& pool = current_of[device];
-    pool = pool == nullptr ? default_pool(device) : pool;
-    return pool;
-  }
-};
-
-Pools& pools() {
-  static Pools* const instance = new Pools;  // leaked: see Core
-  return *instance;
+Pool* to_pool(cudaMemPool_t handle) {
+  return reinterpret_cast<Pool*>(handle);
 }
-
-template <typename Body>
-cudaError_t with_pools(const char* name, Body&& body) {
-  return api_call(name, [&](Core& core) {
-    const std::scoped_lock lock(pools().mutex);
-    return std::forward<Body>(body)(core, pools());
-  });
+cudaMemPool_t handle_of(Pool* pool) {
+  return reinterpret_cast<cudaMemPool_t>(pool);
 }
 
 cudaError_t allocate(const char* name, void** pointer, std::size_t bytes, cudaStream_t handle,
                      Pool* pool, bool is_per_thread) {
-  return api_call(name, [&](Core& core) {
+  return api_call(name, [&](Core&) {
     engine::Stream* stream = engine::resolve_stream(handle, is_per_thread);
     if (stream == nullptr) {
       return cudaErrorInvalidResourceHandle;
     }
-    const int device = pool == nullptr ? stream->device->ordinal : pool->device;
+    if (pointer == nullptr || (pool != nullptr && !engine::is_pool(pool))) {
+      return cudaErrorInvalidValue;
+    }
+    Pool* source = pool != nullptr ? pool : engine::current_pool(stream->device->ordinal);
     if (engine::graph::is_capturing(*stream)) {
       cudaMemAllocNodeParams parameters{};
       parameters.poolProps.allocType = cudaMemAllocationTypePinned;
-      parameters.poolProps.location = {cudaMemLocationTypeDevice, device};
+      parameters.poolProps.location = {cudaMemLocationTypeDevice, engine::pool_device(source)};
       parameters.bytesize = bytes;
       return engine::graph::capture_allocation(*stream, parameters, pointer);
     }
     if (const cudaError_t error = engine::graph::refuse_implicit(*stream); error != cudaSuccess) {
       return error;
     }
-    return core.memory().allocate_device(core.device(device), pointer, bytes);
+    return engine::allocate_from(source, *stream, bytes, pointer);
   });
 }
 
@@ -91,8 +58,34 @@ cudaError_t free_async(void* pointer, cudaStream_t handle, bool is_per_thread) {
   });
 }
 
-Pool* to_pool(cudaMemPool_t handle) {
-  return reinterpret_cast<Pool*>(handle);
+// Pools of host memory and of managed memory are newer than anything that needs them here.
+cudaError_t check_location(const cudaMemLocation* location, cudaMemAllocationType type) {
+  if (location == nullptr) {
+    return cudaErrorInvalidValue;
+  }
+  if (location->type != cudaMemLocationTypeDevice || type != cudaMemAllocationTypePinned) {
+    return cudaErrorNotSupported;
+  }
+  return Core::instance().is_device(location->id) ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+template <typename Choose>
+cudaError_t get_pool(const char* name, cudaMemPool_t* pool, int device, Choose&& choose) {
+  return api_call(name, [&](Core& core) {
+    if (pool == nullptr || !core.is_device(device)) {
+      return pool == nullptr ? cudaErrorInvalidValue : cudaErrorInvalidDevice;
+    }
+    *pool = handle_of(choose(device));
+    return cudaSuccess;
+  });
+}
+
+template <typename Choose>
+cudaError_t get_pool_at(const char* name, cudaMemPool_t* pool, const cudaMemLocation* location,
+                        cudaMemAllocationType type, Choose&& choose) {
+  const cudaError_t error = check_location(location, type);
+  return error != cudaSuccess ? api::finish_call(name, error)
+                              : get_pool(name, pool, location->id, choose);
 }
 
 }  // namespace
@@ -121,97 +114,117 @@ cudaError_t cudaFreeAsync_ptsz(void* pointer, cudaStream_t stream) {
 }
 
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  return with_pools("cudaDeviceGetDefaultMemPool", [&](Core& core, Pools& all) {
-    if (!core.is_device(device)) {
-      return cudaErrorInvalidDevice;
-    }
-    *pool = reinterpret_cast<cudaMemPool_t>(all.default_pool(device));
-    return cudaSuccess;
-  });
+  return get_pool("cudaDeviceGetDefaultMemPool", pool, device, engine::default_pool);
 }
 cudaError_t cudaDeviceGetMemPool(cudaMemPool_t* pool, int device) {
-  return with_pools("cudaDeviceGetMemPool", [&](Core& core, Pools& all) {
-    if (!core.is_device(device)) {
-      return cudaErrorInvalidDevice;
-    }
-    *pool = reinterpret_cast<cudaMemPool_t>(all.current_pool(device));
-    return cudaSuccess;
-  });
+  return get_pool("cudaDeviceGetMemPool", pool, device, engine::current_pool);
 }
 cudaError_t cudaDeviceSetMemPool(int device, cudaMemPool_t pool) {
-  return with_pools("cudaDeviceSetMemPool", [&](Core& core, Pools& all) {
-    if (!core.is_device(device) || !all.all.contains(to_pool(pool))) {
-      return cudaErrorInvalidValue;
-    }
-    all.current_of[device] = to_pool(pool);
-    return cudaSuccess;
+  return api_call("cudaDeviceSetMemPool", [&](Core& core) {
+    return core.is_device(device) ? engine::set_current_pool(device, to_pool(pool))
+                                  : cudaErrorInvalidDevice;
+  });
+}
+cudaError_t cudaMemGetDefaultMemPool(cudaMemPool_t* pool, cudaMemLocation* location,
+                                     cudaMemAllocationType type) {
+  return get_pool_at("cudaMemGetDefaultMemPool", pool, location, type, engine::default_pool);
+}
+cudaError_t cudaMemGetMemPool(cudaMemPool_t* pool, cudaMemLocation* location,
+                              cudaMemAllocationType type) {
+  return get_pool_at("cudaMemGetMemPool", pool, location, type, engine::current_pool);
+}
+cudaError_t cudaMemSetMemPool(cudaMemLocation* location, cudaMemAllocationType type,
+                              cudaMemPool_t pool) {
+  return api_call("cudaMemSetMemPool", [&](Core&) {
+    const cudaError_t error = check_location(location, type);
+    return error != cudaSuccess ? error : engine::set_current_pool(location->id, to_pool(pool));
   });
 }
 cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
-  return with_pools("cudaMemPoolCreate", [&](Core& core, Pools& all) {
-    const bool is_plain = properties->allocType == cudaMemAllocationTypePinned &&
-                          properties->location.type == cudaMemLocationTypeDevice &&
-                          core.is_device(properties->location.id);
-    if (!is_plain) {
+  return api_call("cudaMemPoolCreate", [&](Core&) {
+    if (pool == nullptr || properties == nullptr) {
       return cudaErrorInvalidValue;
     }
-    if (properties->handleTypes != cudaMemHandleTypeNone) {
-      return cudaErrorNotSupported;
-    }
-    *pool = reinterpret_cast<cudaMemPool_t>(all.create(properties->location.id));
-    return cudaSuccess;
+    Pool* made = nullptr;
+    const cudaError_t error = engine::create_pool(*properties, &made);
+    *pool = handle_of(made);
+    return error;
   });
 }
 cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
-  return with_pools("cudaMemPoolDestroy", [&](Core&, Pools& all) {
-    Pool* entry = to_pool(pool);
-    if (!all.all.contains(entry) || all.default_of[entry->device] == entry) {
-      return cudaErrorInvalidValue;
-    }
-    if (all.current_of[entry->device] == entry) {
-      all.current_of[entry->device] = nullptr;
-    }
-    all.all.erase(entry);
-    delete entry;
-    return cudaSuccess;
+  return api_call("cudaMemPoolDestroy", [&](Core&) { return engine::destroy_pool(to_pool(pool)); });
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, std::size_t bytes) {
+  return api_call("cudaMemPoolTrimTo",
+                  [&](Core&) { return engine::trim_pool(to_pool(pool), bytes); });
+}
+cudaError_t cudaMemPoolSetAccess(cudaMemPool_t pool, const cudaMemAccessDesc* access,
+                                 std::size_t count) {
+  return api_call("cudaMemPoolSetAccess", [&](Core&) {
+    return access == nullptr && count != 0 ? cudaErrorInvalidValue
+                                           : engine::set_access(to_pool(pool), access, count);
   });
 }
-cudaError_t cudaMemPoolTrimTo(cudaMemPool_t /*pool*/, std::size_t /*bytes*/) {
-  return with_pools("cudaMemPoolTrimTo", [](Core&, Pools&) { return cudaSuccess; });
-}
-cudaError_t cudaMemPoolSetAccess(cudaMemPool_t /*pool*/, const cudaMemAccessDesc* /*access*/,
-                                 std::size_t /*count*/) {
-  return with_pools("cudaMemPoolSetAccess", [](Core&, Pools&) { return cudaSuccess; });
+cudaError_t cudaMemPoolGetAccess(cudaMemAccessFlags* flags, cudaMemPool_t pool,
+                                 cudaMemLocation* location) {
+  return api_call("cudaMemPoolGetAccess", [&](Core&) {
+    return flags == nullptr || location == nullptr
+               ? cudaErrorInvalidValue
+               : engine::get_access(to_pool(pool), *location, flags);
+  });
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  return with_pools("cudaMemPoolSetAttribute", [&](Core&, Pools& all) {
-    if (!all.all.contains(to_pool(pool))) {
-      return cudaErrorInvalidValue;
-    }
-    to_pool(pool)->attributes[attribute] =
-        attribute == cudaMemPoolAttrReleaseThreshold
-            ? *static_cast<std::uint64_t*>(value)
-            : static_cast<std::uint64_t>(*static_cast<int*>(value));
-    return cudaSuccess;
+  return api_call("cudaMemPoolSetAttribute", [&](Core&) {
+    return value == nullptr ? cudaErrorInvalidValue
+                            : engine::set_attribute(to_pool(pool), attribute, value);
   });
 }
 cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  return with_pools("cudaMemPoolGetAttribute", [&](Core&, Pools& all) {
-    if (!all.all.contains(to_pool(pool))) {
+  return api_call("cudaMemPoolGetAttribute", [&](Core&) {
+    return value == nullptr ? cudaErrorInvalidValue
+                            : engine::get_attribute(to_pool(pool), attribute, value);
+  });
+}
+cudaError_t cudaMemPoolExportToShareableHandle(void* handle, cudaMemPool_t pool,
+                                               cudaMemAllocationHandleType type, unsigned flags) {
+  return api_call("cudaMemPoolExportToShareableHandle", [&](Core&) {
+    if (handle == nullptr || flags != 0) {
       return cudaErrorInvalidValue;
     }
-    switch (attribute) {
-      case cudaMemPoolAttrReleaseThreshold:
-        *static_cast<std::uint64_t*>(value) = to_pool(pool)->attributes[attribute];
-        return cudaSuccess;
-      case cudaMemPoolReuseFollowEventDependencies:
-      case cudaMemPoolReuseAllowOpportunistic:
-      case cudaMemPoolReuseAllowInternalDependencies:
-        *static_cast<int*>(value) = static_cast<int>(to_pool(pool)->attributes[attribute]);
-        return cudaSuccess;
-      default:
-        return cudaErrorNotSupported;
+    return type == cudaMemHandleTypePosixFileDescriptor
+               ? engine::export_pool(to_pool(pool), static_cast<int*>(handle))
+               : cudaErrorNotSupported;
+  });
+}
+cudaError_t cudaMemPoolImportFromShareableHandle(cudaMemPool_t* pool, void* handle,
+                                                 cudaMemAllocationHandleType type, unsigned flags) {
+  return api_call("cudaMemPoolImportFromShareableHandle", [&](Core&) {
+    if (pool == nullptr || flags != 0) {
+      return cudaErrorInvalidValue;
     }
+    if (type != cudaMemHandleTypePosixFileDescriptor) {
+      return cudaErrorNotSupported;
+    }
+    // The descriptor itself is passed where a pointer is expected.
+    Pool* made = nullptr;
+    const cudaError_t error =
+        engine::import_pool(static_cast<int>(reinterpret_cast<std::intptr_t>(handle)),
+                            engine::current_device().ordinal, &made);
+    *pool = handle_of(made);
+    return error;
+  });
+}
+cudaError_t cudaMemPoolExportPointer(cudaMemPoolPtrExportData* data, void* pointer) {
+  return api_call("cudaMemPoolExportPointer", [&](Core&) {
+    return data == nullptr ? cudaErrorInvalidValue : engine::export_pointer(pointer, data);
+  });
+}
+cudaError_t cudaMemPoolImportPointer(void** pointer, cudaMemPool_t pool,
+                                     cudaMemPoolPtrExportData* data) {
+  return api_call("cudaMemPoolImportPointer", [&](Core&) {
+    return pointer == nullptr || data == nullptr
+               ? cudaErrorInvalidValue
+               : engine::import_pointer(to_pool(pool), *data, pointer);
   });
 }
 

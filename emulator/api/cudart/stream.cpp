@@ -1,6 +1,7 @@
 // Streams and host functions.
 
 #include "emulator/api/common/api_call.hpp"
+#include "emulator/api/common/host_wait.hpp"
 #include "emulator/engine/events.hpp"
 #include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/transfer.hpp"
@@ -49,6 +50,7 @@ cudaError_t synchronize(cudaStream_t handle, bool is_per_thread) {
           return error;
         }
         core.executor().wait(core.executor().last(stream));
+        api::finish_wait(*stream.device);
         return sticky_error(*stream.device);
       });
 }
@@ -100,6 +102,7 @@ cudaError_t add_callback(cudaStream_t handle, cudaStreamCallback_t function, voi
         stream,
         [](void* opaque) {
           const std::unique_ptr<Callback> callback(static_cast<Callback*>(opaque));
+          engine::flush_printf(Core::instance().device(callback->device->ordinal));
           callback->function(callback->stream, sticky_error(*callback->device), callback->data);
         },
         new Callback{handle, function, data, stream.device});

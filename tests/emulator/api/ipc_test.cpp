@@ -7,8 +7,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <dlfcn.h>
 #include <string>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace rackproof::test {
@@ -60,6 +63,62 @@ TEST(Ipc, AForgedHandleIsRefused) {
   const ProcessResult peer = run_probe("", "ipc " + hex(nonsense.data(), nonsense.size()));
   EXPECT_EQ(peer.exit_code, 1);
   EXPECT_EQ(peer.answers.at("open"), "cudaErrorInvalidValue");
+}
+
+TEST(Ipc, PoolsAreSharedByDescriptor) {
+  ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.handleTypes = cudaMemHandleTypePosixFileDescriptor;
+  properties.location = {cudaMemLocationTypeDevice, 0};
+  cudaMemPool_t pool = nullptr;
+  ASSERT_EQ(cudaMemPoolCreate(&pool, &properties), cudaSuccess);
+  void* memory = nullptr;
+  ASSERT_EQ(cudaMallocFromPoolAsync(&memory, 5000, pool, nullptr), cudaSuccess);
+  int file = -1;
+  ASSERT_EQ(
+      cudaMemPoolExportToShareableHandle(&file, pool, cudaMemHandleTypePosixFileDescriptor, 0),
+      cudaSuccess);
+  cudaMemPoolPtrExportData data{};
+  ASSERT_EQ(cudaMemPoolExportPointer(&data, memory), cudaSuccess);
+  expect_shared(static_cast<int*>(memory), "pool /proc/" + std::to_string(getpid()) + "/fd/" +
+                                               std::to_string(file) + " " +
+                                               hex(&data, sizeof data));
+  EXPECT_EQ(cudaMemPoolImportPointer(&memory, pool, &data), cudaErrorInvalidValue)
+      << "the pool is this process's own";
+  close(file);
+  EXPECT_EQ(cudaFree(memory), cudaSuccess);
+  EXPECT_EQ(cudaMemPoolDestroy(pool), cudaSuccess);
+}
+
+TEST(Ipc, EventsOrderProcesses) {
+  ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+  cudaEvent_t event = nullptr;
+  EXPECT_EQ(cudaEventCreateWithFlags(&event, cudaEventInterprocess), cudaErrorInvalidValue)
+      << "there is no common clock";
+  ASSERT_EQ(cudaEventCreateWithFlags(&event, cudaEventInterprocess | cudaEventDisableTiming),
+            cudaSuccess);
+  cudaIpcEventHandle_t handle{};
+  ASSERT_EQ(cudaIpcGetEventHandle(&handle, event), cudaSuccess);
+  // The record is held back until the other process has looked at it.
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  ASSERT_EQ(cudaLaunchHostFunc(
+                stream, [](void*) { std::this_thread::sleep_for(std::chrono::milliseconds(700)); },
+                nullptr),
+            cudaSuccess);
+  ASSERT_EQ(cudaEventRecord(event, stream), cudaSuccess);
+  const ProcessResult peer = run_probe("", "event " + hex(&handle, sizeof handle));
+  EXPECT_EQ(peer.exit_code, 0) << peer.output;
+  EXPECT_EQ(peer.answers.at("query"), "cudaErrorNotReady");
+  EXPECT_EQ(peer.answers.at("reached"), "cudaSuccess");
+  EXPECT_EQ(cudaEventSynchronize(event), cudaSuccess) << "the other process's record too";
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+  EXPECT_EQ(cudaEventDestroy(event), cudaSuccess);
+  cudaEvent_t plain = nullptr;
+  ASSERT_EQ(cudaEventCreate(&plain), cudaSuccess);
+  EXPECT_EQ(cudaIpcGetEventHandle(&handle, plain), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaEventDestroy(plain), cudaSuccess);
 }
 
 TEST(Ipc, FabricHandlesReachOtherProcesses) {

@@ -1,5 +1,9 @@
 #include "tests/emulator/api/kernels.hpp"
 
+#undef NDEBUG  // the assertions of kernels are what is tested
+#include <cassert>
+#include <cstdio>
+
 namespace {
 
 __device__ int counter_value = 41;
@@ -75,6 +79,35 @@ __global__ void scale_kernel(float* out, float factor, int n) {
   }
 }
 
+__global__ void print_kernel(int value, const char* text) {
+  const int count = printf("%5.1f|%-4d|%lld|%s|%c|%%|%*d|%hhd\n", 2.25, value, 1LL << 40, text, 'x',
+                           4, value, 300);
+  if (count != 7) {
+    printf("printf returned %d\n", count);
+  }
+}
+
+// Threads share a heap: each writes its number into memory of its own and reads it back later.
+__global__ void heap_kernel(int** slots, unsigned bytes) {
+  auto* memory = static_cast<int*>(malloc(bytes));
+  slots[threadIdx.x] = memory;
+  if (memory != nullptr) {
+    *memory = static_cast<int>(threadIdx.x);
+  }
+}
+__global__ void heap_check_kernel(int** slots, int* sum) {
+  if (slots[threadIdx.x] != nullptr) {
+    atomicAdd(sum, *slots[threadIdx.x] + 1);
+    free(slots[threadIdx.x]);
+  }
+}
+__global__ void assert_kernel(int limit) {
+  assert(static_cast<int>(threadIdx.x) < limit);
+}
+__global__ void trap_kernel() {
+  __trap();
+}
+
 constexpr int kThreads = 128;
 int blocks(int n) {
   return (n + kThreads - 1) / kThreads;
@@ -107,6 +140,21 @@ void launch_misaligned_read(const char* base, int* out, cudaStream_t stream) {
 }
 void launch_bump_symbol(int* out, cudaStream_t stream) {
   bump_symbol_kernel<<<1, 1, 0, stream>>>(out);
+}
+void launch_print(int value, const char* text, cudaStream_t stream) {
+  print_kernel<<<1, 1, 0, stream>>>(value, text);
+}
+void launch_heap(int** slots, int threads, unsigned bytes) {
+  heap_kernel<<<1, threads>>>(slots, bytes);
+}
+void launch_heap_check(int** slots, int threads, int* sum) {
+  heap_check_kernel<<<1, threads>>>(slots, sum);
+}
+void launch_assert(int threads, int limit) {
+  assert_kernel<<<1, threads>>>(limit);
+}
+void launch_trap() {
+  trap_kernel<<<1, 1>>>();
 }
 void launch_read_constant(float* out, int n, cudaStream_t stream) {
   read_constant_kernel<<<1, kThreads, 0, stream>>>(out, n);

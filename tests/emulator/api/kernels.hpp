@@ -20,6 +20,16 @@ void launch_bump_symbol(int* out, cudaStream_t stream);
 /// out[i] = scale_values[i % 4].
 void launch_read_constant(float* out, int n, cudaStream_t stream);
 
+/// Prints all kinds of conversions; `text` lies in device memory.
+void launch_print(int value, const char* text, cudaStream_t stream);
+/// slots[i] = malloc(bytes), holding i.
+void launch_heap(int** slots, int threads, unsigned bytes);
+/// *sum += i + 1 for each slot that is not null, which is freed.
+void launch_heap_check(int** slots, int threads, int* sum);
+/// assert(thread < limit).
+void launch_assert(int threads, int limit);
+void launch_trap();
+
 extern const void* const kFillKernel;           ///< (int* out, int n, int value)
 extern const void* const kSlowIncrementKernel;  ///< (int* out, int n, int spins)
 /// (int* mine, int* other, int* has_met): has_met becomes 1 if two of them run at once.

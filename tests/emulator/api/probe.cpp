@@ -3,14 +3,18 @@
 //   probe describe          properties, attributes, NVML answers of device 0 and of the tray
 //   probe ipc HEX           opens a cudaIpcMemHandle_t, prints element 0, writes 77 to element 1
 //   probe fabric HEX        the same through a CUmemFabricHandle
+//   probe pool PATH HEX     the same through a pool's descriptor and a cudaMemPoolPtrExportData
+//   probe event HEX         waits for a cudaIpcEventHandle_t, then records it
 
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <string>
 
 namespace {
@@ -180,6 +184,52 @@ int open_ipc(const char* hex) {
              : 1;
 }
 
+int open_pool(const char* path, const char* hex) {
+  cudaMemPoolPtrExportData data{};
+  const int file = open(path, O_RDWR);
+  if (!decode(hex, &data, sizeof data) || file < 0) {
+    return 2;
+  }
+  cudaMemPool_t pool = nullptr;
+  void* memory = nullptr;
+  cudaError_t error = cudaMemPoolImportFromShareableHandle(
+      &pool, reinterpret_cast<void*>(static_cast<std::intptr_t>(file)),
+      cudaMemHandleTypePosixFileDescriptor, 0);
+  if (error == cudaSuccess) {
+    error = cudaMemPoolImportPointer(&memory, pool, &data);
+  }
+  say("open", cudaGetErrorName(error));
+  return error == cudaSuccess && touch(static_cast<int*>(memory)) == 0 &&
+                 cudaFreeAsync(memory, nullptr) == cudaSuccess &&
+                 cudaDeviceSynchronize() == cudaSuccess && cudaMemPoolDestroy(pool) == cudaSuccess
+             ? 0
+             : 1;
+}
+
+int await_event(const char* hex) {
+  cudaIpcEventHandle_t handle{};
+  cudaEvent_t event = nullptr;
+  if (!decode(hex, &handle, sizeof handle)) {
+    return 2;
+  }
+  const cudaError_t error = cudaIpcOpenEventHandle(&event, handle);
+  say("open", cudaGetErrorName(error));
+  if (error != cudaSuccess) {
+    return 1;
+  }
+  say("query", cudaGetErrorName(cudaEventQuery(event)));
+  cudaStream_t stream = nullptr;
+  const bool is_ordered = cudaStreamCreate(&stream) == cudaSuccess &&
+                          cudaStreamWaitEvent(stream, event, 0) == cudaSuccess &&
+                          cudaStreamSynchronize(stream) == cudaSuccess &&
+                          cudaEventSynchronize(event) == cudaSuccess;
+  say("reached", cudaGetErrorName(cudaEventQuery(event)));
+  return is_ordered && cudaEventRecord(event, stream) == cudaSuccess &&
+                 cudaStreamSynchronize(stream) == cudaSuccess
+             ? 0
+             : 1;
+}
+
 int open_fabric(const char* hex) {
   CUmemFabricHandle name{};
   if (!decode(hex, &name, sizeof name)) {
@@ -215,6 +265,12 @@ int main(int argc, char** argv) {
   }
   if (mode == "ipc" && argc == 3) {
     return open_ipc(argv[2]);
+  }
+  if (mode == "pool" && argc == 4) {
+    return open_pool(argv[2], argv[3]);
+  }
+  if (mode == "event" && argc == 3) {
+    return await_event(argv[2]);
   }
   if (mode == "fabric" && argc == 3) {
     return open_fabric(argv[2]);
