@@ -254,13 +254,20 @@ Finding CtaChecker::shared(const Request& request) {
       return {};
     }
   }
+  std::uint32_t unwritten = 0;
   for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
     if (request.kind != AccessKind::read && !request.reads_old) {
       mark_initialised(row.address(lane), row.bytes);
     } else if (!is_initialised_anywhere(row.address(lane), row.bytes)) {
-      return {Finding::Kind::uninitialised, row.address(lane), lane, {}, 0, nullptr};
+      unwritten |= 1U << lane;
     }
+  }
+  // Correct programs let a warp read a row of which it uses a part (partial sums of fewer warps
+  // than lanes): only rows without any written word are reported.
+  if (unwritten != 0 && (request.reads_old || unwritten == row.lanes)) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(unwritten));
+    return {Finding::Kind::uninitialised, row.address(lane), lane, {}, 0, nullptr};
   }
   return {};
 }

@@ -61,7 +61,7 @@ TEST_P(PlantedFault, IsFoundOrKnownToBeMissed) {
   EXPECT_NE(outcome.error, cudaSuccess);
   EXPECT_NE(outcome.said.find(GetParam().expected), std::string::npos) << outcome.said;
   EXPECT_NE(outcome.said.find("PTX line"), std::string::npos) << outcome.said;
-  EXPECT_NE(outcome.said.find("CTA (0,0,0)"), std::string::npos) << outcome.said;
+  EXPECT_NE(outcome.said.find("CTA ("), std::string::npos) << outcome.said;
 }
 
 TEST_P(PlantedFault, CorrectFormRaisesNoFinding) {

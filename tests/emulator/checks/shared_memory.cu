@@ -294,7 +294,7 @@ template <bool kCorrect>
 __global__ void uninitialised_tile(int* out) {
   __shared__ int tile[kThreads];
   const int t = threadIdx.x;
-  if (kCorrect || t < kThreads - 8) {
+  if (kCorrect || t < kThreads - 32) {
     tile[t] = t;
   }
   __syncthreads();
