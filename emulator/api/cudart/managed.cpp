@@ -45,7 +45,7 @@ std::optional<memory::Allocation> find_managed(const void* pointer, std::size_t 
   return fits ? allocation : std::nullopt;
 }
 
-cudaError_t check(const cudaMemLocation& location) {
+cudaError_t check_place(const cudaMemLocation& location) {
   switch (location.type) {
     case cudaMemLocationTypeDevice:
       return Core::instance().is_device(location.id) ? cudaSuccess : cudaErrorInvalidDevice;
@@ -72,7 +72,7 @@ cudaError_t prefetch(const void* pointer, std::size_t bytes, const cudaMemLocati
     if (stream == nullptr) {
       return cudaErrorInvalidResourceHandle;
     }
-    if (const cudaError_t error = check(location); error != cudaSuccess) {
+    if (const cudaError_t error = check_place(location); error != cudaSuccess) {
       return error;
     }
     const auto allocation = find_managed(pointer, bytes);
@@ -149,7 +149,7 @@ cudaError_t cudaMemAdvise(const void* pointer, std::size_t bytes, cudaMemoryAdvi
     if (!allocation) {
       return cudaErrorInvalidValue;
     }
-    if (const cudaError_t error = needs_place ? check(location) : cudaSuccess;
+    if (const cudaError_t error = needs_place ? check_place(location) : cudaSuccess;
         error != cudaSuccess) {
       return error;
     }
