@@ -13,6 +13,8 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kBlocksPerSm = 8;    ///< 2048 threads: every SM of the list but none is left partial
 constexpr int kLoadsInFlight = 4;  ///< 16-byte loads of a thread before the first use
+/// The same where a scalar and its arithmetic need registers too: 32 hold all on every target.
+constexpr int kScaledLoadsInFlight = 3;
 constexpr int kWarpSize = 32;
 
 /// Little's law: bytes in flight = rate x latency. The fastest memory of configs/racks/ (8 TB/s to
@@ -24,7 +26,8 @@ constexpr int kMultiprocessors = 152;
 constexpr double kNeeded_bytes_per_sm =
     kFastestMemory_bytes_per_s * kLoadedLatency_s / kMultiprocessors;
 constexpr int kVector_bytes = 16;
-constexpr double kInFlight_bytes_per_sm = kBlocksPerSm * kThreads * kLoadsInFlight * kVector_bytes;
+constexpr double kInFlight_bytes_per_sm =
+    kBlocksPerSm * kThreads * kScaledLoadsInFlight * kVector_bytes;
 static_assert(kInFlight_bytes_per_sm >= 2 * kNeeded_bytes_per_sm,
               "loads in flight must cover the latency of device memory twice over");
 }  // namespace budget
@@ -124,7 +127,7 @@ template <typename Compute, typename T, bool HasC>
 __global__ void __launch_bounds__(kThreads, kBlocksPerSm)
     memory_compute_kernel(const KernelArguments arguments) {
   // Two arrays: half the vectors of each.
-  constexpr int kSlots = HasC ? kLoadsInFlight / 2 : kLoadsInFlight;
+  constexpr int kSlots = HasC ? kLoadsInFlight / 2 : kScaledLoadsInFlight;
   const T scalar = static_cast<T>(arguments.scalar);
   uint4 b[kSlots];
   uint4 c[kSlots] = {};

@@ -319,8 +319,9 @@ namespace rackproof::test {
 
 const std::vector<Planted>& shared_memory_faults() {
   static const std::vector<Planted> faults = {
+      // Which warp runs first decides whether it looks like a race or like an unwritten word.
       RACKPROOF_PLANTED(missing_syncthreads, "no barrier between writing and reading a tile",
-                        "(a barrier is missing)", 1, kThreads),
+                        "shared ", 1, kThreads),
       RACKPROOF_PLANTED(missing_second_syncthreads,
                         "no barrier between reading a tile and writing the next",
                         "(a barrier is missing)", 1, kThreads),
@@ -339,7 +340,7 @@ const std::vector<Planted>& shared_memory_faults() {
                         "is not ordered after the cp.async", 1, kThreads),
       RACKPROOF_PLANTED(copy_waited_for_without_barrier,
                         "cp.async waited for, but other threads' copies are read without a barrier",
-                        "is not ordered after the", 1, kThreads),
+                        "shared ", 1, kThreads),
       RACKPROOF_PLANTED(copy_into_a_stage_still_read,
                         "cp.async into a stage that others still read",
                         "is not ordered after the read", 1, kThreads),
@@ -361,7 +362,7 @@ const std::vector<Planted>& shared_memory_faults() {
                         "shared", 1, 64),
       RACKPROOF_PLANTED(ring_without_empty_barrier,
                         "named-barrier ring without the barrier that hands the slot back",
-                        "(a barrier is missing)", 1, 64),
+                        "barrier", 1, 64),  // a race, or arrivals that pair with themselves
       RACKPROOF_PLANTED(uninitialised_tile, "the end of a shared tile is never written",
                         "reads what nobody wrote", 1, kThreads),
       RACKPROOF_PLANTED(uninitialised_accumulator, "atomicAdd on a shared word nobody set",
