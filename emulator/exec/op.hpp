@@ -32,7 +32,7 @@ namespace op_flags {
 inline constexpr std::uint8_t kFtz = 1;       ///< subnormal inputs and results are zeros
 inline constexpr std::uint8_t kSaturate = 2;  ///< .sat, .satfinite
 inline constexpr std::uint8_t kRelu = 4;
-inline constexpr std::uint8_t kOverwrites = 4;  ///< atomics: the old value does not matter
+inline constexpr std::uint8_t kOverwrites = 4;      ///< atomics: the old value does not matter
 inline constexpr std::uint8_t kNan = 8;             ///< min/max: a NaN operand gives NaN
 inline constexpr std::uint8_t kXorSign = 16;        ///< min/max.xorsign.abs
 inline constexpr std::uint8_t kSynchronising = 32;  ///< volatile, relaxed, acquire, release, atom

@@ -157,7 +157,7 @@ TEST(Linker, WhatNobodyDefinesIsNamedWithItsFirstUser) {
   const LinkedModule linked =
       link_texts({".extern .func unused();\n.extern .func missing();\n",
                   ".extern .func missing();\n.visible .func f() { call missing; ret; }\n",
-       ".extern .func missing();\n.visible .func g() { call missing; ret; }\n"});
+                  ".extern .func missing();\n.visible .func g() { call missing; ret; }\n"});
   ASSERT_EQ(linked.undefined.size(), 1U);
   EXPECT_EQ(linked.undefined[0].symbol, "missing");
   EXPECT_EQ(linked.undefined[0].module, "b");

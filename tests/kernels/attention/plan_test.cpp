@@ -104,7 +104,7 @@ TEST(AttentionPlan, AModelLayerIsShardedOverTheJob) {
 
 TEST(AttentionPlan, ShardsKeepWholeGroups) {
   const AttentionModel model = find_model("llama-3.1-405b");  // 16 query heads a group
-  const HeadShard three = shard_heads(model, 3);               // 43 heads: 3 groups
+  const HeadShard three = shard_heads(model, 3);              // 43 heads: 3 groups
   EXPECT_EQ(three.kv_heads, 3);
   EXPECT_EQ(three.q_heads, 48);
   const HeadShard all = shard_heads(model, 1);
