@@ -201,6 +201,12 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
   config.dynamic_shared_bytes = dynamic_shared;
   config.multiprocessors = static_cast<std::uint32_t>(gpu.multiprocessors);
   config.device = device.ordinal;
+  {
+    const std::scoped_lock lock(device.mutex);
+    for (const int peer : device.enabled_peers) {
+      config.peers |= std::uint64_t{1} << peer;
+    }
+  }
   config.checks = core.settings().checks;
   config.threads = core.settings().threads;
   config.clock_hz = gpu.peak_sm_clock_mhz * 1e6;

@@ -56,6 +56,8 @@ void MemoryMap::insert(void* address, Entry entry, memory::Kind kind) {
   allocation.size_bytes = entry.size_bytes;
   allocation.kind = kind;
   allocation.device = entry.device;
+  // Pools, mappings and imports carry access lists of their own.
+  allocation.needs_peer_access = entry.owner == Owner::heap;
   const std::scoped_lock lock(mutex_);
   allocation.id = next_id_++;
   entries_[key_of(address)] = entry;

@@ -61,6 +61,14 @@ void GridContext::look_up(std::uint64_t address, std::uint64_t bytes, std::uint3
   }
   const auto hit = addresses->find(static_cast<std::uintptr_t>(address));
   if (hit && !hit->freed && address - hit->base + bytes <= hit->size_bytes) {
+    if (hit->needs_peer_access && hit->device != config.device &&
+        (config.peers >> hit->device & 1U) == 0) {
+      throw FaultRaised(Fault::Kind::illegal_address, lane,
+                        std::string(what) + " of " + std::to_string(bytes) + " bytes at " +
+                            hex(address) + " in " + describe(*hit) + ": device " +
+                            std::to_string(config.device) +
+                            " has not enabled access to that peer (cudaDeviceEnablePeerAccess)");
+    }
     const Range range{hit->base, hit->base + hit->size_bytes};
     last_hit_[site % last_hit_.size()] = range;
     recent_[next_recent_++ % recent_.size()] = range;

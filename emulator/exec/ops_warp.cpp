@@ -1,5 +1,7 @@
 // Instructions that lanes execute together: PTX ISA 9.0, sections 9.7.9.6 (shfl) and 9.7.13.
+#include "emulator/exec/access_faults.hpp"
 #include "emulator/exec/cta.hpp"
+#include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/rows.hpp"
 
@@ -17,8 +19,28 @@ void order_warp(Warp& warp) {
   }
 }
 
+// PTX ISA 9.0, 9.7.9.6 and the other .sync instructions: undefined if the executing thread is not
+// among the members.
+void require_own_lane(Warp& warp, Ref members, std::uint32_t mask) {
+  if (!warp.cta().grid().config.checks.synchronisation) {
+    return;
+  }
+  const auto* const row = register_row<std::uint32_t>(warp, members);
+  std::uint32_t own = 0;
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    own |= row[lane] & 1U << lane;
+  }
+  if (const std::uint32_t outside = mask & ~own; outside != 0) {
+    const std::uint32_t lane = lowest_lane(outside);
+    throw FaultRaised(Fault::Kind::illegal_instruction, lane,
+                      "lane " + std::to_string(lane) + " executes it with member mask " +
+                          hex(row[lane]) + ", which does not contain that lane");
+  }
+}
+
 // Lanes that may execute now; those whose partners are not here yet were put aside.
 std::uint32_t gather(Warp& warp, Ref members, std::uint32_t mask) {
+  require_own_lane(warp, members, mask);
   const std::uint32_t ready = warp.gather(register_row<std::uint32_t>(warp, members), mask);
   if (ready != 0) {
     order_warp(warp);
@@ -213,6 +235,7 @@ void elect(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void warp_barrier(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
+  require_own_lane(warp, op.a, mask);
   if (warp.gather_anywhere(register_row<std::uint32_t>(lanes, op.a), mask) != 0) {
     order_warp(warp);
   }

@@ -21,6 +21,7 @@ struct Allocation {
   int device = 0;
   std::uint64_t id = 0;  ///< order of allocation in this process, for messages
   bool freed = false;    ///< kept as a tombstone until the address is used again
+  bool needs_peer_access = false;  ///< kernels of other devices must have been let in
 };
 
 /// Thread-safe registry of allocations. Look-ups return by value: entries may go at any time.

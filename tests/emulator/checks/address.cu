@@ -76,6 +76,13 @@ void pageable_host_memory(bool is_correct, int* memory) {
   static int* const host = static_cast<int*>(std::malloc(4096));
   write_first<<<1, 64>>>(is_correct ? memory : host);
 }
+void peer_not_enabled(bool is_correct, int* memory) {
+  cudaSetDevice(1);
+  if (is_correct) {
+    cudaDeviceEnablePeerAccess(0, 0);
+  }
+  write_first<<<1, 64>>>(memory);
+}
 void beyond_into_the_next_allocation(bool is_correct, int*) {
   void* first = nullptr;
   void* second = nullptr;
@@ -111,6 +118,8 @@ const std::vector<Planted>& address_faults() {
        use_after_stream_ordered_free},
       {"pageable_host_memory", "kernel writes to host memory from malloc",
        "is outside any allocation", pageable_host_memory},
+      {"peer_not_enabled", "kernel writes to another device's memory, access not enabled",
+       "has not enabled access to that peer", peer_not_enabled},
       {"beyond_into_the_next_allocation", "index so large that it hits another allocation", nullptr,
        beyond_into_the_next_allocation},
   };

@@ -57,6 +57,14 @@ __global__ void shuffle_waits_for_lanes_at_a_barrier(int* out) {
   out[threadIdx.x] = value;
 }
 template <bool kCorrect>
+__global__ void lanes_outside_their_mask(int* out) {
+  int value = static_cast<int>(threadIdx.x);
+  if (threadIdx.x < 16) {
+    value = __shfl_xor_sync(kCorrect ? 0x0000ffffU : 0xffff0000U, value, 1);
+  }
+  out[threadIdx.x] = value;
+}
+template <bool kCorrect>
 __global__ void warp_barriers_for_each_other(int* out) {
   if (threadIdx.x < 16) {
     __syncwarp(kCorrect ? 0x0000ffffU : 0xffffffffU);
@@ -88,6 +96,8 @@ const std::vector<Planted>& synchronisation_faults() {
                         "two warps take two barriers in opposite order", "deadlock", 1, 64),
       RACKPROOF_PLANTED(shuffle_waits_for_lanes_at_a_barrier,
                         "shfl waits for lanes that wait at a barrier", "deadlock", 1, 32),
+      RACKPROOF_PLANTED(lanes_outside_their_mask, "shfl with a mask that names other lanes only",
+                        "does not contain that lane", 1, 32),
       RACKPROOF_PLANTED(warp_barriers_for_each_other,
                         "halves of a warp wait in different warp-wide instructions", "deadlock", 1,
                         32),
