@@ -1,6 +1,7 @@
 #include "harness/cli/results_directory.hpp"
 
 #include "harness/config/error.hpp"
+#include "harness/record/atomic_file.hpp"
 
 #include <array>
 #include <ctime>
@@ -11,8 +12,6 @@ namespace rackproof::harness::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kGrowing = ".growing";
 
 const fs::path& default_base() {
   static const fs::path base = fs::path("results") / "local";
@@ -81,7 +80,7 @@ void ResultsDirectory::create() {
 }
 
 fs::path ResultsDirectory::growing_file(const std::string& name) const {
-  return working_path_ / (name + kGrowing);
+  return working_path_ / (name + std::string(record::kGrowingSuffix));
 }
 
 void ResultsDirectory::finish_file(const std::string& name) const {
@@ -93,7 +92,7 @@ void ResultsDirectory::finish_file(const std::string& name) const {
 void ResultsDirectory::publish() {
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(working_path_)) {
-      if (entry.path().extension() == kGrowing) {
+      if (entry.path().extension() == record::kGrowingSuffix) {
         fs::remove(entry.path());
       }
     }

@@ -19,8 +19,8 @@ std::string reason() {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::filesystem::path& target)
-      : target_(target), name_(target.string() + ".XXXXXX") {
-    descriptor_ = ::mkstemp(name_.data());
+      : target_(target), name_(target.string() + ".XXXXXX" + std::string(kGrowingSuffix)) {
+    descriptor_ = ::mkstemps(name_.data(), static_cast<int>(kGrowingSuffix.size()));
     if (descriptor_ < 0) {
       throw WriteError(target_, "no temporary file beside it: " + reason());
     }

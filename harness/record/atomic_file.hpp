@@ -19,9 +19,12 @@ class WriteError : public std::runtime_error {
   std::filesystem::path path_;
 };
 
-/// Writes a temporary file in the same folder, flushes it to the disk and renames it to `path`.
-/// The folder must exist, and what is at `path`, links followed, must be a regular file if
-/// anything. Throws WriteError and removes the temporary file.
+/// Ends the name of a file that is not whole yet; one that a killed process left behind is rubbish.
+inline constexpr std::string_view kGrowingSuffix = ".growing";
+
+/// Writes a temporary file (its name ends in kGrowingSuffix) in the same folder, flushes it to the
+/// disk and renames it to `path`. The folder must exist, and what is at `path`, links followed,
+/// must be a regular file if anything. Throws WriteError and removes the temporary file.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace rackproof::harness::record
