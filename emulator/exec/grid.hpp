@@ -49,7 +49,7 @@ struct LaunchConfig {
   int device = 0;
   std::uint64_t seed = 0;
   std::uint32_t threads = 1;  ///< host threads that may run CTAs side by side
-  std::uint64_t peers = 0;  ///< bit d: this device may access plain allocations of device d
+  std::uint64_t peers = 0;    ///< bit d: this device may access plain allocations of device d
   Checks checks;
   double clock_hz = 0;                  ///< rate of %clock64
   std::uint64_t start_ns = 0;           ///< %globaltimer when the grid starts

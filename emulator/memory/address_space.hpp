@@ -19,8 +19,8 @@ struct Allocation {
   std::uint64_t size_bytes = 0;
   Kind kind = Kind::device;
   int device = 0;
-  std::uint64_t id = 0;  ///< order of allocation in this process, for messages
-  bool freed = false;    ///< kept as a tombstone until the address is used again
+  std::uint64_t id = 0;            ///< order of allocation in this process, for messages
+  bool freed = false;              ///< kept as a tombstone until the address is used again
   bool needs_peer_access = false;  ///< kernels of other devices must have been let in
 };
 
