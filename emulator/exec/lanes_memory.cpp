@@ -121,7 +121,7 @@ inline void store_vector(void* to, uint32_t index, V value) {
 }
 
 inline void load_block(void* to, const void* from, uint32_t bytes) {
-  for (uint32_t i = bytes / sizeof(Words); i-- > 0;) {
+  for (uint32_t i = static_cast<uint32_t>(bytes / sizeof(Words)); i-- > 0;) {
     static_cast<Words*>(to)[i] = load_vector<Words>(from, i);
   }
 }
