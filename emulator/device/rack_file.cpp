@@ -168,6 +168,9 @@ nlohmann::json parse(const std::filesystem::path& file) {
     const auto place = what.find("parse error");
     throw RackFileError(file.string() + ": " + what.substr(place == std::string::npos ? 0 : place) +
                         "; correct the JSON there");
+  } catch (const nlohmann::json::out_of_range& error) {
+    throw RackFileError(file.string() + ": holds a number that no double holds (" + error.what() +
+                        "); correct it");
   }
 }
 

@@ -99,6 +99,9 @@ ObjectReader read_object(const std::filesystem::path& file) {
   } catch (const Json::parse_error& error) {
     throw ConfigError(file.string() + ":" + line_and_column(text, error.byte),
                       "not valid JSON: " + parse_problem(error));
+  } catch (const Json::out_of_range& error) {
+    throw ConfigError(file.string(),
+                      std::string("holds a number that no double holds: ") + error.what());
   }
   if (!duplicates.first().empty()) {
     throw ConfigError(file.string(),

@@ -196,7 +196,7 @@ Record from_json(std::string_view text, const std::string& file) {
   Json document;
   try {
     document = Json::parse(text);
-  } catch (const Json::parse_error& error) {
+  } catch (const Json::exception& error) {  // also a number that no double holds
     throw ReadError(file, "", std::string("not JSON: ") + error.what());
   }
   const DocumentPlace root{file, ""};

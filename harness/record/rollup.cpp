@@ -129,7 +129,7 @@ Aggregate aggregate(const std::vector<Throughput>& figures, Better better,
   const Range spread = range(values);
   Aggregate result;
   result.sum = better == Better::higher
-                   ? Reported(std::accumulate(values.begin(), values.end(), 0.0))
+                   ? Reported<double>(std::accumulate(values.begin(), values.end(), 0.0))
                    : Reported<double>::missing("latencies do not add up");
   result.min = spread.min;
   result.median = spread.median;
