@@ -11,7 +11,9 @@ constexpr FormatFacts kF16{
     .fraction_bits = 10, .exponent_bits = 5, .bias = 15, .first_special = 0x7c00};
 constexpr FormatFacts kF32{
     .fraction_bits = 23, .exponent_bits = 8, .bias = 127, .first_special = 0x7f800000};
-constexpr std::array<FormatFacts, 5> kFormats = {
+// e2m3, e3m2 and e2m1 have neither Inf nor NaN.
+constexpr std::uint32_t kNoSpecial = 0xffffffffU;
+constexpr std::array<FormatFacts, 8> kFormats = {
     kF16, FormatFacts{.fraction_bits = 7, .exponent_bits = 8, .bias = 127, .first_special = 0x7f80},
     FormatFacts{.ignored_bits = 13,
                 .fraction_bits = 10,
@@ -23,7 +25,10 @@ constexpr std::array<FormatFacts, 5> kFormats = {
                 .bias = 7,
                 .first_special = 0x7f,
                 .has_infinity = false},
-    FormatFacts{.fraction_bits = 2, .exponent_bits = 5, .bias = 15, .first_special = 0x7c}};
+    FormatFacts{.fraction_bits = 2, .exponent_bits = 5, .bias = 15, .first_special = 0x7c},
+    FormatFacts{.fraction_bits = 3, .exponent_bits = 2, .bias = 1, .first_special = kNoSpecial},
+    FormatFacts{.fraction_bits = 2, .exponent_bits = 3, .bias = 3, .first_special = kNoSpecial},
+    FormatFacts{.fraction_bits = 1, .exponent_bits = 2, .bias = 1, .first_special = kNoSpecial}};
 
 constexpr std::uint32_t kNanF32 = 0x7fffffff;
 constexpr std::uint32_t kNanF16 = 0x7fff;
@@ -172,7 +177,9 @@ DotModel dot_model(Generation generation, Format format_a, Format format_b,
   const auto is_fp8 = [](Format format) {
     return format == Format::e4m3 || format == Format::e5m2;
   };
-  if (is_fp8(format_a) != is_fp8(format_b) || (!is_fp8(format_a) && format_a != format_b)) {
+  const bool narrow = format_a > Format::e5m2 || format_b > Format::e5m2;
+  if (narrow || is_fp8(format_a) != is_fp8(format_b) ||
+      (!is_fp8(format_a) && format_a != format_b)) {
     throw UnknownArithmetic("no matrix instruction multiplies these two formats");
   }
   if (is_fp8(format_a)) {

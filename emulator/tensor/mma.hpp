@@ -17,7 +17,7 @@
 
 namespace rackproof::emulator::tensor {
 
-enum class Format : std::uint8_t { f16, bf16, tf32, e4m3, e5m2 };
+enum class Format : std::uint8_t { f16, bf16, tf32, e4m3, e5m2, e2m3, e3m2, e2m1 };
 enum class Accumulator : std::uint8_t { f16, f32 };
 /// Whose arithmetic: mma.sync on Hopper and on Blackwell is the same, but for fp8 on sm_120.
 enum class Generation : std::uint8_t { ampere, ada, hopper, rtx_blackwell };
