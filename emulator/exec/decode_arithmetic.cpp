@@ -64,6 +64,31 @@ void floating(Decoder& decoder, FloatOp kind, Type type, std::size_t sources, st
   }
 }
 
+// add, sub, fma.f32.f16 and .bf16: all operands but the last are narrow, and exact in f32.
+void mixed(Decoder& decoder, FloatOp kind, Type narrow, std::size_t sources) {
+  Modifiers& modifiers = decoder.modifiers();
+  const auto rounding = modifiers.take_rounding().value_or(Rounding::nearest_even);
+  const std::uint8_t flags = modifiers.take_flags();
+  Ref refs[3] = {kNoRef, kNoRef, kNoRef};
+  for (std::size_t i = 0; i + 1 < sources; ++i) {
+    const Ref from = decoder.source(i + 1, narrow);
+    refs[i] = decoder.temporary(4);
+    Op& widen = decoder.emit(lane_ops().convert({Type::f32, narrow}, 0), InstructionClass::fp32);
+    widen.dst = refs[i];
+    widen.a = from;
+    widen.expansion = true;
+  }
+  refs[sources - 1] = decoder.source(sources, Type::f32);
+  Op& op = decoder.emit(lane_ops().floating(kind, Type::f32, rounding), InstructionClass::fp32);
+  op.dst = decoder.destination(0);
+  op.a = refs[0];
+  op.b = refs[1];
+  op.c = refs[2];
+  op.flags = flags;
+  op.mode = static_cast<std::uint8_t>(rounding);
+  op.flops = static_cast<std::uint8_t>(sources - 1);
+}
+
 void integer(Decoder& decoder, IntegerOp kind, Type type, std::size_t sources) {
   operands(decoder, lane_ops().integer(kind, type), type, sources, 0);
 }
@@ -74,9 +99,9 @@ void add_or_sub(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   const Type type = modifiers.take_type();
   if (is_float(type) || is_half(type)) {
-    // Mixed precision: add.f32.f16 d, a, c converts a first.
     if (const Type narrow = modifiers.take_type(); narrow != Type::none) {
-      decoder.refuse("mixed-precision arithmetic is not supported");
+      mixed(decoder, kFloat, narrow, 2);
+      return;
     }
     floating(decoder, kFloat, type, 2, 1);
     return;
@@ -177,8 +202,9 @@ void mul24(Decoder& decoder) {
 
 void fma(Decoder& decoder) {
   const Type type = decoder.modifiers().take_type();
-  if (decoder.modifiers().take_type() != Type::none) {
-    decoder.refuse("mixed-precision arithmetic is not supported");
+  if (const Type narrow = decoder.modifiers().take_type(); narrow != Type::none) {
+    mixed(decoder, FloatOp::fma, narrow, 3);
+    return;
   }
   floating(decoder, FloatOp::fma, type, 3, 2);
 }

@@ -138,10 +138,42 @@ void pack_converted(Decoder& decoder) {
   op.mode = to[0] == 's' ? 1 : 0;
 }
 
+// cvt.rs d, a, b, rbits and cvt.rs d, {a, b, e, f}, rbits
+void round_stochastically(Decoder& decoder) {
+  Modifiers& modifiers = decoder.modifiers();
+  const std::uint8_t flags = modifiers.take_flags();
+  ConvertSpec spec;
+  spec.to = modifiers.take_type();
+  spec.from = modifiers.take_type();
+  spec.stochastic = true;
+  const bool four = decoder.operand_count() == 3;
+  const auto values = decoder.elements(decoder.operand(1));
+  if (values.size() != (four ? 4 : 1)) {
+    decoder.refuse("four values are expected");
+  }
+  Ref refs[4] = {kNoRef, kNoRef, kNoRef, kNoRef};
+  for (std::size_t i = 0; i < (four ? 4 : 2); ++i) {
+    refs[i] = four ? decoder.source(*values[i], spec.from) : decoder.source(i + 1, spec.from);
+  }
+  const Ref random = decoder.source(four ? 2 : 3, Type::b32);
+  Op& op = decoder.emit(lane_ops().convert(spec, flags), kConversion);
+  op.dst = decoder.destination(0);
+  op.a = refs[0];
+  op.b = refs[1];
+  op.c = four ? refs[2] : random;
+  op.d = refs[3];
+  op.flags = flags;
+  op.immediate = random;
+}
+
 void cvt(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   if (modifiers.take("pack")) {
     pack_converted(decoder);
+    return;
+  }
+  if (modifiers.take("rs")) {
+    round_stochastically(decoder);
     return;
   }
   const int integral = modifiers.take_any({"rni", "rzi", "rmi", "rpi"});

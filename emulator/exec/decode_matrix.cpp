@@ -17,15 +17,13 @@ void matrix_move(Decoder& decoder, bool is_store) {
   Modifiers& modifiers = decoder.modifiers();
   modifiers.take("sync");
   modifiers.take("aligned");
-  if (!modifiers.take("m8n8")) {
-    decoder.refuse("only the m8n8 shape is supported");
-  }
+  const int shape = modifiers.take_any({"m8n8", "m8n16", "m16n16", "m16n8"});
   modifiers.take_any({"x1", "x2", "x4"});
   const bool transposed = modifiers.take("trans");
   const bool shared = modifiers.take_any({"shared", "shared::cta"}) >= 0;
-  if (modifiers.take_type() != Type::b16) {
-    decoder.refuse("only 16-bit elements are supported");
-  }
+  modifiers.take("b8x16");
+  const int padded = modifiers.take_any({"b6x16_p32", "b4x16_p64"});
+  (void)modifiers.take_type();
   const auto registers = decoder.elements(decoder.operand(is_store ? 1 : 0));
   std::vector<Ref> refs;
   for (const auto* element : registers) {
@@ -36,7 +34,9 @@ void matrix_move(Decoder& decoder, bool is_store) {
                         is_store ? InstructionClass::store_shared : InstructionClass::load_shared);
   op.list = list;
   op.list_size = static_cast<std::uint8_t>(refs.size());
-  op.mode = transposed ? 1 : 0;
+  op.mode = static_cast<std::uint8_t>(
+      (transposed ? matrix_mode::kTransposed : 0) | (shape >= 2 ? matrix_mode::kBytes : 0) |
+      (padded == 0 ? matrix_mode::kSixBits : 0) | (padded == 1 ? matrix_mode::kFourBits : 0));
   op.size = 16;
   decoder.address(op, decoder.operand(is_store ? 0 : 1),
                   shared ? AddressKind::shared : AddressKind::generic);
@@ -206,8 +206,10 @@ void mma(Decoder& decoder) {
   if (modifiers.take_prefix("sp")) {
     decoder.refuse("sparse matrix instructions are not supported");
   }
-  if (modifiers.take_prefix("kind::") || modifiers.take("block_scale")) {
-    decoder.refuse("the kinds of sm_100 and later are not supported");
+  // With e4m3 and e5m2, all that targets other than sm_120 have, .kind::f8f6f4 changes nothing.
+  modifiers.take("kind::f8f6f4");
+  if (modifiers.take_prefix("kind::")) {
+    decoder.refuse("block-scaled mma.sync (sm_120) is not supported");
   }
   modifiers.take("sync");
   modifiers.take("aligned");

@@ -173,9 +173,25 @@ void load_or_store(Decoder& decoder, bool is_store) {
 void ld(Decoder& decoder) {
   load_or_store(decoder, false);
 }
+// st.bulk [a], size, 0
+void fill(Decoder& decoder) {
+  Modifiers& modifiers = decoder.modifiers();
+  modifiers.take("weak");
+  const bool shared = modifiers.take_any({"shared", "shared::cta"}) >= 0;
+  const Ref size = decoder.source(1, Type::u64);
+  const std::uint32_t size_bytes = decoder.row_bytes(decoder.operand(1));
+  Op& op = decoder.emit(fill_shared, InstructionClass::store_shared);
+  op.b = size;
+  op.size = static_cast<std::uint8_t>(size_bytes == 0 ? 8 : size_bytes);
+  decoder.address(op, decoder.operand(0), shared ? AddressKind::shared : AddressKind::generic);
+}
 void st(Decoder& decoder) {
-  if (decoder.modifiers().take("async") || decoder.modifiers().take("bulk")) {
+  if (decoder.modifiers().take("async")) {
     decoder.refuse("asynchronous stores are not supported");
+  }
+  if (decoder.modifiers().take("bulk")) {
+    fill(decoder);
+    return;
   }
   load_or_store(decoder, true);
 }

@@ -22,6 +22,8 @@ inline constexpr std::uint8_t kWideAddress = kWideAddressMode;
 // ops_memory.cpp. a + immediate: address; list: data registers; size, mode, space.
 void load(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void store(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// st.bulk: b: bytes to fill with zeros (rows of `size` bytes a lane); shared memory.
+void fill_shared(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// dst (size bytes) = the address of a .local variable: immediate past the running frame.
 void local_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// ld.param and st.param of a function's own .param variables: a is the variable's offset, c its
@@ -127,7 +129,14 @@ void serial_gate(LaneContext& lanes, const Op& op, std::uint32_t mask);
                                                std::int64_t& immediate);
 
 // ops_matrix.cpp
-/// ldmatrix: a + immediate address, list: registers; mode bit 0: trans.
+/// Op::mode of ldmatrix and stmatrix.
+namespace matrix_mode {
+inline constexpr std::uint8_t kTransposed = 1;
+inline constexpr std::uint8_t kBytes = 2;     ///< m16n16 (load) and m16n8 (store), 8-bit elements
+inline constexpr std::uint8_t kSixBits = 4;   ///< .b6x16_p32: 6-bit elements become bytes
+inline constexpr std::uint8_t kFourBits = 8;  ///< .b4x16_p64
+}  // namespace matrix_mode
+/// ldmatrix: a + immediate address, list: registers; mode: matrix_mode.
 void load_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void store_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void move_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);

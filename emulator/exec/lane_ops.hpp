@@ -138,14 +138,20 @@ struct ConvertSpec {
   Rounding rounding = Rounding::nearest_even;
   bool to_integral = false;  ///< .rni, .rzi, .rmi, .rpi
   bool widened = false;      ///< the destination register is wider than `to`; not packed
+  /// .rs: random bits in row Op::c of pairs; of four codes (Op::a to Op::d) in row Op::immediate.
+  bool stochastic = false;
 
   [[nodiscard]] std::int64_t pack() const {
     return static_cast<std::int64_t>(to) | static_cast<std::int64_t>(from) << 8 |
            static_cast<std::int64_t>(rounding) << 16 | (to_integral ? std::int64_t{1} << 24 : 0);
   }
   [[nodiscard]] static ConvertSpec unpack(std::int64_t packed) {
-    return {static_cast<ptx::Type>(packed & 0xff), static_cast<ptx::Type>(packed >> 8 & 0xff),
-            static_cast<Rounding>(packed >> 16 & 0xff), (packed >> 24 & 1) != 0, false};
+    return {static_cast<ptx::Type>(packed & 0xff),
+            static_cast<ptx::Type>(packed >> 8 & 0xff),
+            static_cast<Rounding>(packed >> 16 & 0xff),
+            (packed >> 24 & 1) != 0,
+            false,
+            false};
   }
 };
 

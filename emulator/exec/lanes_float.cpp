@@ -59,6 +59,19 @@ constexpr int operand_count(FloatOp op) {
   }
 }
 
+template <class T, uint32_t kLanes>
+void commit_elements(LaneContext& lanes, const Op& op, uint32_t mask, const Word<T>* result) {
+  if constexpr (kLanes == kWarpSize) {
+    commit(destination<Word<T>>(lanes, op.dst), result, mask);
+  } else {
+    alignas(64) uint64_t pairs[kWarpSize];
+    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      pairs[lane] = result[2 * lane] | static_cast<uint64_t>(result[2 * lane + 1]) << 32;
+    }
+    commit(destination<uint64_t>(lanes, op.dst), pairs, mask);
+  }
+}
+
 // kLanes is 64 for f32x2: two floats a lane, and a mask bit covers both.
 template <FloatOp kOp, class T, bool kFtz, uint32_t kLanes>
 void rounded(LaneContext& lanes, const Op& op, uint32_t mask) {
@@ -81,15 +94,7 @@ void rounded(LaneContext& lanes, const Op& op, uint32_t mask) {
       result[lane] = to_word<T>(saturate_unit(from_word<T>(result[lane])));
     }
   }
-  if constexpr (kLanes == kWarpSize) {
-    commit(destination<Word<T>>(lanes, op.dst), result, mask);
-  } else {
-    alignas(64) uint64_t pairs[kWarpSize];
-    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      pairs[lane] = result[2 * lane] | static_cast<uint64_t>(result[2 * lane + 1]) << 32;
-    }
-    commit(destination<uint64_t>(lanes, op.dst), pairs, mask);
-  }
+  commit_elements<T, kLanes>(lanes, op, mask, result);
 }
 template <FloatOp kOp, class T, uint32_t kLanes = kWarpSize>
 void arithmetic(LaneContext& lanes, const Op& op, uint32_t mask) {
@@ -116,7 +121,7 @@ int host_rounding(uint8_t mode) {
 }
 
 // Directed rounding by the host's own mode; volatile keeps the arithmetic between the two calls.
-template <FloatOp kOp, class T>
+template <FloatOp kOp, class T, uint32_t kLanes = kWarpSize>
 void directed(LaneContext& lanes, const Op& op, uint32_t mask) {
   const auto* a = source<T>(lanes, op.a);
   const auto* b = operand_count(kOp) > 1 ? source<T>(lanes, op.b) : a;
@@ -125,10 +130,10 @@ void directed(LaneContext& lanes, const Op& op, uint32_t mask) {
   const auto flushed = [ftz](T value) {
     return ftz ? static_cast<T>(flush(static_cast<float>(value))) : value;
   };
-  alignas(64) Word<T> result[kWarpSize];
+  alignas(64) Word<T> result[kLanes];
   const int previous = std::fegetround();
   std::fesetround(host_rounding(op.mode));
-  for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+  for (uint32_t lane = 0; lane < kLanes; ++lane) {
     volatile T x = flushed(from_word<T>(a[lane]));
     volatile T y = flushed(from_word<T>(b[lane]));
     volatile T z = flushed(from_word<T>(c[lane]));
@@ -137,7 +142,7 @@ void directed(LaneContext& lanes, const Op& op, uint32_t mask) {
     result[lane] = to_word<T>((op.flags & op_flags::kSaturate) != 0 ? saturate_unit(kept) : kept);
   }
   std::fesetround(previous);
-  commit(destination<Word<T>>(lanes, op.dst), result, mask);
+  commit_elements<T, kLanes>(lanes, op, mask, result);
 }
 
 template <FloatOp kOp, class T>
@@ -195,7 +200,8 @@ Handler both_types(ptx::Type type, Rounding rounding) {
     case ptx::Type::f32x2:
       if constexpr (kOp == FloatOp::add || kOp == FloatOp::sub || kOp == FloatOp::mul ||
                     kOp == FloatOp::fma) {
-        return nearest ? arithmetic<kOp, float, 2 * kWarpSize> : nullptr;
+        return nearest ? arithmetic<kOp, float, 2 * kWarpSize>
+                       : directed<kOp, float, 2 * kWarpSize>;
       }
       return nullptr;
     default:

@@ -33,6 +33,9 @@ uint32_t compute(uint32_t x, uint32_t y, uint32_t z, uint8_t flags) {
   } else if constexpr (kOp == fma) {
     const double product = static_cast<double>(widen<N>(x)) * static_cast<double>(widen<N>(y));
     code = narrow<N>(add_to_odd(product, static_cast<double>(widen<N>(z))));
+    // The NaN that tensor copies fill with (PTX ISA 9.0, section 5.5.1).
+    const bool outside = x == N::kNan || y == N::kNan;
+    code = outside && (flags & op_flags::kOutOfBounds) != 0 ? 0 : code;
   } else if constexpr (kOp == ex2) {
     code = narrow<N>(exp2_double(static_cast<double>(widen<N>(x))));
   } else if constexpr (kOp == FloatOp::tanh) {

@@ -73,6 +73,7 @@ std::uint8_t Modifiers::take_flags() {
   flags |= take("sat") || take("satfinite") ? op_flags::kSaturate : 0U;
   flags |= take("relu") ? op_flags::kRelu : 0U;
   flags |= take("NaN") ? op_flags::kNan : 0U;
+  flags |= take("oob") ? op_flags::kOutOfBounds : 0U;
   if (take("xorsign")) {
     take("abs");
     flags |= op_flags::kXorSign;

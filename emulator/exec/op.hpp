@@ -34,6 +34,7 @@ inline constexpr std::uint8_t kSaturate = 2;  ///< .sat, .satfinite
 inline constexpr std::uint8_t kRelu = 4;
 inline constexpr std::uint8_t kOverwrites = 4;      ///< atomics: the old value does not matter
 inline constexpr std::uint8_t kNan = 8;             ///< min/max: a NaN operand gives NaN
+inline constexpr std::uint8_t kOutOfBounds = 8;     ///< fma: a factor from outside a tensor is 0
 inline constexpr std::uint8_t kXorSign = 16;        ///< min/max.xorsign.abs
 inline constexpr std::uint8_t kSynchronising = 32;  ///< volatile, relaxed, acquire, release, atom
 inline constexpr std::uint8_t kUniform = 64;
