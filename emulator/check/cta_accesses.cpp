@@ -13,6 +13,16 @@ class CtaChecker::View {
   View(const CtaChecker& checker, std::uint32_t warp)
       : checker_(&checker), state_(&checker.warps_[warp]), warp_(warp) {}
 
+  /// Did an own atomic see what was released after `earlier`, of another CTA of this grid?
+  [[nodiscard]] bool counted(const Access& earlier, std::uint32_t units) const {
+    if (!state_->pending || earlier.cta == checker_->cta_ || !checker_->grid_->holds(earlier.cta)) {
+      return false;
+    }
+    const CtaKnowledge* const known = state_->pending->counted.find(earlier.cta);
+    return known != nullptr &&
+           known->knows(earlier.warp(), lane_of(earlier, units), earlier.time());
+  }
+
   bool operator()(const Access& earlier, const Access& now, std::uint32_t units) const {
     if (earlier.strength() == Strength::in_flight) [[unlikely]] {
       return false;
@@ -103,6 +113,39 @@ Finding make_finding(const Piece& piece, const Access& now, const Conflict& conf
 
 }  // namespace
 
+// The "last block" of the CUDA programming guide (and NVIDIA's threadFenceReduction sample) takes a
+// ticket with an atomic and reads the others' results without a fence, which the PTX memory model
+// asks for. GPUs issue in order, and atomics meet in L2: only a line that an L1 already holds could
+// be stale. The last block then resets the counter with a plain store: coherence orders that behind
+// the atomics that its own ticket has seen.
+bool CtaChecker::is_coherent(const Request& request, const Piece& piece, const Access& now,
+                             const Line& line, const View& view, const Conflict& conflict) const {
+  if (now.strength() != Strength::weak || grid_ == nullptr) {
+    return false;
+  }
+  if (request.kind == AccessKind::read) {
+    const std::uint32_t sectors =
+        piece.is_bytes ? 1U << piece.part : sectors_of_words(conflict.units);
+    return view.counted(conflict.earlier, conflict.units) &&
+           !line.may_be_cached(grid_->first, sectors);
+  }
+  if (view.counted(conflict.earlier, conflict.units)) {
+    return true;
+  }
+  if (conflict.earlier.strength() != Strength::strong || conflict.earlier_was_read) {
+    return false;
+  }
+  for (std::uint32_t units = conflict.units; units != 0; units &= units - 1) {
+    const std::uint64_t address =
+        piece.address_of(static_cast<std::uint32_t>(std::countr_zero(units)));
+    const Location* const location = detector_->locations().find(address);
+    if (location == nullptr || location->cta != cta_ || !location->by_atomic) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // A store that leaves the bytes as they are cannot be told from one that never was. Lanes of one
 // instruction that store equal values to one address count, too.
 bool CtaChecker::changes_nothing(const Request& request, const Piece& piece,
@@ -143,14 +186,18 @@ bool CtaChecker::changes_nothing(const Request& request, const Piece& piece,
   return true;
 }
 
-template <class LineOf>
 Finding CtaChecker::check_piece(const Request& request, const Piece& piece, Access access,
-                                const View& view, LineOf&& line_of) {
-  Line& line = line_of(piece.line);
+                                const View& view, Line& line) {
   const auto judge = [&](Line& part, const Piece& where, const Access& now) -> Finding {
     Conflict conflict =
         request.kind == AccessKind::read ? part.read(now, view) : part.write(now, view, true);
     if (!conflict.found) [[likely]] {
+      return {};
+    }
+    if (is_coherent(request, where, now, line, view, conflict)) {
+      if (request.kind != AccessKind::read) {
+        (void)part.write(now, view, false);
+      }
       return {};
     }
     if (request.kind == AccessKind::write && changes_nothing(request, where, conflict)) {
@@ -184,7 +231,7 @@ Finding CtaChecker::check_piece(const Request& request, const Piece& piece, Acce
 }
 
 template <class LineOf>
-Finding CtaChecker::check(const Request& request, LineOf&& line_of) {
+Finding CtaChecker::check(const Request& request, bool may_cache, LineOf&& line_of) {
   WarpState& warp = warps_[request.warp];
   const View view(*this, request.warp);
   Access access;
@@ -195,7 +242,12 @@ Finding CtaChecker::check(const Request& request, LineOf&& line_of) {
   warp.dirty = true;
   Finding finding;
   for_each_piece(request.row, [&](const Piece& piece) {
-    finding = check_piece(request, piece, access, view, line_of);
+    Line& line = line_of(piece.line);
+    finding = check_piece(request, piece, access, view, line);
+    if (may_cache) {
+      line.note_cached(grid_->first,
+                       piece.is_bytes ? 1U << piece.part : sectors_of_words(piece.units));
+    }
     return finding.kind == Finding::Kind::none;
   });
   return finding;
@@ -220,8 +272,12 @@ Finding CtaChecker::global(const Request& request) {
       }
     }
   }
-  const Finding finding =
-      check(request, [this](std::uint64_t line) -> Line& { return detector_->line(line); });
+  // Who has taken a ticket loads what is current.
+  const auto& pending = warps_[request.warp].pending;
+  const bool may_cache =
+      !is_strong && request.kind == AccessKind::read && !(pending && !pending->counted.empty());
+  const Finding finding = check(
+      request, may_cache, [this](std::uint64_t line) -> Line& { return detector_->line(line); });
   if (is_strong) {
     publish_writes(request);
   }
@@ -235,7 +291,7 @@ Finding CtaChecker::shared(const Request& request) {
   }
   if (options_.races) {
     const Finding finding =
-        check(request, [this](std::uint64_t line) -> Line& { return shared_line(line); });
+        check(request, false, [this](std::uint64_t line) -> Line& { return shared_line(line); });
     if (finding.kind != Finding::Kind::none) {
       return finding;
     }
@@ -289,8 +345,7 @@ Finding CtaChecker::begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& 
   warps_[warp].dirty = true;
   Finding finding;
   for_each_piece(destination, [&](const Piece& piece) {
-    finding = check_piece(request, piece, access, view,
-                          [this](std::uint64_t line) -> Line& { return shared_line(line); });
+    finding = check_piece(request, piece, access, view, shared_line(piece.line));
     return finding.kind == Finding::Kind::none;
   });
   return finding;

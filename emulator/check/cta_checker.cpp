@@ -92,6 +92,7 @@ void CtaChecker::arrive(std::uint32_t index, std::uint32_t lanes, BarrierClock& 
       barrier.released[level].join(warp.pending->released[level]);
       barrier.observed[level].join(warp.pending->observed[level]);
     }
+    barrier.counted.join(warp.pending->counted);
   }
   advance(warp);
 }
@@ -104,12 +105,13 @@ void CtaChecker::depart(std::uint32_t index, const BarrierClock& barrier, bool w
   warp.own.join(barrier.own);
   warp.foreign.join(barrier.foreign);
   if (!barrier.released[0].empty() || !barrier.observed[kScopes - 1].empty() ||
-      !barrier.observed[0].empty() || !barrier.observed[1].empty()) {
+      !barrier.observed[0].empty() || !barrier.observed[1].empty() || !barrier.counted.empty()) {
     Pending& known = pending(warp);
     for (std::size_t level = 0; level < kScopes; ++level) {
       known.released[level].join(barrier.released[level]);
       known.observed[level].join(barrier.observed[level]);
     }
+    known.counted.join(barrier.counted);
   }
   if (whole_warp) {
     warp_sync(index);
@@ -162,6 +164,9 @@ void CtaChecker::observe(const Request& request) {
           acquire(warp, location->released[level]);
         } else {
           known.observed[level].join(location->released[level]);
+        }
+        if (request.kind == AccessKind::atomic && level != 0) {
+          known.counted.join(location->released[level]);
         }
       }
       known.seen_address = at;

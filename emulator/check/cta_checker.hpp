@@ -55,6 +55,7 @@ struct BarrierClock {
   Clock foreign;
   std::array<Clock, kScopes> released;
   std::array<Clock, kScopes> observed;
+  Clock counted;
 };
 
 class CtaChecker {
@@ -93,6 +94,7 @@ class CtaChecker {
   struct Pending {  ///< only for warps that fence or use strong accesses
     std::array<Clock, kScopes> released;
     std::array<Clock, kScopes> observed;
+    Clock counted;  ///< of `observed`, what own atomics saw
     std::uint64_t seen_address = 0;
     std::uint64_t seen_version = 0;
   };
@@ -111,11 +113,15 @@ class CtaChecker {
   void acquire(WarpState& warp, const Clock& clock);
   [[nodiscard]] Clock publish(const WarpState& warp, std::uint32_t index,
                               std::uint32_t lanes) const;
+  /// `may_cache`: what is read may stay in an L1.
   template <class LineOf>
-  Finding check(const Request& request, LineOf&& line_of);
-  template <class LineOf>
+  Finding check(const Request& request, bool may_cache, LineOf&& line_of);
   Finding check_piece(const Request& request, const Piece& piece, Access access, const View& view,
-                      LineOf&& line_of);
+                      Line& line);
+  /// Without an acquiring fence, but nothing on a GPU could be late.
+  [[nodiscard]] bool is_coherent(const Request& request, const Piece& piece, const Access& now,
+                                 const Line& line, const View& view,
+                                 const Conflict& conflict) const;
   [[nodiscard]] bool changes_nothing(const Request& request, const Piece& piece,
                                      const Conflict& conflict) const;
   void observe(const Request& request);

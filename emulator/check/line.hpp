@@ -75,6 +75,16 @@ class Line {
   }
   void clear() { *this = Line(); }
 
+  /// Grid `grid` (by its first CTA) loaded from the 32-byte sectors in `sectors`: an L1 may hold
+  /// them.
+  void note_cached(std::uint32_t grid, std::uint32_t sectors) {
+    cached_sectors_ = cached_by_ == grid ? cached_sectors_ | sectors : sectors;
+    cached_by_ = grid;
+  }
+  [[nodiscard]] bool may_be_cached(std::uint32_t grid, std::uint32_t sectors) const {
+    return cached_by_ == grid && (cached_sectors_ & sectors) != 0;
+  }
+
  private:
   struct Extra {
     std::vector<Access> writes;
@@ -154,9 +164,18 @@ class Line {
   Access write_;
   std::array<Access, 2> reads_;
   std::unique_ptr<Extra> extra_;
+  std::uint32_t cached_by_ = 0;
+  std::uint32_t cached_sectors_ = 0;
 };
-static_assert(sizeof(Line) == 56);
+static_assert(sizeof(Line) == 64);
 
+/// The 32-byte sectors of a line that hold the words in `words`, a bit each.
+[[nodiscard]] constexpr std::uint32_t sectors_of_words(std::uint32_t words) {
+  return static_cast<std::uint32_t>((words & 0xffU) != 0) |
+         static_cast<std::uint32_t>((words & 0xff00U) != 0) << 1 |
+         static_cast<std::uint32_t>((words & 0xff0000U) != 0) << 2 |
+         static_cast<std::uint32_t>((words & 0xff000000U) != 0) << 3;
+}
 /// Word bits 8 * part to 8 * part + 7 as byte bits of that part.
 [[nodiscard]] inline std::uint32_t word_bits_to_bytes(std::uint32_t words, std::uint32_t part) {
   std::uint32_t bytes = 0;

@@ -7,8 +7,12 @@ void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* c
   const bool releases = clocks != nullptr && !(*clocks)[0].empty();
   if (!releases) {
     // An atomic that releases nothing leaves what is there; a store ends it.
-    if (!adds && !by_word_.empty()) {
-      by_word_.erase(address / 4);
+    if (const auto found = by_word_.find(address / 4); found != by_word_.end()) {
+      if (adds) {
+        found->second.cta = cta;
+      } else {
+        by_word_.erase(found);
+      }
     }
     return;
   }
@@ -25,6 +29,7 @@ void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* c
   }
   location.cta = cta;
   location.device = device;
+  location.by_atomic = adds;
   location.version = next_version_++;
 }
 

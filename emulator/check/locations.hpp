@@ -18,6 +18,7 @@ struct Location {
   std::array<Clock, kScopes> released;
   std::uint32_t cta = 0;
   int device = 0;
+  bool by_atomic = false;     ///< the last write, which was of `cta`
   std::uint64_t version = 0;  ///< changes with every write: pollers need not join twice
 };
 

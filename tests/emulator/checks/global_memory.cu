@@ -59,6 +59,32 @@ __global__ void last_block_without_barrier(int* out) {
   last_block<kCorrect ? Mistake::none : Mistake::no_barrier>(out);
 }
 
+// As in the CUDA programming guide: no fence behind the ticket, the counter reset by a plain store.
+template <bool kCorrect>
+__global__ void last_block_sees_stale_line(int* out) {
+  __shared__ int scratch[kThreads];
+  __shared__ bool is_last;
+  if (!kCorrect) {
+    scratch[threadIdx.x] = out[64 + threadIdx.x];  // an L1 holds it from here on
+    __syncthreads();
+  }
+  const int sum = sum_of_block(static_cast<int>(blockIdx.x) + 1, scratch);
+  if (threadIdx.x == 0) {
+    out[64 + blockIdx.x] = sum;
+    __threadfence();
+    is_last = atomicAdd(out, 1) == gridDim.x - 1;
+  }
+  __syncthreads();
+  if (is_last && threadIdx.x == 0) {
+    int total = 0;
+    for (int i = 0; i < kBlocks; ++i) {
+      total += out[64 + i];
+    }
+    out[64] = total;
+    out[0] = 0;
+  }
+}
+
 template <bool kCorrect>
 __global__ void neighbours_tile(int* out) {
   const unsigned i = blockIdx.x * kThreads + threadIdx.x;
@@ -314,6 +340,9 @@ const std::vector<Planted>& global_memory_faults() {
                         kThreads),
       RACKPROOF_PLANTED(last_block_without_barrier,
                         "last-block: one thread fences and counts, others' writes have no barrier",
+                        "another CTA", kBlocks, kThreads),
+      RACKPROOF_PLANTED(last_block_sees_stale_line,
+                        "last-block without an acquiring fence, results loaded before",
                         "another CTA", kBlocks, kThreads),
       RACKPROOF_PLANTED(neighbours_tile, "a CTA reads what the next CTA writes", "another CTA",
                         kBlocks, kThreads),

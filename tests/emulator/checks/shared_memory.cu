@@ -350,7 +350,7 @@ const std::vector<Planted>& shared_memory_faults() {
                         "one thread's value read by all after __syncwarp", "shared", 1, kThreads),
       RACKPROOF_PLANTED(halves_with_barriers_of_their_own,
                         "two halves synchronise on barriers of their own and exchange data",
-                        "(a barrier is missing)", 1, kThreads),
+                        "shared", 1, kThreads),  // a race, or nobody wrote yet: who is first
       RACKPROOF_PLANTED(neighbouring_bytes, "bytes of one word written and read across warps",
                         "shared", 1, kThreads),
       RACKPROOF_PLANTED(plain_read_beside_atomics, "plain read while others still atomicAdd",
