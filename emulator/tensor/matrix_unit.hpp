@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace rackproof::emulator::tensor {
@@ -71,26 +72,22 @@ struct OperandCodes {
   std::vector<std::uint8_t> scales;
 };
 
+struct DecodedOperand;
+
 /// An operand ready to be multiplied: decoded once, used against any number of others.
 class PreparedOperand {
  public:
   enum class Role : std::uint8_t { a, b };
-  /// std::invalid_argument if the sizes do not fit.
+  /// std::invalid_argument if the sizes do not fit, UnknownArithmetic as validate().
   PreparedOperand(const MatrixUnit& unit, Role role, OperandCodes operand);
 
   [[nodiscard]] std::size_t lines() const { return operand_.lines; }
   [[nodiscard]] const OperandCodes& codes() const { return operand_; }
+  [[nodiscard]] const DecodedOperand& decoded() const { return *decoded_; }
 
  private:
-  friend class UnitTile;
   OperandCodes operand_;
-  std::size_t padded_lines_ = 0;
-  // A: line by line; B: step of k by step of k, padded_lines_ wide.
-  std::vector<float> values_;
-  std::vector<std::int16_t> exponents_;
-  std::vector<float> scale_significands_;
-  std::vector<std::int32_t> scale_exponents_;
-  std::vector<std::uint8_t> unusual_;  ///< by line: the fast path cannot take it
+  std::shared_ptr<const DecodedOperand> decoded_;
 };
 
 /// D = A * B + D. `d`: a.lines() rows of b.lines() words, `stride` words apart: f32 bits, s32, or

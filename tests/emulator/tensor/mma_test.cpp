@@ -3,16 +3,14 @@
 
 #include "emulator/tensor/mma.hpp"
 
+#include "tests/emulator/tensor/vector_file.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <ostream>
 #include <random>
-#include <sstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace rackproof::emulator::tensor {
@@ -42,49 +40,6 @@ constexpr VectorFile kFiles[] = {
     {"mma_sm90_m16n8k16_bf16_f32", Generation::hopper, Format::bf16, Accumulator::f32},
     {"mma_sm90_m16n8k8_tf32_f32", Generation::hopper, Format::tf32, Accumulator::f32},
 };
-
-struct Case {
-  std::string line;
-  std::vector<std::uint32_t> a;
-  std::vector<std::uint32_t> b;
-  std::uint32_t c = 0;
-  std::uint32_t d = 0;
-};
-
-std::uint32_t hex(const std::string& text) {
-  return static_cast<std::uint32_t>(std::stoul(text, nullptr, 16));
-}
-
-std::vector<Case> read_cases(const std::string& name) {
-  // RACKPROOF_MMA_VECTORS: a folder with longer files of the same names.
-  const char* folder = std::getenv("RACKPROOF_MMA_VECTORS");
-  const std::string local = std::string(RACKPROOF_SOURCE_DIR) + "/tests/emulator/tensor/vectors";
-  std::ifstream file((folder != nullptr ? std::string(folder) : local) + "/" + name + ".tsv");
-  EXPECT_TRUE(file.good()) << name;
-  std::vector<Case> cases;
-  std::string line;
-  std::getline(file, line);
-  while (std::getline(file, line)) {
-    std::vector<std::string> fields;
-    std::istringstream row(line);
-    for (std::string field; std::getline(row, field, '\t');) {
-      fields.push_back(field);
-    }
-    Case one;
-    one.line = line;
-    for (auto [text, codes] :
-         {std::pair(&fields.at(1), &one.a), std::pair(&fields.at(2), &one.b)}) {
-      std::istringstream list(*text);
-      for (std::string code; std::getline(list, code, ',');) {
-        codes->push_back(hex(code));
-      }
-    }
-    one.c = hex(fields.at(3));
-    one.d = hex(fields.at(6));
-    cases.push_back(std::move(one));
-  }
-  return cases;
-}
 
 class MmaVectors : public testing::TestWithParam<VectorFile> {};
 
