@@ -176,19 +176,22 @@ std::optional<LauncherRank> launcher_rank(std::string (*lookup)(const char*)) {
   struct Variables {
     const char* rank;
     const char* size;
+    const char* local_rank;
     const char* launcher;
   };
   // Slurm sets SLURM_PROCID in a batch script's own shell too; only a step started with an MPI
   // plug-in (PMI or PMIx) is a rank, so those come first.
   constexpr std::array kLaunchers{
-      Variables{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "Open MPI"},
-      Variables{"PMIX_RANK", "SLURM_NTASKS", "PMIx"},
-      Variables{"PMI_RANK", "PMI_SIZE", "PMI"},
+      Variables{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+                "Open MPI"},
+      Variables{"PMIX_RANK", "SLURM_NTASKS", "SLURM_LOCALID", "PMIx"},
+      Variables{"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "PMI"},
   };
   for (const Variables& launcher : kLaunchers) {
     const std::optional<int> rank = to_number(lookup(launcher.rank));
     if (rank) {
-      return LauncherRank{*rank, to_number(lookup(launcher.size)).value_or(1), launcher.launcher};
+      return LauncherRank{*rank, to_number(lookup(launcher.size)).value_or(1),
+                          to_number(lookup(launcher.local_rank)).value_or(0), launcher.launcher};
     }
   }
   return std::nullopt;

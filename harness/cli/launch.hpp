@@ -12,6 +12,7 @@ namespace rackproof::harness::cli {
 struct LauncherRank {
   int rank = 0;
   int size = 1;
+  int local_rank = 0;    ///< among the ranks of this host
   std::string launcher;  ///< "Open MPI", "PMIx", "Slurm"
 };
 

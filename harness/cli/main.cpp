@@ -35,13 +35,14 @@ ExitCode dispatch(const Arguments& arguments, int argc, char** argv) {
   return std::visit(Visitor{arguments, argc, argv}, arguments.command);
 }
 
-/// One line. What is wrong with the request all ranks find, and need not say it 72 times; anything
-/// else may have happened on this rank only.
+/// One line. What is wrong with the request all ranks of a host find, and need not say it 72 times;
+/// files differ between hosts, and anything else may have happened on this rank only.
 void explain(const std::exception& error) {
   using rackproof::harness::config::ConfigError;
   const auto launcher = launcher_rank();
   const bool is_other_rank = launcher && launcher->rank != 0;
-  if (is_other_rank && dynamic_cast<const ConfigError*>(&error) != nullptr) {
+  if (launcher && launcher->local_rank != 0 &&
+      dynamic_cast<const ConfigError*>(&error) != nullptr) {
     return;
   }
   const std::string rank = is_other_rank ? fmt::format("rank {}: ", launcher->rank) : "";

@@ -1,10 +1,8 @@
 #include "harness/measure/codec.hpp"
 
+#include "harness/ranks/message.hpp"
 #include "harness/record/fields.hpp"
 
-#include <nlohmann/json.hpp>
-
-#include <stdexcept>
 #include <string>
 
 namespace rackproof::harness::measure {
@@ -146,38 +144,31 @@ void read(const Json& json, BaselineMeasurement& b) {
 }  // namespace
 
 std::vector<std::byte> encode(const RankMeasurement& m) {
-  const std::vector<std::uint8_t> packed =
-      Json::to_msgpack(Json{{"samples_s", m.samples_s},
-                            {"throttled_samples", write(m.throttled_samples)},
-                            {"verification", write(m.verification)},
-                            {"resources", write(m.resources)},
-                            {"work_counts", write(m.work_counts)},
-                            {"telemetry", write(m.telemetry)},
-                            {"baseline", write(m.baseline)},
-                            {"buffer_sets", m.buffer_sets},
-                            {"warnings", m.warnings}});
-  const auto* begin = reinterpret_cast<const std::byte*>(packed.data());
-  return {begin, begin + packed.size()};
+  return ranks::pack(Json{{"samples_s", m.samples_s},
+                          {"throttled_samples", write(m.throttled_samples)},
+                          {"verification", write(m.verification)},
+                          {"resources", write(m.resources)},
+                          {"work_counts", write(m.work_counts)},
+                          {"telemetry", write(m.telemetry)},
+                          {"baseline", write(m.baseline)},
+                          {"buffer_sets", m.buffer_sets},
+                          {"warnings", m.warnings}});
 }
 
-RankMeasurement decode(std::span<const std::byte> bytes) try {
-  const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const Json json = Json::from_msgpack(begin, begin + bytes.size());
-  RankMeasurement m;
-  json.at("samples_s").get_to(m.samples_s);
-  read(json.at("throttled_samples"), m.throttled_samples);
-  read(json.at("verification"), m.verification);
-  read(json.at("resources"), m.resources);
-  read(json.at("work_counts"), m.work_counts);
-  read(json.at("telemetry"), m.telemetry);
-  read(json.at("baseline"), m.baseline);
-  json.at("buffer_sets").get_to(m.buffer_sets);
-  json.at("warnings").get_to(m.warnings);
-  return m;
-} catch (const Json::exception& error) {
-  throw std::runtime_error(std::string("a rank's measurement is not in the form of this build (do "
-                                       "all ranks run the same build?): ") +
-                           error.what());
+RankMeasurement decode(std::span<const std::byte> bytes) {
+  return ranks::unpack(bytes, "a rank's measurement", [](const Json& json) {
+    RankMeasurement m;
+    json.at("samples_s").get_to(m.samples_s);
+    read(json.at("throttled_samples"), m.throttled_samples);
+    read(json.at("verification"), m.verification);
+    read(json.at("resources"), m.resources);
+    read(json.at("work_counts"), m.work_counts);
+    read(json.at("telemetry"), m.telemetry);
+    read(json.at("baseline"), m.baseline);
+    json.at("buffer_sets").get_to(m.buffer_sets);
+    json.at("warnings").get_to(m.warnings);
+    return m;
+  });
 }
 
 }  // namespace rackproof::harness::measure

@@ -1,14 +1,15 @@
 #include "harness/topology/codec.hpp"
 
-#include <nlohmann/json.hpp>
+#include "harness/ranks/message.hpp"
 
-#include <stdexcept>
 #include <string>
 
 namespace rackproof::harness::topology {
 namespace {
 
 using Json = nlohmann::json;
+using ranks::pack;
+using ranks::unpack;
 
 template <typename T>
 Json to_json_value(const T& value) {
@@ -118,25 +119,7 @@ Gpu read_gpu(const Json& json) {
   return gpu;
 }
 
-std::vector<std::byte> pack(const Json& json) {
-  const std::vector<std::uint8_t> packed = Json::to_msgpack(json);
-  const auto* begin = reinterpret_cast<const std::byte*>(packed.data());
-  return {begin, begin + packed.size()};
-}
-
-/// What `read` makes of the message; std::runtime_error where it is none.
-template <typename Read>
-auto unpack(std::span<const std::byte> bytes, Read read) {
-  const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  try {
-    return read(Json::from_msgpack(begin, begin + bytes.size()));
-  } catch (const Json::exception& error) {
-    throw std::runtime_error(
-        std::string("a rank described itself in a way that this build does not "
-                    "know (do all ranks run the same build?): ") +
-        error.what());
-  }
-}
+constexpr const char* kDescription = "a rank's description of itself";
 
 }  // namespace
 
@@ -151,7 +134,7 @@ std::vector<std::byte> encode(const RankDescription& description) {
 }
 
 RankCandidate decode_candidate(std::span<const std::byte> bytes) {
-  return unpack(bytes, [](const Json& json) {
+  return unpack(bytes, kDescription, [](const Json& json) {
     RankCandidate candidate;
     candidate.node = read_node(json.at("node"));
     json.at("gpu_uuids").get_to(candidate.gpu_uuids);
@@ -160,7 +143,7 @@ RankCandidate decode_candidate(std::span<const std::byte> bytes) {
 }
 
 RankDescription decode_description(std::span<const std::byte> bytes) {
-  return unpack(bytes, [](const Json& json) {
+  return unpack(bytes, kDescription, [](const Json& json) {
     RankDescription description;
     description.node = read_node(json.at("node"));
     description.gpu = read_gpu(json.at("gpu"));

@@ -29,15 +29,20 @@ SUITE = {
 
 
 class BrokenRuns(rackproof.RackTest):
-    def start_long_run(self, *arguments):
+    def start_long_run(self, *arguments, launcher=()):
         suite = self.write("long.json", json.dumps(SUITE))
         self.temporary = self.folder / "temporary"
         self.temporary.mkdir()
         environment = rackproof.clean_environment(TMPDIR=str(self.temporary))
         process = self.start("run", "--suite", suite, "--out", "out", *arguments,
-                             environment=environment)
+                             environment=environment, launcher=launcher)
         self.addCleanup(self.kill_all)
         self.wait_until_measured(process)
+        return process
+
+    def start_ranks(self, *arguments):
+        """A long run that starts its own ranks."""
+        process = self.start_long_run(*arguments)
         self.shared_memory = pathlib.Path(
             self.variables(self.ranks()[1])["OMPI_MCA_btl_vader_backing_directory"])
         self.assertTrue(any(self.shared_memory.iterdir()), "where do the ranks share memory?")
@@ -68,9 +73,9 @@ class BrokenRuns(rackproof.RackTest):
             try:
                 variables = self.variables(entry.parent.name)
                 name = pathlib.Path(os.readlink(entry.parent / "exe")).name
+                mine = os.path.samefile(entry.parent / "cwd", self.folder)
             except OSError:
                 continue
-            mine = variables.get("RACKPROOF_LAUNCH_RESULTS", "").startswith(str(self.folder))
             if mine and name == "rackproof" and "OMPI_COMM_WORLD_RANK" in variables:
                 found[int(variables["OMPI_COMM_WORLD_RANK"])] = int(entry.parent.name)
         return found
@@ -85,6 +90,11 @@ class BrokenRuns(rackproof.RackTest):
     def check_partial_results(self, ended, outcome):
         self.assertEqual(ended.code, INCOMPLETE, str(ended))
         self.assertIn("partial results: ", ended.output)
+        self.check_partial_record(outcome)
+        self.assertFalse(self.shared_memory.exists(), "shared memory is left behind")
+        self.assertEqual([str(path) for path in self.temporary.rglob("*") if path.is_file()], [])
+
+    def check_partial_record(self, outcome):
         record = self.record()
         self.assertEqual(record["run"]["outcome"], outcome)
         self.assertTrue(record["notes"])
@@ -99,41 +109,49 @@ class BrokenRuns(rackproof.RackTest):
         self.assertTrue((self.folder / "out" / "report.html").exists())
         self.assertFalse((self.folder / ".out.partial").exists())
         self.assertEqual(self.ranks(), {}, "ranks are left behind")
-        self.assertFalse(self.shared_memory.exists(), "shared memory is left behind")
-        self.assertEqual([str(path) for path in self.temporary.rglob("*") if path.is_file()], [])
         self.assertEqual(sorted(path.name for path in self.folder.iterdir()),
                          ["long.json", "out", "temporary"])
         self.assertEqual(sorted(path.name for path in (self.folder / "out").iterdir()),
                          ["record.json", "report.html"])
 
     def test_killed_rank(self):
-        process = self.start_long_run()
+        process = self.start_ranks()
         os.kill(self.ranks()[2], signal.SIGKILL)
         ended = self.finish(process)
         self.check_partial_results(ended, "failed")
         self.assertIn("a rank ended before the run did", ended.errors)
 
     def test_crashing_rank(self):
-        process = self.start_long_run()
+        process = self.start_ranks()
         os.kill(self.ranks()[1], signal.SIGSEGV)
         self.check_partial_results(self.finish(process), "failed")
 
     def test_killed_root(self):
-        process = self.start_long_run()
+        process = self.start_ranks()
         os.kill(self.ranks()[0], signal.SIGKILL)
         self.check_partial_results(self.finish(process), "failed")
 
     def test_hanging_rank(self):
-        process = self.start_long_run("--timeout", "8")
+        process = self.start_ranks("--timeout", "8")
         os.kill(self.ranks()[3], signal.SIGSTOP)
         ended = self.finish(process)
         self.check_partial_results(ended, "timed_out")
         self.assertIn("rank 3", ended.errors)
 
     def test_interrupted(self):
-        process = self.start_long_run()
+        process = self.start_ranks()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         self.check_partial_results(self.finish(process), "failed")
+
+    def test_terminated_by_a_batch_system(self):
+        # The ranks are somebody else's, who gives them SIGTERM and a while before SIGKILL.
+        mpirun = ["mpirun", "--quiet", "--allow-run-as-root", "--oversubscribe", "-np", "4"]
+        process = self.start_long_run("--emulate", "gb300-nvl72", launcher=mpirun)
+        os.kill(self.ranks()[0], signal.SIGTERM)
+        ended = self.finish(process)
+        self.assertEqual(ended.code, INCOMPLETE, str(ended))
+        self.assertIn("ended by SIGTERM; partial results: ", ended.errors)
+        self.check_partial_record("failed")
 
 
 if __name__ == "__main__":

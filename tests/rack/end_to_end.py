@@ -85,6 +85,12 @@ class EndToEnd(rackproof.RackTest):
         record = self.check_record(nodes=1, gpus_per_node=8)
         self.assertEqual(record["rack_model"]["id"], "dgx-h100")
 
+    def test_two_dgx_h100_are_two_nodes(self):
+        ended = self.run_tiny("--emulate", "dgx-h100", "--trays", "2")
+        self.assertEqual(ended.code, OK, str(ended))
+        record = self.check_record(nodes=2, gpus_per_node=8)
+        self.assertEqual(len(record["topology"]["racks"]), 2, "NVLink ends at the node")
+
     def test_default_place_and_latest(self):
         ended = self.rackproof("run", "--suite", rackproof.TINY, "--filter", "memory")
         self.assertEqual(ended.code, OK, str(ended))

@@ -55,9 +55,9 @@ class RackTest(unittest.TestCase):
         self.given = self.files()
         return name
 
-    def start(self, *arguments, environment=None):
+    def start(self, *arguments, environment=None, launcher=()):
         return subprocess.Popen(
-            [str(PROGRAM), *map(str, arguments)],
+            [*launcher, str(PROGRAM), *map(str, arguments)],
             cwd=self.folder,
             env=environment or clean_environment(),
             stdin=subprocess.DEVNULL,

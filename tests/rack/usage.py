@@ -34,6 +34,16 @@ class Usage(rackproof.RackTest):
             with self.subTest(arguments=arguments):
                 self.assert_one_line_error(self.rackproof(*arguments), USAGE, *parts)
 
+    def test_one_rank_of_a_host_speaks(self):
+        for local_rank in [0, 1]:
+            environment = rackproof.clean_environment(
+                OMPI_COMM_WORLD_RANK=str(4 + local_rank), OMPI_COMM_WORLD_SIZE="8",
+                OMPI_COMM_WORLD_LOCAL_RANK=str(local_rank))
+            ended = self.rackproof("run", "--emulate", "gb301-nvl72", environment=environment)
+            self.assertEqual(ended.code, USAGE, str(ended))
+            said = ["rackproof: error: rank 4: " in ended.errors, "gb301-nvl72" in ended.errors]
+            self.assertEqual(said, [local_rank == 0] * 2, str(ended))
+
     def test_suite_key(self):
         def change(suite):
             suite["operations"][0]["parms"] = suite["operations"][0].pop("params")

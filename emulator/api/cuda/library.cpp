@@ -31,21 +31,7 @@ Kernel* to_kernel(const void* handle) {
 }
 
 CUresult load(const char* name, CUlibrary* library, const void* image, const api::JitLog& log) {
-  return driver_query(name, [&](Core& core) {
-    if (library == nullptr || image == nullptr) {
-      return cudaErrorInvalidValue;
-    }
-    Module* loaded = nullptr;
-    const cudaError_t error =
-        core.modules().load_image(image, engine::current_device().ordinal, &loaded);
-    log.report(loaded == nullptr ? "" : loaded->problem());
-    if (error != cudaSuccess && loaded != nullptr) {
-      core.modules().unload(loaded);
-    } else {
-      *library = reinterpret_cast<CUlibrary>(loaded);
-    }
-    return error;
-  });
+  return driver_query(name, [&](Core& core) { return api::load_image(core, image, log, library); });
 }
 
 /// `body(module, names of its kernels)`.

@@ -23,21 +23,7 @@ using engine::Module;
 namespace {
 
 CUresult load(const char* name, CUmodule* module, const void* image, const api::JitLog& log) {
-  return driver_call(name, [&](Core& core) {
-    if (module == nullptr || image == nullptr) {
-      return cudaErrorInvalidValue;
-    }
-    Module* loaded = nullptr;
-    const cudaError_t error =
-        core.modules().load_image(image, engine::current_device().ordinal, &loaded);
-    log.report(loaded == nullptr ? "" : loaded->problem());
-    if (error != cudaSuccess && loaded != nullptr) {
-      core.modules().unload(loaded);
-    } else {
-      *module = reinterpret_cast<CUmodule>(loaded);
-    }
-    return error;
-  });
+  return driver_call(name, [&](Core& core) { return api::load_image(core, image, log, module); });
 }
 
 template <typename Body>

@@ -1,106 +1,19 @@
-// Nodes: adding them and their parameters, one pair of functions a kind.
+// Nodes: kernels, host functions, child graphs, events, conditions; cudaGraphAddNode for all kinds.
 
-#include "emulator/api/cudart/graph_call.hpp"
-#include "emulator/engine/events.hpp"
+#include "emulator/api/cudart/graph_node_call.hpp"
 #include "emulator/engine/graph/condition.hpp"
 
 #include <cuda_runtime_api.h>
 
-#include <array>
+#include <memory>
 
 namespace rackproof::emulator::api {
+namespace {
 
 using engine::graph::Graph;
 using engine::graph::handle_of;
 using engine::graph::Node;
 using engine::graph::NodeWork;
-
-cudaError_t symbol_range(const void* symbol, std::size_t bytes, std::size_t offset, int device,
-                         void** address) {
-  const auto variable = engine::Core::instance().modules().find_variable(symbol);
-  if (!variable) {
-    return cudaErrorInvalidSymbol;
-  }
-  std::uint64_t size = 0;
-  const cudaError_t error = engine::find_symbol(*variable, device, address, &size);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  if (offset > size || bytes > size - offset) {
-    return cudaErrorInvalidValue;
-  }
-  *address = static_cast<std::byte*>(*address) + offset;
-  return cudaSuccess;
-}
-
-cudaMemcpy3DParms line(void* destination, const void* source, std::size_t bytes,
-                       cudaMemcpyKind kind) {
-  cudaMemcpy3DParms box{};
-  box.dstPtr = {destination, bytes, bytes, 1};
-  box.srcPtr = {const_cast<void*>(source), bytes, bytes, 1};
-  box.extent = {bytes, 1, 1};
-  box.kind = kind;
-  return box;
-}
-
-namespace {
-
-cudaError_t child_work(cudaGraph_t handle, cudaGraphChildGraphNodeOwnership ownership,
-                       NodeWork& work) {
-  const Graph* child = engine::graph::to_graph(handle);
-  if (child == nullptr) {
-    return cudaErrorInvalidValue;
-  }
-  std::shared_ptr<Graph> owned;
-  if (ownership == cudaGraphChildGraphOwnershipMove) {
-    owned = engine::graph::owned_by_program(child);
-    if (owned == nullptr || child->has_conditions() || child->is_part_of_another()) {
-      return cudaErrorInvalidValue;
-    }
-    static_cast<void>(engine::graph::destroy_graph(handle));
-  } else {
-    owned = child->clone();
-    if (owned == nullptr) {
-      return cudaErrorNotSupported;
-    }
-  }
-  work = engine::graph::ChildNode{std::move(owned)};
-  return cudaSuccess;
-}
-
-template <typename Parameters>
-cudaError_t allocation_work(Parameters& parameters, NodeWork& work) {
-  const auto& properties = parameters.poolProps;
-  const engine::Core& core = engine::Core::instance();
-  if (properties.allocType != cudaMemAllocationTypePinned ||
-      properties.location.type != cudaMemLocationTypeDevice ||
-      properties.handleTypes != cudaMemHandleTypeNone || !core.is_device(properties.location.id) ||
-      (parameters.accessDescCount != 0 && parameters.accessDescs == nullptr)) {
-    return cudaErrorInvalidValue;
-  }
-  engine::graph::AllocNode node;
-  const cudaError_t error =
-      engine::graph::reserve(engine::Core::instance().device(properties.location.id),
-                             parameters.bytesize, node.allocation);
-  if (error != cudaSuccess) {
-    return error;
-  }
-  parameters.dptr = node.allocation->address;
-  node.parameters.poolProps = properties;
-  node.parameters.bytesize = parameters.bytesize;
-  node.parameters.dptr = parameters.dptr;
-  work = std::move(node);
-  return cudaSuccess;
-}
-
-cudaError_t release_work(const void* address, NodeWork& work) {
-  auto allocation = engine::graph::find_allocation(address);
-  if (allocation == nullptr) {
-    return cudaErrorInvalidValue;
-  }
-  work = engine::graph::FreeNode{std::move(allocation)};
-  return cudaSuccess;
-}
 
 cudaError_t conditional_work(Graph& graph, cudaConditionalNodeParams& parameters, NodeWork& work) {
   engine::graph::ConditionalNode node;
@@ -127,63 +40,24 @@ cudaError_t conditional_work(Graph& graph, cudaConditionalNodeParams& parameters
   return cudaSuccess;
 }
 
-cudaError_t event_work(bool is_record, cudaEvent_t event, NodeWork& work) {
-  if (!engine::is_event(event)) {
-    return cudaErrorInvalidResourceHandle;
-  }
-  work = is_record ? NodeWork{engine::graph::EventRecordNode{event}}
-                   : NodeWork{engine::graph::EventWaitNode{event}};
-  return cudaSuccess;
+template <typename Work>
+cudaError_t add_event_node(const char* name, cudaGraphNode_t* node, cudaGraph_t graph,
+                           const cudaGraphNode_t* dependencies, std::size_t count,
+                           cudaEvent_t event) {
+  return add(name, node, graph, dependencies, nullptr, count,
+             [&](Graph&, NodeWork& work) { return event_work<Work>(event, work); });
 }
-
-cudaError_t host_work(cudaHostFn_t function, void* data, NodeWork& work) {
-  work = engine::graph::HostNode{function, data};
-  return function == nullptr ? cudaErrorInvalidValue : cudaSuccess;
-}
-
-int current_ordinal() {
-  return engine::current_device().ordinal;
-}
-
-// Adds what `make` makes; the work is made before the dependencies are looked at.
-template <typename Make>
-cudaError_t add(const char* name, cudaGraphNode_t* node, cudaGraph_t handle,
-                const cudaGraphNode_t* dependencies, const cudaGraphEdgeData* data,
-                std::size_t count, Make&& make) {
-  return with_graph(name, handle, [&](Graph& graph) {
-    std::vector<engine::graph::Edge> edges;
-    if (node == nullptr || read_edges(dependencies, data, count, edges) != cudaSuccess) {
-      return cudaErrorInvalidValue;
-    }
-    NodeWork work;
-    if (const cudaError_t error = make(graph, work); error != cudaSuccess) {
-      return error;
-    }
-    if (const auto* free = std::get_if<engine::graph::FreeNode>(&work);
-        free != nullptr && graph.frees(*free->allocation)) {
-      return cudaErrorInvalidValue;
-    }
-    Node* added = nullptr;
-    const cudaError_t error = graph.add(std::move(work), edges, &added);
-    *node = handle_of(added);
-    return error;
+template <typename Work>
+cudaError_t get_event(const char* name, cudaGraphNode_t node, cudaEvent_t* event) {
+  return with_work<Work>(name, node, [&](Node&, Work& work) {
+    *event = work.event;
+    return cudaSuccess;
   });
 }
-
-// Replaces the work of a node by what `make` makes, of the same kind.
-template <typename Make>
-cudaError_t set(const char* name, cudaGraphNode_t handle, Make&& make) {
-  return with_node(name, handle, [&](Node& node) {
-    NodeWork work;
-    const cudaError_t error = make(node.work, work);
-    if (error == cudaSuccess && work.index() != node.work.index()) {
-      return cudaErrorInvalidValue;
-    }
-    if (error == cudaSuccess) {
-      node.work = std::move(work);
-    }
-    return error;
-  });
+template <typename Work>
+cudaError_t set_event(const char* name, cudaGraphNode_t node, cudaEvent_t event) {
+  return set(name, node,
+             [&](const NodeWork&, NodeWork& work) { return event_work<Work>(event, work); });
 }
 
 engine::graph::LaunchAttributes attributes_of(const NodeWork& work) {
@@ -192,47 +66,6 @@ engine::graph::LaunchAttributes attributes_of(const NodeWork& work) {
 }
 
 }  // namespace
-
-cudaError_t read_parameters(cudaGraphNodeParams& parameters, const NodeWork* old, NodeWork& work) {
-  switch (parameters.type) {
-    case cudaGraphNodeTypeKernel: {
-      const auto& kernel = parameters.kernel;
-      const auto* before = old != nullptr ? std::get_if<engine::graph::KernelNode>(old) : nullptr;
-      const cudaKernelNodeParams plain{kernel.func,           kernel.gridDim,      kernel.blockDim,
-                                       kernel.sharedMemBytes, kernel.kernelParams, kernel.extra};
-      return engine::graph::kernel_work(
-          plain, before != nullptr ? before->device : current_ordinal(),
-          before != nullptr ? before->attributes : engine::graph::LaunchAttributes{}, work);
-    }
-    case cudaGraphNodeTypeMemcpy:
-      return parameters.memcpy.flags != 0
-                 ? cudaErrorInvalidValue
-                 : engine::graph::copy_work(parameters.memcpy.copyParams, work);
-    case cudaGraphNodeTypeMemset: {
-      const auto& fill = parameters.memset;
-      return engine::graph::fill_work(
-          {fill.dst, fill.pitch, fill.value, fill.elementSize, fill.width, fill.height}, work);
-    }
-    case cudaGraphNodeTypeHost:
-      return host_work(parameters.host.fn, parameters.host.userData, work);
-    case cudaGraphNodeTypeGraph:
-      return child_work(parameters.graph.graph, parameters.graph.ownership, work);
-    case cudaGraphNodeTypeEmpty:
-      work = engine::graph::EmptyNode{};
-      return cudaSuccess;
-    case cudaGraphNodeTypeWaitEvent:
-      return event_work(false, parameters.eventWait.event, work);
-    case cudaGraphNodeTypeEventRecord:
-      return event_work(true, parameters.eventRecord.event, work);
-    case cudaGraphNodeTypeMemAlloc:
-      return old != nullptr ? cudaErrorNotSupported : allocation_work(parameters.alloc, work);
-    case cudaGraphNodeTypeMemFree:
-      return old != nullptr ? cudaErrorNotSupported : release_work(parameters.free.dptr, work);
-    default:
-      return cudaErrorNotSupported;
-  }
-}
-
 }  // namespace rackproof::emulator::api
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
@@ -240,14 +73,10 @@ using api::add;
 using api::current_ordinal;
 using api::set;
 using api::with_work;
-using engine::graph::AllocNode;
 using engine::graph::ChildNode;
 using engine::graph::ConditionalNode;
-using engine::graph::CopyNode;
 using engine::graph::EventRecordNode;
 using engine::graph::EventWaitNode;
-using engine::graph::FillNode;
-using engine::graph::FreeNode;
 using engine::graph::Graph;
 using engine::graph::handle_of;
 using engine::graph::HostNode;
@@ -346,112 +175,6 @@ cudaError_t cudaGraphKernelNodeCopyAttributes(cudaGraphNode_t to, cudaGraphNode_
       });
 }
 
-cudaError_t cudaGraphAddMemcpyNode(cudaGraphNode_t* node, cudaGraph_t graph,
-                                   const cudaGraphNode_t* dependencies, std::size_t count,
-                                   const cudaMemcpy3DParms* box) {
-  return add("cudaGraphAddMemcpyNode", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) {
-               return box == nullptr ? cudaErrorInvalidValue : engine::graph::copy_work(*box, work);
-             });
-}
-cudaError_t cudaGraphAddMemcpyNode1D(cudaGraphNode_t* node, cudaGraph_t graph,
-                                     const cudaGraphNode_t* dependencies, std::size_t count,
-                                     void* to, const void* from, std::size_t bytes,
-                                     cudaMemcpyKind kind) {
-  return add("cudaGraphAddMemcpyNode1D", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) {
-               return engine::graph::copy_work(api::line(to, from, bytes, kind), work);
-             });
-}
-cudaError_t cudaGraphAddMemcpyNodeToSymbol(cudaGraphNode_t* node, cudaGraph_t graph,
-                                           const cudaGraphNode_t* dependencies, std::size_t count,
-                                           const void* symbol, const void* from, std::size_t bytes,
-                                           std::size_t offset, cudaMemcpyKind kind) {
-  return add("cudaGraphAddMemcpyNodeToSymbol", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) {
-               void* place = nullptr;
-               const cudaError_t error =
-                   api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-               return error != cudaSuccess
-                          ? error
-                          : engine::graph::copy_work(api::line(place, from, bytes, kind), work);
-             });
-}
-cudaError_t cudaGraphAddMemcpyNodeFromSymbol(cudaGraphNode_t* node, cudaGraph_t graph,
-                                             const cudaGraphNode_t* dependencies, std::size_t count,
-                                             void* to, const void* symbol, std::size_t bytes,
-                                             std::size_t offset, cudaMemcpyKind kind) {
-  return add("cudaGraphAddMemcpyNodeFromSymbol", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) {
-               void* place = nullptr;
-               const cudaError_t error =
-                   api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-               return error != cudaSuccess
-                          ? error
-                          : engine::graph::copy_work(api::line(to, place, bytes, kind), work);
-             });
-}
-cudaError_t cudaGraphMemcpyNodeGetParams(cudaGraphNode_t node, cudaMemcpy3DParms* box) {
-  return with_work<CopyNode>("cudaGraphMemcpyNodeGetParams", node, [&](Node&, CopyNode& copy) {
-    *box = copy.box;
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaGraphMemcpyNodeSetParams(cudaGraphNode_t node, const cudaMemcpy3DParms* box) {
-  return set("cudaGraphMemcpyNodeSetParams", node, [&](const NodeWork&, NodeWork& work) {
-    return box == nullptr ? cudaErrorInvalidValue : engine::graph::copy_work(*box, work);
-  });
-}
-cudaError_t cudaGraphMemcpyNodeSetParams1D(cudaGraphNode_t node, void* to, const void* from,
-                                           std::size_t bytes, cudaMemcpyKind kind) {
-  return set("cudaGraphMemcpyNodeSetParams1D", node, [&](const NodeWork&, NodeWork& work) {
-    return engine::graph::copy_work(api::line(to, from, bytes, kind), work);
-  });
-}
-cudaError_t cudaGraphMemcpyNodeSetParamsToSymbol(cudaGraphNode_t node, const void* symbol,
-                                                 const void* from, std::size_t bytes,
-                                                 std::size_t offset, cudaMemcpyKind kind) {
-  return set("cudaGraphMemcpyNodeSetParamsToSymbol", node, [&](const NodeWork&, NodeWork& work) {
-    void* place = nullptr;
-    const cudaError_t error = api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-    return error != cudaSuccess
-               ? error
-               : engine::graph::copy_work(api::line(place, from, bytes, kind), work);
-  });
-}
-cudaError_t cudaGraphMemcpyNodeSetParamsFromSymbol(cudaGraphNode_t node, void* to,
-                                                   const void* symbol, std::size_t bytes,
-                                                   std::size_t offset, cudaMemcpyKind kind) {
-  return set("cudaGraphMemcpyNodeSetParamsFromSymbol", node, [&](const NodeWork&, NodeWork& work) {
-    void* place = nullptr;
-    const cudaError_t error = api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-    return error != cudaSuccess ? error
-                                : engine::graph::copy_work(api::line(to, place, bytes, kind), work);
-  });
-}
-
-cudaError_t cudaGraphAddMemsetNode(cudaGraphNode_t* node, cudaGraph_t graph,
-                                   const cudaGraphNode_t* dependencies, std::size_t count,
-                                   const cudaMemsetParams* parameters) {
-  return add("cudaGraphAddMemsetNode", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) {
-               return parameters == nullptr ? cudaErrorInvalidValue
-                                            : engine::graph::fill_work(*parameters, work);
-             });
-}
-cudaError_t cudaGraphMemsetNodeGetParams(cudaGraphNode_t node, cudaMemsetParams* parameters) {
-  return with_work<FillNode>("cudaGraphMemsetNodeGetParams", node, [&](Node&, FillNode& fill) {
-    *parameters = fill.parameters;
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaGraphMemsetNodeSetParams(cudaGraphNode_t node, const cudaMemsetParams* parameters) {
-  return set("cudaGraphMemsetNodeSetParams", node, [&](const NodeWork&, NodeWork& work) {
-    return parameters == nullptr ? cudaErrorInvalidValue
-                                 : engine::graph::fill_work(*parameters, work);
-  });
-}
-
 cudaError_t cudaGraphAddHostNode(cudaGraphNode_t* node, cudaGraph_t graph,
                                  const cudaGraphNode_t* dependencies, std::size_t count,
                                  const cudaHostNodeParams* parameters) {
@@ -499,65 +222,26 @@ cudaError_t cudaGraphAddEmptyNode(cudaGraphNode_t* node, cudaGraph_t graph,
 cudaError_t cudaGraphAddEventRecordNode(cudaGraphNode_t* node, cudaGraph_t graph,
                                         const cudaGraphNode_t* dependencies, std::size_t count,
                                         cudaEvent_t event) {
-  return add("cudaGraphAddEventRecordNode", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) { return api::event_work(true, event, work); });
+  return api::add_event_node<EventRecordNode>("cudaGraphAddEventRecordNode", node, graph,
+                                              dependencies, count, event);
 }
 cudaError_t cudaGraphEventRecordNodeGetEvent(cudaGraphNode_t node, cudaEvent_t* event) {
-  return with_work<EventRecordNode>("cudaGraphEventRecordNodeGetEvent", node,
-                                    [&](Node&, EventRecordNode& record) {
-                                      *event = record.event;
-                                      return cudaSuccess;
-                                    });
+  return api::get_event<EventRecordNode>("cudaGraphEventRecordNodeGetEvent", node, event);
 }
 cudaError_t cudaGraphEventRecordNodeSetEvent(cudaGraphNode_t node, cudaEvent_t event) {
-  return set("cudaGraphEventRecordNodeSetEvent", node,
-             [&](const NodeWork&, NodeWork& work) { return api::event_work(true, event, work); });
+  return api::set_event<EventRecordNode>("cudaGraphEventRecordNodeSetEvent", node, event);
 }
 cudaError_t cudaGraphAddEventWaitNode(cudaGraphNode_t* node, cudaGraph_t graph,
                                       const cudaGraphNode_t* dependencies, std::size_t count,
                                       cudaEvent_t event) {
-  return add("cudaGraphAddEventWaitNode", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) { return api::event_work(false, event, work); });
+  return api::add_event_node<EventWaitNode>("cudaGraphAddEventWaitNode", node, graph, dependencies,
+                                            count, event);
 }
 cudaError_t cudaGraphEventWaitNodeGetEvent(cudaGraphNode_t node, cudaEvent_t* event) {
-  return with_work<EventWaitNode>("cudaGraphEventWaitNodeGetEvent", node,
-                                  [&](Node&, EventWaitNode& wait) {
-                                    *event = wait.event;
-                                    return cudaSuccess;
-                                  });
+  return api::get_event<EventWaitNode>("cudaGraphEventWaitNodeGetEvent", node, event);
 }
 cudaError_t cudaGraphEventWaitNodeSetEvent(cudaGraphNode_t node, cudaEvent_t event) {
-  return set("cudaGraphEventWaitNodeSetEvent", node,
-             [&](const NodeWork&, NodeWork& work) { return api::event_work(false, event, work); });
-}
-
-cudaError_t cudaGraphAddMemAllocNode(cudaGraphNode_t* node, cudaGraph_t graph,
-                                     const cudaGraphNode_t* dependencies, std::size_t count,
-                                     cudaMemAllocNodeParams* parameters) {
-  return add("cudaGraphAddMemAllocNode", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) {
-               return parameters == nullptr ? cudaErrorInvalidValue
-                                            : api::allocation_work(*parameters, work);
-             });
-}
-cudaError_t cudaGraphMemAllocNodeGetParams(cudaGraphNode_t node,
-                                           cudaMemAllocNodeParams* parameters) {
-  return with_work<AllocNode>("cudaGraphMemAllocNodeGetParams", node, [&](Node&, AllocNode& alloc) {
-    *parameters = alloc.parameters;
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaGraphAddMemFreeNode(cudaGraphNode_t* node, cudaGraph_t graph,
-                                    const cudaGraphNode_t* dependencies, std::size_t count,
-                                    void* address) {
-  return add("cudaGraphAddMemFreeNode", node, graph, dependencies, nullptr, count,
-             [&](Graph&, NodeWork& work) { return api::release_work(address, work); });
-}
-cudaError_t cudaGraphMemFreeNodeGetParams(cudaGraphNode_t node, void* address) {
-  return with_work<FreeNode>("cudaGraphMemFreeNodeGetParams", node, [&](Node&, FreeNode& free) {
-    *static_cast<void**>(address) = free.allocation->address;
-    return cudaSuccess;
-  });
+  return api::set_event<EventWaitNode>("cudaGraphEventWaitNodeSetEvent", node, event);
 }
 
 cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle, cudaGraph_t graph,
@@ -569,45 +253,6 @@ cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle,
     target.conditions.push_back(
         engine::graph::create_condition(default_value, flags == cudaGraphCondAssignDefault));
     *handle = target.conditions.back()->handle;
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaDeviceGetGraphMemAttribute(int device, cudaGraphMemAttributeType attribute,
-                                           void* value) {
-  return api::query_call("cudaDeviceGetGraphMemAttribute", [&](engine::Core& core) {
-    if (!core.is_device(device)) {
-      return cudaErrorInvalidDevice;
-    }
-    if (value == nullptr || attribute > cudaGraphMemAttrReservedMemHigh) {
-      return cudaErrorInvalidValue;
-    }
-    *static_cast<std::uint64_t*>(value) = engine::graph::memory_attribute(device, attribute);
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaDeviceSetGraphMemAttribute(int device, cudaGraphMemAttributeType attribute,
-                                           void* value) {
-  return api::query_call("cudaDeviceSetGraphMemAttribute", [&](engine::Core& core) {
-    if (!core.is_device(device)) {
-      return cudaErrorInvalidDevice;
-    }
-    // High watermarks alone can be set, and only back to zero.
-    if (value == nullptr || *static_cast<const std::uint64_t*>(value) != 0 ||
-        (attribute != cudaGraphMemAttrUsedMemHigh &&
-         attribute != cudaGraphMemAttrReservedMemHigh)) {
-      return cudaErrorInvalidValue;
-    }
-    engine::graph::reset_high_watermark(device, attribute);
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaDeviceGraphMemTrim(int device) {
-  return api::query_call("cudaDeviceGraphMemTrim", [&](engine::Core& core) {
-    if (!core.is_device(device)) {
-      return cudaErrorInvalidDevice;
-    }
-    engine::graph::trim(core.device(device));
     return cudaSuccess;
   });
 }

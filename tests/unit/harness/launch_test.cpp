@@ -19,9 +19,11 @@ TEST(LauncherRank, IsReadFromEachLauncher) {
   environment = {{"OMPI_COMM_WORLD_RANK", "3"}, {"OMPI_COMM_WORLD_SIZE", "8"}};
   EXPECT_EQ(launcher_rank(lookup)->rank, 3);
   EXPECT_EQ(launcher_rank(lookup)->size, 8);
-  environment = {{"PMIX_RANK", "70"}, {"SLURM_NTASKS", "72"}};
+  EXPECT_EQ(launcher_rank(lookup)->local_rank, 0);
+  environment = {{"PMIX_RANK", "70"}, {"SLURM_NTASKS", "72"}, {"SLURM_LOCALID", "2"}};
   EXPECT_EQ(launcher_rank(lookup)->rank, 70);
   EXPECT_EQ(launcher_rank(lookup)->size, 72);
+  EXPECT_EQ(launcher_rank(lookup)->local_rank, 2);
 }
 
 TEST(LauncherRank, ABatchScriptOfSlurmIsNoRank) {
