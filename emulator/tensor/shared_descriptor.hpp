@@ -39,7 +39,7 @@ struct MatrixDescriptor {
 
 /// How elements lie in a chunk.
 enum class ElementPacking : std::uint8_t {
-  bits_1,
+  bits_1,         ///< an element is a word of 32 here, 4 a chunk
   bits_4,         ///< 32 a chunk, the lower k in the low nibble
   bits_8,         ///< 16 a chunk
   bits_16,        ///< 8 a chunk
@@ -51,7 +51,7 @@ enum class ElementPacking : std::uint8_t {
 
 /// Rows of A or columns of B in shared memory.
 struct SharedOperand {
-  std::size_t lines = 0;     ///< M or N
+  std::size_t lines = 0;     ///< of M or N
   std::size_t elements = 0;  ///< along K, as stored
   ElementPacking packing = ElementPacking::bits_16;
   bool mn_major = false;  ///< "transposed"
@@ -63,9 +63,9 @@ struct OperandChunk {
   std::uint16_t line = 0;
   std::uint16_t element = 0;
 };
-/// All chunks of an operand, K by K within a line. `shared_begin` and `shared_end` bound the shared
-/// memory there is: DescriptorError if a chunk leaves it, if the base is off its swizzle boundary
-/// with a base offset of 0, or if the type cannot be MN-major.
+/// All chunks of an operand, line by line (MN-major: K by K). `shared_begin` and `shared_end` bound
+/// the shared memory there is: DescriptorError if a chunk leaves it, if the base is off its swizzle
+/// boundary with a base offset of 0, or if type, major-ness and swizzle do not fit.
 [[nodiscard]] std::vector<OperandChunk> operand_chunks(const MatrixDescriptor& descriptor,
                                                        const SharedOperand& operand,
                                                        std::uint32_t shared_begin,
@@ -76,12 +76,13 @@ struct OperandChunk {
 void read_operand(const std::vector<OperandChunk>& chunks, const SharedOperand& operand,
                   const std::byte* shared, std::vector<std::uint32_t>& codes);
 
-/// Passes over the 32 banks of shared memory that these reads take: eight chunks a pass if no two
-/// share a bank.
+/// Passes over the 32 banks of shared memory that these reads take, a core matrix (8 lines or steps
+/// of K, 16 bytes each) at a time: one if no two of its chunks share a bank.
 struct OperandWavefronts {
   std::uint64_t taken = 0;
   std::uint64_t minimum = 0;
 };
-[[nodiscard]] OperandWavefronts operand_wavefronts(const std::vector<OperandChunk>& chunks);
+[[nodiscard]] OperandWavefronts operand_wavefronts(const std::vector<OperandChunk>& chunks,
+                                                   const SharedOperand& operand);
 
 }  // namespace rackproof::emulator::tensor
