@@ -7,7 +7,7 @@
 namespace rackproof::kernels {
 namespace {
 
-constexpr const char* kForceVariable = "RACKPROOF_FORCE_VARIANT";
+constexpr const char* kForceVariable = "RACKPROOF_VARIANT";
 
 /// The name after "<operation>:" in the comma-separated environment variable, if there is one.
 std::optional<std::string_view> forced_variant(std::string_view operation) {
@@ -42,6 +42,8 @@ std::string_view to_string(ThroughputUnit unit) {
   switch (unit) {
     case ThroughputUnit::tflops:
       return "TFLOP/s";
+    case ThroughputUnit::tops:
+      return "TOP/s";
     case ThroughputUnit::gb_per_s:
       return "GB/s";
     case ThroughputUnit::ns_per_access:
@@ -53,6 +55,7 @@ std::string_view to_string(ThroughputUnit unit) {
 double figure_of(const Work& work, ThroughputUnit unit, double time_s) {
   switch (unit) {
     case ThroughputUnit::tflops:
+    case ThroughputUnit::tops:
       return work.flops / time_s / 1e12;
     case ThroughputUnit::gb_per_s:
       return work.bytes / time_s / 1e9;

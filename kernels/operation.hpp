@@ -43,14 +43,17 @@ struct SizingContext {
 /// Bytes are compulsory DRAM traffic: every input read once, every output written once. Where the
 /// L2 is measured they are what it must deliver.
 struct Work {
-  double flops = 0;  ///< 0 where a rate of flops says nothing (memory operations)
+  /// Operations, of integers too; 0 where their rate says nothing (memory operations).
+  double flops = 0;
   double bytes = 0;
   double accesses = 0;  ///< each waits for the one before it; 0 but where latency is measured
 };
 
-/// 1e12 flop/s, 1e9 byte/s, 1e-9 s for each dependent access (a latency: less is better).
-enum class ThroughputUnit : std::uint8_t { tflops, gb_per_s, ns_per_access };
-[[nodiscard]] std::string_view to_string(ThroughputUnit unit);  ///< "TFLOP/s", "GB/s", "ns/access"
+/// 1e12 floating-point or integer operations/s, 1e9 byte/s, 1e-9 s for each dependent access (a
+/// latency: less is better).
+enum class ThroughputUnit : std::uint8_t { tflops, tops, gb_per_s, ns_per_access };
+/// "TFLOP/s", "TOP/s", "GB/s", "ns/access".
+[[nodiscard]] std::string_view to_string(ThroughputUnit unit);
 [[nodiscard]] constexpr bool is_less_better(ThroughputUnit unit) {
   return unit == ThroughputUnit::ns_per_access;
 }
@@ -98,6 +101,8 @@ struct KernelResources {
   int shared_bytes_per_block = 0;  ///< static + dynamic
   int threads_per_block = 0;
   std::int64_t blocks = 0;
+  /// Why this kernel and none of the variant's others.
+  std::string choice = "the only one for this problem";
 };
 
 /// One element that is not what the reference says.
@@ -193,7 +198,7 @@ class Operation {
 [[nodiscard]] const Operation* find_operation(std::string_view name);
 
 /// The variant that runs `problem` on `cc`: the first of operation.variants() that supports it.
-/// RACKPROOF_FORCE_VARIANT=<operation>:<name>[,...] forces one; a forced variant that cannot run
+/// RACKPROOF_VARIANT=<operation>:<name>[,...] forces one; a forced variant that cannot run
 /// is NotSupported, never silently replaced.
 [[nodiscard]] std::variant<const Variant*, NotSupported> choose_variant(const Operation& operation,
                                                                         const Problem& problem,

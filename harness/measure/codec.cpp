@@ -90,7 +90,8 @@ Json write(const kernels::KernelResources& r) {
           {"spill", r.spill_bytes_per_thread},
           {"shared", r.shared_bytes_per_block},
           {"threads", r.threads_per_block},
-          {"blocks", r.blocks}};
+          {"blocks", r.blocks},
+          {"choice", r.choice}};
 }
 
 void read(const Json& json, kernels::KernelResources& r) {
@@ -100,6 +101,7 @@ void read(const Json& json, kernels::KernelResources& r) {
   json.at("shared").get_to(r.shared_bytes_per_block);
   json.at("threads").get_to(r.threads_per_block);
   json.at("blocks").get_to(r.blocks);
+  json.at("choice").get_to(r.choice);
 }
 
 Json write(const record::WorkCounts& w) {

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kPrefixes{"NCCL_", "SHARP_COLL_", "CUDA_MPS_"};
 
-constexpr std::array<std::string_view, 24> kNames{"RACKPROOF_FORCE_VARIANT",
+constexpr std::array<std::string_view, 24> kNames{"RACKPROOF_VARIANT",
                                                   "CUDA_VISIBLE_DEVICES",
                                                   "CUDA_DEVICE_ORDER",
                                                   "CUDA_DEVICE_MAX_CONNECTIONS",

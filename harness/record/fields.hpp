@@ -83,6 +83,7 @@ void fields(Visitor& visit, Of<kernels::KernelResources> auto& x) {
   visit("shared_bytes_per_block", x.shared_bytes_per_block);
   visit("threads_per_block", x.threads_per_block);
   visit("blocks", x.blocks);
+  visit("choice", x.choice);
 }
 
 template <typename Visitor>

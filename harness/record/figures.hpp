@@ -17,6 +17,7 @@ using Reported = topology::Reported<T>;
 enum class Basis : std::uint8_t { measured, modelled };
 
 inline constexpr const char* kTflops = "TFLOP/s";  ///< 1e12 flop/s
+inline constexpr const char* kTops = "TOP/s";      ///< 1e12 integer operations/s
 inline constexpr const char* kGbPerS = "GB/s";     ///< 1e9 byte/s
 
 /// Whether a larger figure is the better one (a rate) or a smaller one (a latency).

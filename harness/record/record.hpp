@@ -16,7 +16,7 @@ namespace rackproof::harness::record {
 
 /// Semantic version of the document: a field removed or redefined raises the major number, a field
 /// added the minor one.
-inline constexpr const char* kSchemaVersion = "1.3.0";
+inline constexpr const char* kSchemaVersion = "1.4.0";
 
 /// A record that contradicts itself: a figure that is not finite, an empty name, mixed units. A bug
 /// in the suite, never a state of the rack.

@@ -38,8 +38,9 @@ Reported<Roofline> kernel_roofline(const kernels::Work& work, std::string_view u
   const double memory_bound_tflops = work.flops / work.bytes * facts.memory_gb_per_s / kGbPerTb;
   if (memory_bound_tflops < peak->second) {
     return bound(memory_bound_tflops, unit, "memory",
-                 fmt::format("memory bandwidth of {} times {:.4g} flop/byte: {}", facts.id,
-                             work.flops / work.bytes, facts.memory_source),
+                 fmt::format("memory bandwidth of {} times {:.4g} {}/byte: {}", facts.id,
+                             work.flops / work.bytes, unit == kTops ? "operations" : "flop",
+                             facts.memory_source),
                  basis);
   }
   return bound(peak->second, unit, "compute",

@@ -8,9 +8,9 @@
 
 namespace rackproof::harness::record {
 
-/// Bound of a kernel in `unit`. For kTflops: the smaller of the dense peak of `format` and memory
-/// bandwidth times flops per compulsory byte. For kGbPerS: memory bandwidth. Missing, with the
-/// reason, where the rack model is unknown or has no peak for `format`.
+/// Bound of a kernel in `unit`. For kTflops and kTops: the smaller of the dense peak of `format`
+/// and memory bandwidth times flops per compulsory byte. For kGbPerS: memory bandwidth. Missing,
+/// with the reason, where the rack model is unknown or has no peak for `format`.
 [[nodiscard]] Reported<Roofline> kernel_roofline(const kernels::Work& work, std::string_view unit,
                                                  std::string_view format,
                                                  const Reported<topology::RackFacts>& rack_model,

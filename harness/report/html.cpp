@@ -107,8 +107,8 @@ constexpr std::string_view kReading = R"html(<section id="reading"><h2>How to re
 <dl>
 <dt>measured, modelled</dt><dd>Measured figures come from a GPU's own clock. Modelled figures come
 from the emulator's clock model; they are never compared with a floor and never called a pass.</dd>
-<dt>TFLOP/s, GB/s</dt><dd>10<sup>12</sup> floating-point operations and 10<sup>9</sup> bytes a
-second: the minimum of work of the problem over the median time, not what the kernel happened to do.</dd>
+<dt>TFLOP/s, TOP/s, GB/s</dt><dd>10<sup>12</sup> floating-point operations, as many of integers, and
+10<sup>9</sup> bytes a second: the minimum of work of the problem over the median time, not what the kernel happened to do.</dd>
 <dt>ns/access</dt><dd>A latency: the median time over accesses of which each waits for the one before
 it. Lower is better, and nothing adds up.</dd>
 <dt>per GPU, node, rack</dt><dd>A node's figure is the sum over its GPUs, a rack's the sum over its

@@ -1,13 +1,12 @@
 /// Attention forward for sm_80 and everything newer: mma.sync, cp.async, ldmatrix.
 
 #include "kernels/attention/arguments.hpp"
+#include "kernels/attention/kernel_table.hpp"
 #include "kernels/attention/sm80_config.hpp"
 #include "kernels/attention/sm80_forward.cuh"
 #include "runtime/error.hpp"
 
 #include <cuda_runtime.h>
-
-#include <string>
 
 namespace rackproof::kernels::attention {
 namespace {
@@ -39,31 +38,26 @@ __global__ void __launch_bounds__(sm80_config(kHeadDim).threads(),
       static_cast<int>(tile.query_tile) * kConfig.query_tile, ptx::shared_address(shared));
 }
 
-using Kernel = void (*)(AttentionArguments, TileOrder);
-
-Kernel kernel_of(ElementType type, std::int64_t head_dim) {
-  if (type == ElementType::bf16) {
-    return head_dim == 64 ? &attention_forward_sm80<64, __nv_bfloat16>
-                          : &attention_forward_sm80<128, __nv_bfloat16>;
-  }
-  return head_dim == 64 ? &attention_forward_sm80<64, __half>
-                        : &attention_forward_sm80<128, __half>;
-}
+constexpr KernelTable<void (*)(AttentionArguments, TileOrder)> kKernels{
+    .bf16_64 = &attention_forward_sm80<64, __nv_bfloat16>,
+    .bf16_128 = &attention_forward_sm80<128, __nv_bfloat16>,
+    .fp16_64 = &attention_forward_sm80<64, __half>,
+    .fp16_128 = &attention_forward_sm80<128, __half>,
+};
 
 }  // namespace
 
 void enable_sm80(const AttentionProblem& problem) {
   const AttentionShape& shape = problem.shape();
-  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel_of(shape.type, shape.head_dim),
-                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      sm80_config(shape.head_dim).shared_bytes()));
+  allow_shared_bytes(kKernels.of(shape.type, shape.head_dim),
+                     sm80_config(shape.head_dim).shared_bytes());
 }
 
 void launch_sm80(const AttentionProblem& problem, const AttentionArguments& arguments,
                  const TileOrder& order, cudaStream_t stream) {
   const AttentionShape& shape = problem.shape();
   const Sm80Config& config = sm80_config(shape.head_dim);
-  const Kernel kernel = kernel_of(shape.type, shape.head_dim);
+  const auto kernel = kKernels.of(shape.type, shape.head_dim);
   kernel<<<order.heads * order.query_tiles, static_cast<unsigned>(config.threads()),
            static_cast<std::size_t>(config.shared_bytes()), stream>>>(arguments, order);
   RACKPROOF_CUDA(cudaGetLastError());
@@ -72,20 +66,12 @@ void launch_sm80(const AttentionProblem& problem, const AttentionArguments& argu
 KernelResources sm80_resources(const AttentionProblem& problem) {
   const AttentionShape& shape = problem.shape();
   const Sm80Config& config = sm80_config(shape.head_dim);
-  cudaFuncAttributes attributes{};
-  RACKPROOF_CUDA(cudaFuncGetAttributes(
-      &attributes, reinterpret_cast<const void*>(kernel_of(shape.type, shape.head_dim))));
   const std::int64_t query_tiles = (shape.q_len + config.query_tile - 1) / config.query_tile;
-  return {
-      .kernel = "attention_forward_sm80<" + std::to_string(shape.head_dim) + ", " +
-                std::string(to_string(shape.type)) + ">",
-      .registers_per_thread = attributes.numRegs,
-      .spill_bytes_per_thread = static_cast<int>(attributes.localSizeBytes),
-      .shared_bytes_per_block =
-          static_cast<int>(attributes.sharedSizeBytes) + config.shared_bytes(),
-      .threads_per_block = config.threads(),
-      .blocks = query_tiles * shape.batch * shape.q_heads,
-  };
+  return resources_of(kKernels.of(shape.type, shape.head_dim),
+                      instance_name("attention_forward_sm80", shape.type, shape.head_dim),
+                      {.blocks = query_tiles * shape.batch * shape.q_heads,
+                       .threads = config.threads(),
+                       .shared_bytes = config.shared_bytes()});
 }
 
 int sm80_occupancy(const AttentionProblem& problem) {
@@ -93,7 +79,7 @@ int sm80_occupancy(const AttentionProblem& problem) {
   const Sm80Config& config = sm80_config(shape.head_dim);
   int blocks = 0;
   RACKPROOF_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-      &blocks, kernel_of(shape.type, shape.head_dim), config.threads(),
+      &blocks, kKernels.of(shape.type, shape.head_dim), config.threads(),
       static_cast<std::size_t>(config.shared_bytes())));
   return blocks;
 }

@@ -33,6 +33,31 @@ enum class Accumulation : std::uint8_t {
 /// inequality gives a chance below 4 exp(-kPartialSumSigmas^2 / 2) = 5e-14 for each dot product.
 inline constexpr double kPartialSumSigmas = 8.0;
 
+/// Sizes of two vectors that bound what their dot product can be off by.
+struct DotSize {
+  double largest_partial = 0;  ///< no partial sum exceeds it
+  double deviation = 0;        ///< |x|_2 max|y|: of the sum, if the x_i have random signs
+  double largest_product = 0;  ///< max|x| max|y|
+};
+
+/// fp8 units whose sums have 13 fraction bits (MMA-Sim, arXiv 2511.10909): mma.sync of sm_89, which
+/// adds 16 products at a time, and wgmma, which adds 32.
+struct ShortSums {
+  std::int64_t step = 0;      ///< products added at once; 0: the sums are not short
+  std::int64_t interval = 0;  ///< products after which a sum moves to fp32; 0: it never does
+};
+
+/// Bound on |computed - exact| of a length-`k` dot product in short sums. With X the largest
+/// product, n intervals of m steps and C the partial sum of an interval, a step truncates its
+/// products and C at 2^-13 max(X, |C|) and cuts its result at 2^-13 |C|:
+///   errors of the products   random signs, the root of their squares times kPartialSumSigmas
+///   errors of C              2 m 2^-13 |C| with the sign of C; intervals have random signs
+/// The sum V of C^2 over the intervals is at most n largest_partial^2 and n (interval X)^2, and
+/// deviation^2 (1 + 2 sqrt(x/n) + 2 x/n) but with chance exp(-x), x = 32 (Laurent and Massart 2000,
+/// lemma 1). Moving to fp32 rounds n times.
+[[nodiscard]] double short_sum_error_bound(const ShortSums& sums, std::int64_t k,
+                                           const DotSize& size);
+
 /// Bound on rounding `value` once to `type` (to nearest, subnormals included).
 [[nodiscard]] double rounding_bound(ElementType type, double value);
 

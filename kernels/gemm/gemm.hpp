@@ -60,7 +60,9 @@ class GemmProblem final : public Problem {
   /// flops 2MNK (a multiply-add is 2, of integers too; alpha and beta are not counted), bytes of
   /// MK + NK operands and of MN results (and MN more for C).
   [[nodiscard]] Work work() const override;
-  [[nodiscard]] ThroughputUnit unit() const override { return ThroughputUnit::tflops; }
+  [[nodiscard]] ThroughputUnit unit() const override {
+    return is_integer(type_) ? ThroughputUnit::tops : ThroughputUnit::tflops;
+  }
   [[nodiscard]] std::string_view peak() const override;
   /// One buffer set; rotated sets add at most PrepareOptions::rotate_beyond_bytes.
   [[nodiscard]] std::uint64_t footprint_bytes() const override;

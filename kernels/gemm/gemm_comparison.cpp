@@ -26,8 +26,10 @@ std::vector<RowNorm> row_norms(std::span<const double> values, std::int64_t rows
   return norms;
 }
 
-double largest_partial(const RowNorm& a, const RowNorm& b) {
-  return a.euclidean * std::min(b.euclidean, kPartialSumSigmas * b.largest);
+DotSize dot_size(const RowNorm& a, const RowNorm& b) {
+  return {.largest_partial = a.euclidean * std::min(b.euclidean, kPartialSumSigmas * b.largest),
+          .deviation = a.euclidean * b.largest,
+          .largest_product = a.largest * b.largest};
 }
 
 std::vector<double> read_rows(const RowReader& reader, std::int64_t first, std::int64_t count,
@@ -37,12 +39,12 @@ std::vector<double> read_rows(const RowReader& reader, std::int64_t first, std::
   return values;
 }
 
-void Comparison::compare(std::int64_t row, std::int64_t column, double product, double partial,
+void Comparison::compare(std::int64_t row, std::int64_t column, double product, const DotSize& size,
                          double addend, double actual) {
   const GemmScalars& scalars = problem_.scalars();
   const double expected =
       static_cast<double>(scalars.alpha) * product + static_cast<double>(scalars.beta) * addend;
-  const double bound = element_bound(problem_, summation_, partial, product, addend);
+  const double bound = element_bound(problem_, summation_, size, product, addend);
   const double difference = std::fabs(actual - expected);
   // The bound of integers is 0: equal or wrong.
   const double error = difference == 0 ? 0

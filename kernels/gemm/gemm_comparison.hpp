@@ -17,9 +17,9 @@ struct RowNorm {
 /// Norms of `rows` dense rows.
 [[nodiscard]] std::vector<RowNorm> row_norms(std::span<const double> values, std::int64_t rows);
 
-/// Largest partial sum of the dot product of two rows: Cauchy-Schwarz, or with random signs
+/// Of the dot product of two rows. Its largest partial sum: Cauchy-Schwarz, or with random signs
 /// kPartialSumSigmas * |a|_2 * |b|_max, whichever is less.
-[[nodiscard]] double largest_partial(const RowNorm& a, const RowNorm& b);
+[[nodiscard]] DotSize dot_size(const RowNorm& a, const RowNorm& b);
 
 /// Rows of a matrix in one allocation.
 [[nodiscard]] std::vector<double> read_rows(const RowReader& reader, std::int64_t first,
@@ -32,8 +32,8 @@ class Comparison {
       : problem_(problem), summation_(summation) {}
 
   /// `product` is the float64 sum, `addend` the element of C (0 if there is none).
-  void compare(std::int64_t row, std::int64_t column, double product, double partial, double addend,
-               double actual);
+  void compare(std::int64_t row, std::int64_t column, double product, const DotSize& size,
+               double addend, double actual);
   /// Elements compared so far.
   [[nodiscard]] std::uint64_t checked() const { return checked_; }
   [[nodiscard]] std::uint64_t wrong() const { return wrong_; }

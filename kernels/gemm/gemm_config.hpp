@@ -75,8 +75,8 @@ struct TensorMma {
 /// Budgets of a tile of the mma.sync kernel with 32-bit accumulators.
 struct TensorBudget {
   CtaTile tile;
-  /// Of the MMA operands that one instruction of a k-step needs, beside the loaded ones: fp8 that
-  /// is widened to fp16.
+  /// What one instruction of a k-step needs beside the loaded operands and the sums: fp8 that is
+  /// widened to fp16, or sums of its own.
   int widened_registers = 0;
 
   /// Each warp stages one row of MMA tiles; the pipeline's memory is reused for it.

@@ -3,10 +3,14 @@
 /// A further architecture adds a file with its kernels and one line in gemm_operation.cpp.
 
 #include "kernels/common/element_type.hpp"
+#include "kernels/common/error_bound.hpp"
+
+#include <cuda_runtime_api.h>
 
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace rackproof::kernels::gemm {
 
@@ -31,6 +35,8 @@ struct KernelArguments {
   std::uint32_t* arrivals = nullptr;  ///< one a tile, 0 before and after a launch
 };
 
+class GemmProblem;
+
 struct GemmKernel {
   std::string_view name;  ///< "gemm_tensor_bf16_128x256x64"
   const void* function = nullptr;
@@ -42,6 +48,13 @@ struct GemmKernel {
   int blocks_per_sm = 1;      ///< that fit at once, as __launch_bounds__ promises
   int accumulator_bytes = 0;  ///< of one partial sum; 0: the kernel takes one slice only
   int most_rows = 0;          ///< M up to which it is meant to be chosen; 0: any
+  int cluster_m = 1;          ///< CTAs one above the other that are launched as a cluster
+  ShortSums short_sums{};     ///< of fp8 units
+  /// How it is launched; nullptr: with KernelArguments, one CTA for each tile and slice. Else it is
+  /// persistent: as many CTAs as the device holds, at most one for each tile, in whole clusters.
+  void (*launch)(const GemmKernel& kernel, const GemmProblem& problem,
+                 const KernelArguments& arguments, std::int64_t blocks,
+                 cudaStream_t stream) = nullptr;
 };
 
 /// The tensor-core kernels for bf16 and fp16, largest tile first. (gemm_sm80.cu)
@@ -54,7 +67,11 @@ struct GemmKernel {
 [[nodiscard]] std::span<const GemmKernel> sm80_simt_kernels();
 /// All of the above by type; empty for fp8. (gemm_workload.cpp)
 [[nodiscard]] std::span<const GemmKernel> sm80_kernels(ElementType type);
+/// fp8 on the fp8 unit of mma.sync, which 8.9 and 12.x have. (gemm_sm89_fp8.cu)
+[[nodiscard]] std::span<const GemmKernel> sm89_native_kernels(ElementType type);
 /// fp8, widened to fp16 in registers; needs the conversions of sm_89. (gemm_sm89_fp8.cu)
 [[nodiscard]] std::span<const GemmKernel> sm89_kernels(ElementType type);
+/// Every kernel for `type`, whatever device it needs. (gemm_workload.cpp)
+[[nodiscard]] std::vector<GemmKernel> all_kernels(ElementType type);
 
 }  // namespace rackproof::kernels::gemm

@@ -21,6 +21,10 @@ struct KernelSet {
 
 constexpr ComputeCapability kNewest{99, 9};
 constexpr std::array kKernelSets{
+    KernelSet{{"sm89_native_splitk", {8, 9}, {8, 9}}, &sm89_native_kernels, true},
+    KernelSet{{"sm89_native", {8, 9}, {8, 9}}, &sm89_native_kernels},
+    KernelSet{{"sm120_native_splitk", {12, 0}, {12, 9}}, &sm89_native_kernels, true},
+    KernelSet{{"sm120_native", {12, 0}, {12, 9}}, &sm89_native_kernels},
     KernelSet{{"sm89_splitk", {8, 9}, kNewest}, &sm89_kernels, true},
     KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
     KernelSet{{"sm80_splitk", {8, 0}, kNewest}, &sm80_kernels, true},
@@ -70,18 +74,6 @@ WaveTile wave_tile(ElementType type, const SizingContext& context) {
   return {.m = kernel.tile_m, .n = kernel.tile_n, .blocks_per_sm = kernel.blocks_per_sm};
 }
 
-DeviceLimits device_limits() {
-  int device = 0;
-  int multiprocessors = 0;
-  int shared_bytes = 0;
-  RACKPROOF_CUDA(cudaGetDevice(&device));
-  RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-  RACKPROOF_CUDA(
-      cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
-  return {.multiprocessors = multiprocessors,
-          .shared_bytes_per_block = static_cast<std::uint64_t>(shared_bytes)};
-}
-
 class GemmOperation final : public Operation {
  public:
   [[nodiscard]] std::string_view name() const override { return "gemm"; }
@@ -127,12 +119,15 @@ class GemmOperation final : public Operation {
     const DeviceLimits limits = device_limits();
     if (set.split_k) {
       const GemmKernel& kernel = *split_kernel(set, gemm);
+      const KSplit split = choose_split(kernel, gemm.shape(), gemm.type(), limits.multiprocessors);
       return make_gemm_workload(
-          gemm, options, choose_tile(std::span(&kernel, 1), gemm.shape(), limits),
-          choose_split(kernel, gemm.shape(), gemm.type(), limits.multiprocessors));
+          gemm, options, *choose_tile(std::span(&kernel, 1), gemm.shape(), limits).kernel, split,
+          "smallest tile, whose slices of K fill " + std::to_string(limits.multiprocessors) +
+              " SMs best: " + std::to_string(split.slices) + " of " +
+              std::to_string(split.k_tiles_per_slice) + " K-tiles");
     }
-    return make_gemm_workload(gemm, options,
-                              choose_tile(set.kernels(gemm.type()), gemm.shape(), limits));
+    TileChoice choice = choose_tile(set.kernels(gemm.type()), gemm.shape(), limits);
+    return make_gemm_workload(gemm, options, *choice.kernel, {}, std::move(choice.reason));
   }
 
   [[nodiscard]] std::variant<std::unique_ptr<Workload>, NotSupported> baseline(

@@ -98,9 +98,9 @@ bool sum_is_off(const GemmProblem& problem, const Summation& summation, const Ro
     // |d| stands for the unknown product: a wrong d inflates the bound by far less than itself.
     const double product = (std::fabs(d) + std::fabs(problem.scalars().beta * c)) /
                            std::max(1e-30, std::fabs(static_cast<double>(problem.scalars().alpha)));
-    const double bound = element_bound(
-        problem, summation, largest_partial(row.norm, block.norms[static_cast<std::size_t>(i)]),
-        product, c);
+    const double bound =
+        element_bound(problem, summation,
+                      dot_size(row.norm, block.norms[static_cast<std::size_t>(i)]), product, c);
     squared_bounds += bound * bound;
   }
   const double expected = static_cast<double>(problem.scalars().alpha) * dot(row.a, block.b_sum) +
@@ -118,8 +118,8 @@ void compare_block(const GemmProblem& problem, const GemmData& data, const Row& 
     const auto column = static_cast<std::size_t>(block.first + i);
     comparison.compare(row.index, block.first + i,
                        reference_dot(row.a, std::span(b).subspan(local * depth, depth)),
-                       largest_partial(row.norm, block.norms[local]),
-                       row.c.empty() ? 0.0 : row.c[column], row.d[column]);
+                       dot_size(row.norm, block.norms[local]), row.c.empty() ? 0.0 : row.c[column],
+                       row.d[column]);
   }
 }
 

@@ -33,7 +33,8 @@ double partial_tiles(const GemmKernel& kernel, const GemmShape& shape, ElementTy
 }  // namespace
 
 std::int64_t tiles_of(const GemmKernel& kernel, const GemmShape& shape) {
-  return divide_up(shape.m, kernel.tile_m) * divide_up(shape.n, kernel.tile_n);
+  const std::int64_t clusters = divide_up(shape.m, std::int64_t{kernel.tile_m} * kernel.cluster_m);
+  return clusters * kernel.cluster_m * divide_up(shape.n, kernel.tile_n);
 }
 
 KSplit split_k(const GemmKernel& kernel, const GemmShape& shape, int slices) {

@@ -249,7 +249,7 @@ __global__ void __launch_bounds__(Config::kTile.threads(), Config::kTile.min_blo
 }
 
 template <typename Mma, typename Config>
-GemmKernel describe_tensor_kernel(std::string_view name) {
+GemmKernel describe_tensor_kernel(std::string_view name, const ShortSums& short_sums = {}) {
   constexpr CtaTile kTile = Config::kTile;
   return {.name = name,
           .function = reinterpret_cast<const void*>(&gemm_tensor_kernel<Mma, Config>),
@@ -260,7 +260,8 @@ GemmKernel describe_tensor_kernel(std::string_view name) {
           .shared_bytes = TensorBudget{.tile = kTile}.shared_bytes(),
           .blocks_per_sm = kTile.min_blocks_per_sm,
           .accumulator_bytes = Config::kSplitK ? static_cast<int>(sizeof(typename Mma::Sum)) : 0,
-          .most_rows = Config::kMostRows};
+          .most_rows = Config::kMostRows,
+          .short_sums = short_sums};
 }
 
 }  // namespace rackproof::kernels::gemm

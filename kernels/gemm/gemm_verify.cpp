@@ -45,8 +45,8 @@ void compare_all(const GemmProblem& problem, const GemmData& data, Comparison& c
       const auto row = static_cast<std::int64_t>(i) / n;
       const auto column = static_cast<std::int64_t>(i) % n;
       comparison.compare(first + row, column, products[i],
-                         largest_partial(a_norms[static_cast<std::size_t>(row)],
-                                         b_norms[static_cast<std::size_t>(column)]),
+                         dot_size(a_norms[static_cast<std::size_t>(row)],
+                                  b_norms[static_cast<std::size_t>(column)]),
                          addend_of(c, i), d[i]);
     }
   }
@@ -112,8 +112,8 @@ void compare_sample(const GemmProblem& problem, const GemmData& data, Comparison
         const auto column = static_cast<std::size_t>(tile * kTile + offset);
         const auto b_row = std::span(b).subspan(static_cast<std::size_t>(offset) * depth, depth);
         comparison.compare(sampled.row, tile * kTile + offset, reference_dot(sampled.a, b_row),
-                           largest_partial(sampled.norm, row_norm(b_row)),
-                           addend_of(sampled.c, column), sampled.d[column]);
+                           dot_size(sampled.norm, row_norm(b_row)), addend_of(sampled.c, column),
+                           sampled.d[column]);
       }
     }
   }
@@ -133,6 +133,12 @@ std::string describe(const Summation& summation) {
   const std::string slices = summation.slices > 1 ? ", " + std::to_string(summation.slices) +
                                                         " slices added in order, one rounding each"
                                                   : "";
+  if (summation.short_sums.step != 0) {
+    const std::int64_t interval = summation.short_sums.interval;
+    return "accumulation at 13 fraction bits in the fp8 unit, " +
+           (interval == 0 ? "all of K" : std::to_string(interval) + " products at a time") +
+           (interval == 0 ? "" : ", their sums in fp32") + slices;
+  }
   switch (summation.accumulation) {
     case Accumulation::exact:
       return "equal to the integer reference (bound 0: int32 sums are exact)";
@@ -186,18 +192,20 @@ Accumulation accumulation_of(ElementType type) {
   return Accumulation::tensor_fp32;
 }
 
-double element_bound(const GemmProblem& problem, const Summation& summation,
-                     double largest_partial_sum, double product, double addend) {
+double element_bound(const GemmProblem& problem, const Summation& summation, const DotSize& size,
+                     double product, double addend) {
   const double alpha = static_cast<double>(problem.scalars().alpha);
   const double beta = static_cast<double>(problem.scalars().beta);
   const double roundoff = unit_roundoff(computed_in(summation.accumulation));
   const double scaled = alpha * product;
   const double added = beta * addend;
   const double reference_rounds = summation.accumulation == Accumulation::fma_fp64 ? 2 : 1;
+  const std::int64_t k = problem.shape().k;
+  const double dot_error = summation.short_sums.step == 0
+                               ? dot_error_bound(summation.accumulation, k, size.largest_partial)
+                               : short_sum_error_bound(summation.short_sums, k, size);
   const double sum_error =
-      reference_rounds *
-          dot_error_bound(summation.accumulation, problem.shape().k, largest_partial_sum) +
-      (summation.slices - 1) * roundoff * largest_partial_sum;
+      reference_rounds * dot_error + (summation.slices - 1) * roundoff * size.largest_partial;
   const double accumulation = std::fabs(alpha) * sum_error;
   const double scaling = 2 * roundoff * (std::fabs(scaled) + std::fabs(added) + accumulation);
   const double unrounded = std::fabs(scaled + added) + accumulation + scaling;

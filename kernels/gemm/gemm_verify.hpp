@@ -23,7 +23,8 @@ struct GemmData {
 /// How a kernel adds the products of one element.
 struct Summation {
   Accumulation accumulation = Accumulation::tensor_fp32;
-  int slices = 1;  ///< partial sums, added in the accumulators' type
+  int slices = 1;          ///< partial sums, added in the accumulators' type
+  ShortSums short_sums{};  ///< of fp8 units
 };
 /// That of our kernels for `type`.
 [[nodiscard]] Accumulation accumulation_of(ElementType type);
@@ -41,16 +42,16 @@ struct VerifyLimits {
 /// are (Freivalds 1977); a block whose sum is off is then compared element by element, so that a
 /// wrong element anywhere is found and named. NaN and infinity are wrong.
 ///
-/// Bound of one element, d = alpha * s + beta * c: alpha times dot_error_bound() with the largest
-/// partial sum that random signs allow, one rounding for each slice more than one, the roundings of
-/// the two scalings, and one rounding to the result type. fp64: twice the summation, since the
-/// reference rounds like the kernel. Integers: 0. `max_error` is the largest
-/// |actual - expected| / bound; `tolerance` is 1.
+/// Bound of one element, d = alpha * s + beta * c: alpha times dot_error_bound()
+/// (short_sum_error_bound() for short sums) with the largest partial sum that random signs allow,
+/// one rounding for each slice more than one, the roundings of the two scalings, and one rounding
+/// to the result type. fp64: twice the summation, since the reference rounds like the kernel.
+/// Integers: 0. `max_error` is the largest |actual - expected| / bound; `tolerance` is 1.
 [[nodiscard]] Verification verify_gemm(const GemmProblem& problem, const GemmData& data,
                                        const Summation& summation, const VerifyLimits& limits = {});
 
-/// The bound that verify_gemm uses. `largest_partial` as in dot_error_bound().
+/// The bound that verify_gemm uses.
 [[nodiscard]] double element_bound(const GemmProblem& problem, const Summation& summation,
-                                   double largest_partial, double product, double addend);
+                                   const DotSize& size, double product, double addend);
 
 }  // namespace rackproof::kernels::gemm

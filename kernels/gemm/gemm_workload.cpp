@@ -3,6 +3,7 @@
 #include "kernels/gemm/gemm_buffers.hpp"
 #include "kernels/gemm/gemm_verify.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace rackproof::kernels::gemm {
@@ -35,10 +36,12 @@ PartialSums allocate_partials(const GemmProblem& problem, const GemmKernel& kern
 class GemmWorkload final : public Workload {
  public:
   GemmWorkload(const GemmProblem& problem, const PrepareOptions& options, const GemmKernel& kernel,
-               const KSplit& split)
+               const KSplit& split, std::string choice)
       : problem_(problem),
         kernel_(kernel),
         split_(split),
+        choice_(std::move(choice)),
+        multiprocessors_(device_limits().multiprocessors),
         buffers_(problem, options),
         partials_(allocate_partials(problem, kernel, split)) {
     RACKPROOF_CUDA(cudaFuncSetAttribute(
@@ -63,6 +66,10 @@ class GemmWorkload final : public Workload {
                               .k_tiles_per_slice = split_.k_tiles_per_slice,
                               .partials = partials_.sums.data(),
                               .arrivals = partials_.arrivals.data()};
+    if (kernel_.launch != nullptr) {
+      kernel_.launch(kernel_, problem_, arguments, blocks(), stream);
+      return;
+    }
     void* parameters[] = {&arguments};
     RACKPROOF_CUDA(cudaLaunchKernel(kernel_.function, dim3(static_cast<unsigned>(blocks())),
                                     dim3(static_cast<unsigned>(kernel_.threads)),
@@ -83,7 +90,8 @@ class GemmWorkload final : public Workload {
             .shared_bytes_per_block =
                 static_cast<int>(attributes.sharedSizeBytes) + kernel_.shared_bytes,
             .threads_per_block = kernel_.threads,
-            .blocks = blocks()};
+            .blocks = blocks(),
+            .choice = choice_};
   }
 
   [[nodiscard]] OutputView output() override { return buffers_.output(); }
@@ -91,17 +99,26 @@ class GemmWorkload final : public Workload {
   [[nodiscard]] Verification verify(cudaStream_t stream) override {
     RACKPROOF_CUDA(cudaStreamSynchronize(stream));
     return verify_gemm(problem_, buffers_.data(),
-                       {.accumulation = accumulation_of(problem_.type()), .slices = split_.slices});
+                       {.accumulation = accumulation_of(problem_.type()),
+                        .slices = split_.slices,
+                        .short_sums = kernel_.short_sums});
   }
 
  private:
   [[nodiscard]] std::int64_t blocks() const {
-    return tiles_of(kernel_, problem_.shape()) * split_.slices;
+    const std::int64_t tiles = tiles_of(kernel_, problem_.shape());
+    if (kernel_.launch != nullptr) {
+      return std::min<std::int64_t>(tiles,
+                                    multiprocessors_ / kernel_.cluster_m * kernel_.cluster_m);
+    }
+    return tiles * split_.slices;
   }
 
   GemmProblem problem_;
   GemmKernel kernel_;
   KSplit split_;
+  std::string choice_;
+  int multiprocessors_;
   GemmBuffers buffers_;
   PartialSums partials_;
 };
@@ -129,6 +146,14 @@ std::span<const GemmKernel> sm80_kernels(ElementType type) {
   return {};
 }
 
+std::vector<GemmKernel> all_kernels(ElementType type) {
+  std::vector<GemmKernel> kernels;
+  for (const auto& set : {sm80_kernels(type), sm89_native_kernels(type), sm89_kernels(type)}) {
+    kernels.insert(kernels.end(), set.begin(), set.end());
+  }
+  return kernels;
+}
+
 bool is_meant_for(const GemmKernel& kernel, const GemmShape& shape) {
   return kernel.most_rows == 0 || shape.m <= kernel.most_rows;
 }
@@ -137,35 +162,60 @@ bool fits(const GemmKernel& kernel, const DeviceLimits& limits) {
   return static_cast<std::uint64_t>(kernel.shared_bytes) <= limits.shared_bytes_per_block;
 }
 
-const GemmKernel& choose_tile(std::span<const GemmKernel> candidates, const GemmShape& shape,
-                              const DeviceLimits& limits) {
+DeviceLimits device_limits() {
+  int device = 0;
+  int multiprocessors = 0;
+  int shared_bytes = 0;
+  RACKPROOF_CUDA(cudaGetDevice(&device));
+  RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  RACKPROOF_CUDA(
+      cudaDeviceGetAttribute(&shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  return {.multiprocessors = multiprocessors,
+          .shared_bytes_per_block = static_cast<std::uint64_t>(shared_bytes)};
+}
+
+TileChoice choose_tile(std::span<const GemmKernel> candidates, const GemmShape& shape,
+                       const DeviceLimits& limits) {
   constexpr double kSmallerMustWinBy = 0.8;
-  const GemmKernel* best = nullptr;
+  TileChoice best;
   double best_cost = std::numeric_limits<double>::infinity();
   for (const GemmKernel& candidate : candidates) {
-    if (!fits(candidate, limits) || !is_meant_for(candidate, shape)) {
+    const std::string tile =
+        std::to_string(candidate.tile_m) + "x" + std::to_string(candidate.tile_n);
+    best.reason += best.reason.empty() ? "" : ", ";
+    if (!fits(candidate, limits)) {
+      best.reason += tile + " does not fit the shared memory";
+      continue;
+    }
+    if (!is_meant_for(candidate, shape)) {
+      best.reason += tile + " is for at most " + std::to_string(candidate.most_rows) + " rows";
       continue;
     }
     const std::int64_t rounds =
         (tiles_of(candidate, shape) + limits.multiprocessors - 1) / limits.multiprocessors;
     const double cost = static_cast<double>(rounds) * candidate.tile_m * candidate.tile_n;
-    if (best == nullptr || cost < kSmallerMustWinBy * best_cost) {
-      best = &candidate;
+    best.reason += tile + " takes " + std::to_string(rounds) + (rounds == 1 ? " round" : " rounds");
+    if (best.kernel == nullptr || cost < kSmallerMustWinBy * best_cost) {
+      best.kernel = &candidate;
       best_cost = cost;
     }
   }
-  if (best == nullptr) {
+  if (best.kernel == nullptr) {
     throw runtime::NotAvailable("no GEMM tile fits the " +
                                 std::to_string(limits.shared_bytes_per_block) +
                                 " bytes of shared memory that a block may use here");
   }
-  return *best;
+  best.reason = "fewest results of one SM one after the other on " +
+                std::to_string(limits.multiprocessors) +
+                " SMs, a smaller tile by a fifth: " + best.reason;
+  return best;
 }
 
 std::unique_ptr<Workload> make_gemm_workload(const GemmProblem& problem,
                                              const PrepareOptions& options,
-                                             const GemmKernel& kernel, const KSplit& split) {
-  return std::make_unique<GemmWorkload>(problem, options, kernel, split);
+                                             const GemmKernel& kernel, const KSplit& split,
+                                             std::string choice) {
+  return std::make_unique<GemmWorkload>(problem, options, kernel, split, std::move(choice));
 }
 
 }  // namespace rackproof::kernels::gemm

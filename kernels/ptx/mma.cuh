@@ -58,6 +58,23 @@ __device__ __forceinline__ void mma_m16n8k32_s8(std::int32_t (&d)[4], const std:
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
+/// m16n8k32 of fp8, D = A * B. The unit of sm_89 keeps 13 fraction bits of a sum (MMA-Sim, arXiv
+/// 2511.10909); from sm_90 to sm_103 there is none, and ptxas widens the operands to fp16.
+__device__ __forceinline__ void multiply_m16n8k32_e4m3(float (&d)[4], const std::uint32_t (&a)[4],
+                                                       std::uint32_t b0, std::uint32_t b1) {
+  asm("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};\n"
+      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(0.0F));
+}
+__device__ __forceinline__ void multiply_m16n8k32_e5m2(float (&d)[4], const std::uint32_t (&a)[4],
+                                                       std::uint32_t b0, std::uint32_t b1) {
+  asm("mma.sync.aligned.m16n8k32.row.col.f32.e5m2.e5m2.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};\n"
+      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(0.0F));
+}
+
 /// m8n8k4: a = A(g, t), b = B(t, g), d = D(g, 2t..2t+1); IEEE fused multiply-adds.
 __device__ __forceinline__ void mma_m8n8k4_f64(double (&d)[2], double a, double b) {
   asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};\n"

@@ -151,7 +151,7 @@ class NothingRuns(rackproof.RackTest):
         ended = self.run_tiny(
             "--filter",
             "gemm",
-            environment=rackproof.clean_environment(RACKPROOF_FORCE_VARIANT="gemm:sm1"),
+            environment=rackproof.clean_environment(RACKPROOF_VARIANT="gemm:sm1"),
         )
         self.assertEqual(ended.code, NOTHING_RAN, str(ended))
         benchmark = self.record()["benchmarks"][0]

@@ -1,6 +1,7 @@
 /// Merges the partial results of split sequences by their softmax statistics.
 
 #include "kernels/attention/decode/decode_arguments.hpp"
+#include "kernels/attention/kernel_table.hpp"
 #include "kernels/attention/sm80_config.hpp"
 #include "kernels/common/convert.cuh"
 #include "kernels/ptx/special.cuh"
@@ -65,34 +66,35 @@ __global__ void __launch_bounds__(kWarps* kWarpThreads)
   }
   const float inverse = 1.0F / sum;
   const std::int64_t result = static_cast<std::int64_t>(item.sequence) * arguments.q_heads + head;
-  auto* const words = reinterpret_cast<std::uint32_t*>(
-      static_cast<char*>(arguments.o) + (result * kHeadDim + lane * kColumns) * kElementBytes);
+  // One store a lane: two of 4 bytes, 8 apart, would each touch all sectors of the row.
+  using Words = std::conditional_t<kColumns == 4, uint2, std::uint32_t>;
+  static_assert(sizeof(Words) == kColumns * kElementBytes, "a lane stores its columns at once");
+  Words words;
 #pragma unroll
   for (int c = 0; c < kColumns; c += 2) {
-    words[c / 2] = pack2<T>(output.values[c] * inverse, output.values[c + 1] * inverse);
+    reinterpret_cast<std::uint32_t*>(&words)[c / 2] =
+        pack2<T>(output.values[c] * inverse, output.values[c + 1] * inverse);
   }
+  *reinterpret_cast<Words*>(static_cast<char*>(arguments.o) +
+                            (result * kHeadDim + lane * kColumns) * kElementBytes) = words;
   if (lane == 0) {
     arguments.lse[result] = (maximum + ptx::lg2(sum)) * kLn2;
   }
 }
 
-using Kernel = void (*)(DecodeArguments);
-
-Kernel kernel_of(const DecodeShape& shape) {
-  if (shape.type == ElementType::bf16) {
-    return shape.head_dim == 64 ? &attention_decode_combine<64, __nv_bfloat16>
-                                : &attention_decode_combine<128, __nv_bfloat16>;
-  }
-  return shape.head_dim == 64 ? &attention_decode_combine<64, __half>
-                              : &attention_decode_combine<128, __half>;
-}
+constexpr KernelTable<void (*)(DecodeArguments)> kKernels{
+    .bf16_64 = &attention_decode_combine<64, __nv_bfloat16>,
+    .bf16_128 = &attention_decode_combine<128, __nv_bfloat16>,
+    .fp16_64 = &attention_decode_combine<64, __half>,
+    .fp16_128 = &attention_decode_combine<128, __half>,
+};
 
 }  // namespace
 
 void launch_combine_sm80(const DecodeProblem& problem, const DecodeArguments& arguments,
                          cudaStream_t stream) {
   const int rows = arguments.combine_count * arguments.q_heads;
-  const Kernel kernel = kernel_of(problem.shape());
+  const auto kernel = kKernels.of(problem.shape().type, problem.shape().head_dim);
   kernel<<<static_cast<unsigned>((rows + kWarps - 1) / kWarps), kWarps * kWarpThreads, 0, stream>>>(
       arguments);
   RACKPROOF_CUDA(cudaGetLastError());

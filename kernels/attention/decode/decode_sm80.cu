@@ -4,6 +4,7 @@
 #include "kernels/attention/decode/decode_arguments.hpp"
 #include "kernels/attention/decode/decode_config.hpp"
 #include "kernels/attention/decode/decode_ring.cuh"
+#include "kernels/attention/kernel_table.hpp"
 #include "kernels/attention/sm80_tile.cuh"
 #include "kernels/common/convert.cuh"
 #include "kernels/ptx/address.cuh"
@@ -11,8 +12,6 @@
 #include "runtime/error.hpp"
 
 #include <cuda_runtime.h>
-
-#include <string>
 
 namespace rackproof::kernels::attention::decode {
 namespace {
@@ -218,23 +217,19 @@ __global__ void __launch_bounds__(decode_config(kHeadDim).threads(),
   merge_and_store<kConfig, T>(arguments, merge, item, first_head, heads);
 }
 
-using Kernel = void (*)(DecodeArguments);
-
-Kernel kernel_of(const DecodeShape& shape) {
-  if (shape.type == ElementType::bf16) {
-    return shape.head_dim == 64 ? &attention_decode_sm80<64, __nv_bfloat16>
-                                : &attention_decode_sm80<128, __nv_bfloat16>;
-  }
-  return shape.head_dim == 64 ? &attention_decode_sm80<64, __half>
-                              : &attention_decode_sm80<128, __half>;
-}
+constexpr KernelTable<void (*)(DecodeArguments)> kKernels{
+    .bf16_64 = &attention_decode_sm80<64, __nv_bfloat16>,
+    .bf16_128 = &attention_decode_sm80<128, __nv_bfloat16>,
+    .fp16_64 = &attention_decode_sm80<64, __half>,
+    .fp16_128 = &attention_decode_sm80<128, __half>,
+};
 
 }  // namespace
 
 void enable_decode_sm80(const DecodeProblem& problem) {
-  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel_of(problem.shape()),
-                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      decode_config(problem.shape().head_dim).shared_bytes()));
+  const DecodeShape& shape = problem.shape();
+  allow_shared_bytes(kKernels.of(shape.type, shape.head_dim),
+                     decode_config(shape.head_dim).shared_bytes());
 }
 
 void launch_decode_sm80(const DecodeProblem& problem, const DecodeArguments& arguments,
@@ -242,7 +237,7 @@ void launch_decode_sm80(const DecodeProblem& problem, const DecodeArguments& arg
   const DecodeConfig& config = decode_config(problem.shape().head_dim);
   const auto blocks = static_cast<unsigned>(arguments.item_count) *
                       static_cast<unsigned>(arguments.kv_heads * arguments.group_tiles);
-  const Kernel kernel = kernel_of(problem.shape());
+  const auto kernel = kKernels.of(problem.shape().type, problem.shape().head_dim);
   kernel<<<blocks, static_cast<unsigned>(config.threads()),
            static_cast<std::size_t>(config.shared_bytes()), stream>>>(arguments);
   RACKPROOF_CUDA(cudaGetLastError());
@@ -251,19 +246,12 @@ void launch_decode_sm80(const DecodeProblem& problem, const DecodeArguments& arg
 KernelResources decode_sm80_resources(const DecodeProblem& problem, std::int64_t items) {
   const DecodeShape& shape = problem.shape();
   const DecodeConfig& config = decode_config(shape.head_dim);
-  cudaFuncAttributes attributes{};
-  RACKPROOF_CUDA(
-      cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(kernel_of(shape))));
-  return {
-      .kernel = "attention_decode_sm80<" + std::to_string(shape.head_dim) + ", " +
-                std::string(to_string(shape.type)) + ">",
-      .registers_per_thread = attributes.numRegs,
-      .spill_bytes_per_thread = static_cast<int>(attributes.localSizeBytes),
-      .shared_bytes_per_block =
-          static_cast<int>(attributes.sharedSizeBytes) + config.shared_bytes(),
-      .threads_per_block = config.threads(),
-      .blocks = items * shape.kv_heads * group_tiles(shape.q_heads, shape.kv_heads),
-  };
+  return resources_of(
+      kKernels.of(shape.type, shape.head_dim),
+      instance_name("attention_decode_sm80", shape.type, shape.head_dim),
+      {.blocks = items * shape.kv_heads * group_tiles(shape.q_heads, shape.kv_heads),
+       .threads = config.threads(),
+       .shared_bytes = config.shared_bytes()});
 }
 
 std::int64_t decode_sm80_resident(const DecodeProblem& problem) {
@@ -274,7 +262,7 @@ std::int64_t decode_sm80_resident(const DecodeProblem& problem) {
   RACKPROOF_CUDA(cudaGetDevice(&device));
   RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
   RACKPROOF_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-      &blocks, kernel_of(problem.shape()), config.threads(),
+      &blocks, kKernels.of(problem.shape().type, problem.shape().head_dim), config.threads(),
       static_cast<std::size_t>(config.shared_bytes())));
   return std::int64_t{blocks} * multiprocessors;
 }

@@ -27,22 +27,10 @@ Verification launch_and_verify(const AttentionProblem& problem, std::uint64_t se
   return tests::run_and_verify(*prepare(problem, {.seed = seed}));
 }
 
-std::string explain(const Verification& outcome) {
-  std::string text = std::to_string(outcome.wrong_elements) + " wrong, largest error " +
-                     std::to_string(outcome.max_error);
-  if (outcome.first_wrong) {
-    text += ", first at " + outcome.first_wrong->coordinate + ": expected " +
-            std::to_string(outcome.first_wrong->expected) + ", found " +
-            std::to_string(outcome.first_wrong->actual);
-  }
-  return text;
-}
-
 void expect_right(const AttentionShape& shape) {
   const AttentionProblem problem(shape);
   const Verification outcome = launch_and_verify(problem);
-  EXPECT_TRUE(outcome.passed) << problem.name() << ": " << explain(outcome);
-  EXPECT_EQ(outcome.checked_elements, outcome.total_elements);
+  tests::expect_all_right(problem, outcome);
 }
 
 struct Lengths {
@@ -313,7 +301,7 @@ TEST(AttentionOracle, ChecksEveryElementOnTheDevice) {
     workload.launch(stream.get());
     constexpr double kTakesTheDevice = 100;
     const Verification outcome = workload.verify_beyond(kTakesTheDevice, stream.get());
-    EXPECT_TRUE(outcome.passed) << outcome.measure << ": " << explain(outcome);
+    EXPECT_TRUE(outcome.passed) << outcome.measure << ": " << tests::describe(outcome);
     EXPECT_EQ(outcome.checked_elements, outcome.total_elements);
     EXPECT_NE(outcome.measure.find("oracle"), std::string::npos);
 

@@ -72,6 +72,61 @@ TEST(ErrorBound, CoversTruncatedAccumulation) {
   EXPECT_GT(error, 0.01 * bound);
 }
 
+/// `value` cut toward zero at `bits` fraction bits below 2^exponent.
+double cut(double value, int exponent, int bits) {
+  const double unit = std::ldexp(1.0, exponent - bits);
+  return std::trunc(value / unit) * unit;
+}
+
+/// A unit with 13 fraction bits, as the model in error_bound.hpp says, of any interval.
+TEST(ErrorBound, CoversShortSums) {
+  constexpr std::int64_t kLength = 2048;
+  for (const std::int64_t interval : {32, 128, 0}) {
+    const ShortSums sums{.step = 16, .interval = interval};
+    std::mt19937 generator(3);
+    std::uniform_real_distribution<double> uniform(-1, 1);
+    double worst_share = 0;
+    for (int repetition = 0; repetition < 50; ++repetition) {
+      double total = 0;
+      double carried = 0;
+      double exact = 0;
+      double squares = 0;
+      double largest = 0;
+      for (std::int64_t k = 0; k < kLength; k += sums.step) {
+        double products[16];
+        double top = std::fabs(carried);
+        for (double& product : products) {
+          const double a = uniform(generator);
+          const double b = uniform(generator);
+          product = a * b;
+          exact += product;
+          squares += a * a;
+          top = std::max(top, std::fabs(product));
+          largest = std::max(largest, std::fabs(exact));
+        }
+        const int exponent = std::ilogb(top);
+        double sum = cut(carried, exponent, 13);
+        for (const double product : products) {
+          sum += cut(product, exponent, 13);
+        }
+        carried = sum == 0 ? 0 : cut(sum, std::ilogb(sum), 13);
+        if (interval != 0 && (k + sums.step) % interval == 0) {
+          total += carried;
+          carried = 0;
+        }
+      }
+      const double bound =
+          short_sum_error_bound(sums, kLength,
+                                {.largest_partial = kPartialSumSigmas * std::sqrt(squares),
+                                 .deviation = std::sqrt(squares),
+                                 .largest_product = 1});
+      worst_share = std::max(worst_share, std::fabs(total + carried - exact) / bound);
+    }
+    EXPECT_LE(worst_share, 1) << interval;
+    EXPECT_GT(worst_share, 0.005) << interval;
+  }
+}
+
 TEST(ElementTypes, HaveNamesAndSizes) {
   EXPECT_EQ(to_string(ElementType::bf16), "bf16");
   EXPECT_EQ(element_type_from("type", "fp16"), ElementType::fp16);

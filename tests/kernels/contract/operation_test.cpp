@@ -22,7 +22,7 @@ class ScopedVariable {
   const char* name_;
 };
 
-constexpr const char* kForce = "RACKPROOF_FORCE_VARIANT";
+constexpr const char* kForce = "RACKPROOF_VARIANT";
 
 const gemm::GemmProblem& problem() {
   static const gemm::GemmProblem instance(ElementType::bf16, {.m = 8, .n = 8, .k = 8});
@@ -52,11 +52,13 @@ TEST(ChooseVariant, TakesTheFirstThatFits) {
 }
 
 TEST(ChooseVariant, SaysWhyNothingFitsAnOldDevice) {
-  EXPECT_EQ(reason_of(choose_variant(gemm::gemm_operation(), problem(), {7, 5})),
-            "no variant of gemm runs this problem on compute capability 7.5 (sm89_splitk: needs "
-            "compute capability 8.9 to 99.9; sm89: needs compute capability 8.9 to 99.9; "
-            "sm80_splitk: needs compute capability 8.0 to 99.9; sm80: needs compute capability 8.0 "
-            "to 99.9)");
+  const std::string reason = reason_of(choose_variant(gemm::gemm_operation(), problem(), {7, 5}));
+  EXPECT_EQ(reason.find("no variant of gemm runs this problem on compute capability 7.5 ("), 0U)
+      << reason;
+  const std::string last =
+      "sm80_splitk: needs compute capability 8.0 to 99.9; sm80: needs compute capability 8.0 to "
+      "99.9)";
+  EXPECT_TRUE(reason.ends_with(last)) << reason;
 }
 
 TEST(ChooseVariant, ForcesByNameAndLeavesOtherOperationsAlone) {
@@ -64,20 +66,20 @@ TEST(ChooseVariant, ForcesByNameAndLeavesOtherOperationsAlone) {
   EXPECT_EQ(reason_of(choose_variant(gemm::gemm_operation(), problem(), {9, 0})), "supported");
   const memory::MemoryProblem copy(memory::Pattern::copy, 16);
   EXPECT_EQ(reason_of(choose_variant(memory::memory_operation(), copy, {9, 0})),
-            "RACKPROOF_FORCE_VARIANT names 'other', but memory has only: sm80");
+            "RACKPROOF_VARIANT names 'other', but memory has only: sm80");
 }
 
 TEST(ChooseVariant, NeverReplacesAForcedVariantSilently) {
   const ScopedVariable force(kForce, "gemm:sm999");
-  EXPECT_EQ(
-      reason_of(choose_variant(gemm::gemm_operation(), problem(), {9, 0})),
-      "RACKPROOF_FORCE_VARIANT names 'sm999', but gemm has only: sm89_splitk, sm89, sm80_splitk, "
-      "sm80");
+  const std::string reason = reason_of(choose_variant(gemm::gemm_operation(), problem(), {9, 0}));
+  EXPECT_EQ(reason.find("RACKPROOF_VARIANT names 'sm999', but gemm has only: "), 0U) << reason;
+  EXPECT_TRUE(reason.ends_with("sm80_splitk, sm80")) << reason;
 }
 
 TEST(FigureOf, IsWorkOverTimeOrTimeOverAccesses) {
   const Work work{.flops = 6e12, .bytes = 3e9, .accesses = 1e6};
   EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::tflops, 2), 3);
+  EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::tops, 2), 3);
   EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::gb_per_s, 2), 1.5);
   EXPECT_DOUBLE_EQ(figure_of(work, ThroughputUnit::ns_per_access, 2), 2000);
   EXPECT_TRUE(is_less_better(ThroughputUnit::ns_per_access));
@@ -87,6 +89,7 @@ TEST(FigureOf, IsWorkOverTimeOrTimeOverAccesses) {
 TEST(Names, AreTheStandardOnes) {
   EXPECT_EQ(to_string(ComputeCapability{10, 3}), "10.3");
   EXPECT_EQ(to_string(ThroughputUnit::tflops), "TFLOP/s");
+  EXPECT_EQ(to_string(ThroughputUnit::tops), "TOP/s");
   EXPECT_EQ(to_string(ThroughputUnit::gb_per_s), "GB/s");
   EXPECT_EQ(to_string(ThroughputUnit::ns_per_access), "ns/access");
 }

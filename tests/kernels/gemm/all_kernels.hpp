@@ -11,18 +11,6 @@
 
 namespace rackproof::kernels::gemm {
 
-inline std::string describe(const Verification& result) {
-  std::string text = std::to_string(result.wrong_elements) + " wrong of " +
-                     std::to_string(result.total_elements) + ", max_error " +
-                     std::to_string(result.max_error);
-  if (result.first_wrong) {
-    text += ", first at " + result.first_wrong->coordinate + ": expected " +
-            std::to_string(result.first_wrong->expected) + ", found " +
-            std::to_string(result.first_wrong->actual);
-  }
-  return text;
-}
-
 struct NamedKernel {
   ElementType type;
   GemmKernel kernel;
@@ -39,10 +27,8 @@ inline constexpr std::array kTypes{ElementType::bf16,     ElementType::fp16,    
 inline std::vector<NamedKernel> all_kernels() {
   std::vector<NamedKernel> kernels;
   for (const ElementType type : kTypes) {
-    for (const auto& set : {sm80_kernels(type), sm89_kernels(type)}) {
-      for (const GemmKernel& kernel : set) {
-        kernels.push_back({type, kernel});
-      }
+    for (const GemmKernel& kernel : all_kernels(type)) {
+      kernels.push_back({type, kernel});
     }
   }
   return kernels;

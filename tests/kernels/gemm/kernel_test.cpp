@@ -23,8 +23,7 @@ class GemmKernels : public testing::TestWithParam<NamedKernel> {
     const auto workload =
         make_gemm_workload(problem, {.seed = 42, .rotate_beyond_bytes = 0}, GetParam().kernel);
     const Verification result = run_and_verify(*workload);
-    EXPECT_TRUE(result.passed) << problem.name() << ": " << describe(result);
-    EXPECT_EQ(result.checked_elements, result.total_elements);
+    tests::expect_all_right(problem, result);
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, GemmKernels, testing::ValuesIn(all_kernels()),
@@ -107,7 +106,7 @@ TEST(GemmPlan, FullWaveFillsTheDevice) {
   ASSERT_EQ(planned.size(), 1U);
   const auto workload = prepare(gemm_operation(), *planned[0].problem);
   const Verification result = run_and_verify(*workload);
-  EXPECT_TRUE(result.passed) << planned[0].reason << ": " << describe(result);
+  EXPECT_TRUE(result.passed) << planned[0].reason << ": " << tests::describe(result);
   EXPECT_EQ(workload->resources().blocks, multiprocessors) << workload->resources().kernel;
 }
 

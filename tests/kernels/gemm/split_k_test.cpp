@@ -40,7 +40,7 @@ class SplitK : public testing::TestWithParam<NamedKernel> {
       workload->launch(stream.get());
       const Verification result = workload->verify(stream.get());
       EXPECT_TRUE(result.passed) << problem.name() << " in " << slices << " slices, launch "
-                                 << launch << ": " << describe(result);
+                                 << launch << ": " << tests::describe(result);
       const OutputView output = workload->output();
       std::vector<std::byte> bytes(output.elements * output.element_bytes);
       RACKPROOF_CUDA(cudaMemcpy(bytes.data(), output.data, bytes.size(), cudaMemcpyDeviceToHost));

@@ -9,7 +9,7 @@ namespace {
 constexpr DeviceLimits kGb300{.multiprocessors = 152, .shared_bytes_per_block = 227 * 1024};
 
 std::string_view chosen(GemmShape shape, const DeviceLimits& limits = kGb300) {
-  return choose_tile(sm80_tensor_kernels(ElementType::bf16), shape, limits).name;
+  return choose_tile(sm80_tensor_kernels(ElementType::bf16), shape, limits).kernel->name;
 }
 
 TEST(TileChoice, TakesTheLargeTileWhereItFillsTheDevice) {
@@ -25,6 +25,15 @@ TEST(TileChoice, TakesTheSmallTileWhereSmsWouldIdle) {
 TEST(TileChoice, TakesTheTileOfOneMmaRowWhereThereAreNoMoreRows) {
   EXPECT_EQ(chosen({.m = 16, .n = 8192, .k = 64}), "gemm_tensor_bf16_16x128x64");
   EXPECT_EQ(chosen({.m = 1, .n = 1, .k = 1}), "gemm_tensor_bf16_16x128x64");
+}
+
+TEST(TileChoice, SaysWhy) {
+  EXPECT_EQ(choose_tile(sm80_tensor_kernels(ElementType::bf16), {.m = 2432, .n = 2048, .k = 64},
+                        {.multiprocessors = 152, .shared_bytes_per_block = 100000})
+                .reason,
+            "fewest results of one SM one after the other on 152 SMs, a smaller tile by a fifth: "
+            "128x256 does not fit the shared memory, 64x128 takes 4 rounds, 16x128 is for at most "
+            "16 rows");
 }
 
 /// Compute capability 8.9 offers 99 KB: the large tile does not fit, whatever the problem is.
@@ -103,7 +112,17 @@ TEST(VariantChoice, RefusesFp8BeforeComputeCapability89) {
   const std::string reason = choice_of(ElementType::fp8_e5m2, shape, {8, 0});
   EXPECT_NE(reason.find("sm89: needs compute capability 8.9"), std::string::npos) << reason;
   EXPECT_NE(reason.find("sm80: has no kernel for fp8_e5m2"), std::string::npos) << reason;
-  EXPECT_EQ(choice_of(ElementType::fp8_e5m2, shape, {8, 9}), "sm89");
+  EXPECT_EQ(choice_of(ElementType::fp8_e5m2, shape, {8, 9}), "sm89_native");
+}
+
+/// sm_90 to sm_103 have no fp8 unit for mma.sync.
+TEST(VariantChoice, TakesTheFp8UnitWhereThereIsOne) {
+  const GemmShape shape{.m = 256, .n = 256, .k = 256};
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {12, 0}), "sm120_native");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {12, 1}), "sm120_native");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, {.m = 1, .n = 8192, .k = 8192}, {8, 9}),
+            "sm89_native_splitk");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {10, 0}), "sm89");
 }
 
 }  // namespace

@@ -208,16 +208,34 @@ TEST(GemmVerify, FindsFp32InAnFp64Result) {
   EXPECT_GT(gemm.verify().wrong_elements, gemm.d.size() * 9 / 10);
 }
 
+/// fp8 sums of 13 fraction bits that move to fp32 after 32 products: a dropped MMA is still found.
+TEST(GemmVerify, FindsADroppedStepUnderTheBoundOfShortSums) {
+  HostGemm gemm(ElementType::fp8_e4m3, {.m = 64, .n = 64, .k = 4096});
+  const auto verify = [&] {
+    return verify_gemm(gemm.problem,
+                       {.a = HostGemm::reader(gemm.a, 4096),
+                        .b = HostGemm::reader(gemm.b, 4096),
+                        .c = {},
+                        .d = HostGemm::reader(gemm.d, 64)},
+                       {.short_sums = {.step = 16, .interval = 32}});
+  };
+  EXPECT_TRUE(verify().passed);
+  gemm.compute(32);
+  EXPECT_GT(verify().wrong_elements, 64U * 64U / 2);
+}
+
 /// Slices that are added in fp32 may round once more each, and no more than that.
 TEST(GemmVerify, AllowsOneRoundingForEachSlice) {
   const GemmProblem problem(ElementType::tf32, {.m = 1, .n = 1, .k = 4096});
-  const double whole = element_bound(problem, {.accumulation = Accumulation::tensor_tf32}, 8, 1, 0);
+  const double whole = element_bound(problem, {.accumulation = Accumulation::tensor_tf32},
+                                     {.largest_partial = 8}, 1, 0);
   const double split =
-      element_bound(problem, {.accumulation = Accumulation::tensor_tf32, .slices = 5}, 8, 1, 0);
+      element_bound(problem, {.accumulation = Accumulation::tensor_tf32, .slices = 5},
+                    {.largest_partial = 8}, 1, 0);
   EXPECT_NEAR(split - whole, 4 * 0x1p-24 * 8, 0x1p-40);
 }
 
-/// Partial sums of random signs stay below what largest_partial() allows.
+/// Partial sums of random signs stay below what dot_size() allows.
 TEST(GemmVerify, PartialSumsStayBelowTheirBound) {
   const HostGemm gemm(ElementType::fp32, {.m = 40, .n = 40, .k = 3000});
   const auto depth = std::size_t{3000};
@@ -226,7 +244,7 @@ TEST(GemmVerify, PartialSumsStayBelowTheirBound) {
     for (std::size_t column = 0; column < 40; ++column) {
       const auto a = std::span(gemm.a).subspan(row * depth, depth);
       const auto b = std::span(gemm.b).subspan(column * depth, depth);
-      const double allowed = largest_partial(row_norm(a), row_norm(b));
+      const double allowed = dot_size(row_norm(a), row_norm(b)).largest_partial;
       double sum = 0;
       for (std::size_t k = 0; k < depth; ++k) {
         sum += a[k] * b[k];

@@ -15,15 +15,13 @@ int launch(std::string_view name, const GemmShape& shape, int slices) {
   for (const ElementType type :
        {ElementType::bf16, ElementType::fp16, ElementType::fp32, ElementType::tf32,
         ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2}) {
-    for (const auto& kernels : {sm80_kernels(type), sm89_kernels(type)}) {
-      for (const GemmKernel& kernel : kernels) {
-        if (kernel.name == name) {
-          const runtime::Stream stream;
-          const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel,
-                                                   split_k(kernel, shape, slices));
-          workload->launch(stream.get());
-          return workload->verify(stream.get()).passed ? EXIT_SUCCESS : EXIT_FAILURE;
-        }
+    for (const GemmKernel& kernel : all_kernels(type)) {
+      if (kernel.name == name) {
+        const runtime::Stream stream;
+        const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel,
+                                                 split_k(kernel, shape, slices));
+        workload->launch(stream.get());
+        return workload->verify(stream.get()).passed ? EXIT_SUCCESS : EXIT_FAILURE;
       }
     }
   }

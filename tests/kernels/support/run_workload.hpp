@@ -5,8 +5,11 @@
 #include "runtime/device_buffer.hpp"
 #include "runtime/stream.hpp"
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 namespace rackproof::tests {
 
@@ -36,6 +39,26 @@ inline kernels::Verification run_and_verify(kernels::Workload& workload) {
   const runtime::Stream stream;
   workload.launch(stream.get());
   return workload.verify(stream.get());
+}
+
+/// What went wrong, for messages.
+inline std::string describe(const kernels::Verification& outcome) {
+  std::string text = std::to_string(outcome.wrong_elements) + " wrong of " +
+                     std::to_string(outcome.total_elements) + ", max_error " +
+                     std::to_string(outcome.max_error);
+  if (outcome.first_wrong) {
+    text += ", first at " + outcome.first_wrong->coordinate + ": expected " +
+            std::to_string(outcome.first_wrong->expected) + ", found " +
+            std::to_string(outcome.first_wrong->actual);
+  }
+  return text;
+}
+
+/// Right, and every element was looked at.
+inline void expect_all_right(const kernels::Problem& problem,
+                             const kernels::Verification& outcome) {
+  EXPECT_TRUE(outcome.passed) << problem.name() << ": " << describe(outcome);
+  EXPECT_EQ(outcome.checked_elements, outcome.total_elements) << problem.name();
 }
 
 /// Flips the highest bits of one output element: sign and exponent, so that it is surely wrong.

@@ -9,7 +9,7 @@ namespace {
 
 TEST(Environment, HoldsWhatChangesFigures) {
   for (const char* name : {"NCCL_NVLS_ENABLE", "CUDA_VISIBLE_DEVICES", "OMPI_COMM_WORLD_SIZE",
-                           "RACKPROOF_FORCE_VARIANT", "SLURM_NTASKS"}) {
+                           "RACKPROOF_VARIANT", "SLURM_NTASKS"}) {
     EXPECT_TRUE(is_recorded(name)) << name;
   }
 }

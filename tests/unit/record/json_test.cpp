@@ -180,7 +180,7 @@ TEST(RecordReader, RefusesContradictions) {
 
 TEST(RecordReader, RefusesAnotherMajorVersion) {
   EXPECT_EQ(error_after([](Json& d) { d["schema_version"] = "2.0.0"; }),
-            "record.json: /schema_version: version 2.0.0, this program reads 1.3.0");
+            "record.json: /schema_version: version 2.0.0, this program reads 1.4.0");
 }
 
 TEST(RecordReader, EscapesSlashesInPointers) {

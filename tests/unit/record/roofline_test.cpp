@@ -8,7 +8,7 @@ namespace {
 Reported<topology::RackFacts> facts() {
   topology::RackFacts result;
   result.id = "model";
-  result.dense_tflops = {{"bf16", 2000.0}};
+  result.dense_tflops = {{"bf16", 2000.0}, {"int8", 100.0}};
   result.memory_gb_per_s = 8000;
   result.nvlink_gb_per_s = 900;
   result.source = "datasheet";
@@ -32,6 +32,14 @@ TEST(KernelRoofline, IsMemoryWhereThereIsLittle) {
   EXPECT_DOUBLE_EQ(roofline->peak, 16);
   EXPECT_EQ(roofline->limiter, "memory");
   EXPECT_EQ(roofline->source, "memory bandwidth of model times 2 flop/byte: memory datasheet");
+}
+
+TEST(KernelRoofline, OfIntegersCountsOperations) {
+  const auto roofline = kernel_roofline({2e9, 1e9}, kTops, "int8", facts(), Basis::measured);
+  EXPECT_DOUBLE_EQ(roofline->peak, 16);
+  EXPECT_EQ(roofline->unit, "TOP/s");
+  EXPECT_EQ(roofline->source,
+            "memory bandwidth of model times 2 operations/byte: memory datasheet");
 }
 
 TEST(KernelRoofline, OfBytesIsTheBandwidth) {

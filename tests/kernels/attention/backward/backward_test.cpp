@@ -17,17 +17,6 @@
 namespace rackproof::kernels::attention::backward {
 namespace {
 
-std::string explain(const Verification& outcome) {
-  std::string text = std::to_string(outcome.wrong_elements) + " wrong, largest error " +
-                     std::to_string(outcome.max_error);
-  if (outcome.first_wrong) {
-    text += ", first at " + outcome.first_wrong->coordinate + ": expected " +
-            std::to_string(outcome.first_wrong->expected) + ", found " +
-            std::to_string(outcome.first_wrong->actual);
-  }
-  return text;
-}
-
 /// Both variants, through the contract.
 void expect_right(const AttentionShape& shape) {
   for (const bool deterministic : {false, true}) {
@@ -35,8 +24,7 @@ void expect_right(const AttentionShape& shape) {
     const std::unique_ptr<Workload> workload =
         tests::prepare(backward_operation(), problem, {.seed = 4, .rotate_beyond_bytes = 0});
     const Verification outcome = tests::run_and_verify(*workload);
-    EXPECT_TRUE(outcome.passed) << problem.name() << ": " << explain(outcome);
-    EXPECT_EQ(outcome.checked_elements, outcome.total_elements);
+    tests::expect_all_right(problem, outcome);
     EXPECT_EQ(outcome.total_elements, problem.gradient_elements());
     EXPECT_GT(outcome.max_error, 0.02) << "a bound this far from what happens shows nothing";
   }
@@ -77,7 +65,7 @@ TEST(BackwardKernel, OneQueryAndOneKey) {
     const BackwardProblem problem({.q_len = 1, .kv_len = 1, .head_dim = head_dim});
     const auto workload = tests::prepare(backward_operation(), problem);
     const Verification outcome = tests::run_and_verify(*workload);
-    EXPECT_TRUE(outcome.passed) << explain(outcome);
+    EXPECT_TRUE(outcome.passed) << tests::describe(outcome);
   }
 }
 
@@ -89,7 +77,7 @@ TEST(BackwardKernel, VeryNegativeScores) {
                                     deterministic);
       const auto workload = tests::prepare(backward_operation(), problem);
       const Verification outcome = tests::run_and_verify(*workload);
-      EXPECT_TRUE(outcome.passed) << problem.name() << ": " << explain(outcome);
+      EXPECT_TRUE(outcome.passed) << problem.name() << ": " << tests::describe(outcome);
     }
   }
 }
@@ -174,7 +162,7 @@ TEST(BackwardVerify, TheOracleAgreesWithTheHostAndFindsAWrongElement) {
   workload.launch(stream.get());
   const Verification host = workload.verify(stream.get());
   const Verification device = workload.verify_beyond(1000, stream.get());
-  EXPECT_TRUE(device.passed) << device.measure << ": " << explain(device);
+  EXPECT_TRUE(device.passed) << device.measure << ": " << tests::describe(device);
   EXPECT_NE(device.measure.find("oracle"), std::string::npos);
   EXPECT_NEAR(device.max_error, host.max_error, 1e-6) << "the same elements, the same bounds";
   tests::corrupt_element(workload.output(), 4321);

@@ -17,23 +17,11 @@
 namespace rackproof::kernels::attention::decode {
 namespace {
 
-std::string explain(const Verification& outcome) {
-  std::string text = std::to_string(outcome.wrong_elements) + " wrong, largest error " +
-                     std::to_string(outcome.max_error);
-  if (outcome.first_wrong) {
-    text += ", first at " + outcome.first_wrong->coordinate + ": expected " +
-            std::to_string(outcome.first_wrong->expected) + ", found " +
-            std::to_string(outcome.first_wrong->actual);
-  }
-  return text;
-}
-
 void expect_right(const DecodeShape& shape, std::int64_t split_keys = 0) {
   const DecodeProblem problem(shape);
   DecodeWorkload workload(problem, {.seed = 3, .rotate_beyond_bytes = 0}, split_keys);
   const Verification outcome = tests::run_and_verify(workload);
-  EXPECT_TRUE(outcome.passed) << problem.name() << ": " << explain(outcome);
-  EXPECT_EQ(outcome.checked_elements, outcome.total_elements);
+  tests::expect_all_right(problem, outcome);
   EXPECT_EQ(outcome.total_elements, problem.q_elements() + problem.lse_elements());
 }
 
@@ -99,7 +87,7 @@ TEST(DecodeVerify, TheOracleAgreesAndFindsAWrongElement) {
   const runtime::Stream stream;
   workload.launch(stream.get());
   const Verification outcome = workload.verify_beyond(100, stream.get());
-  EXPECT_TRUE(outcome.passed) << explain(outcome);
+  EXPECT_TRUE(outcome.passed) << tests::describe(outcome);
   EXPECT_NE(outcome.measure.find("oracle"), std::string::npos);
   for (const std::uint64_t index :
        {std::uint64_t{0}, std::uint64_t{4 * 64 + 7}, std::uint64_t{767}}) {

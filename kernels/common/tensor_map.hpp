@@ -1,0 +1,28 @@
+#pragma once
+/// Tensor maps for the TMA unit, made by the driver's cuTensorMapEncodeTiled (CUDA Driver API 13.0,
+/// "Tensor Map Object Management"), which the runtime looks up: nothing links to libcuda.
+
+#include "kernels/common/element_type.hpp"
+
+#include <cuda.h>
+
+#include <cstdint>
+
+namespace rackproof::kernels {
+
+/// A row-major matrix in global memory and the box that one copy moves.
+struct MatrixMap {
+  const void* address = nullptr;  ///< a multiple of 16
+  ElementType type = ElementType::bf16;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::int64_t row_stride_bytes = 0;  ///< a multiple of 16
+  int box_rows = 0;                   ///< at most 256
+  int box_columns = 0;                ///< 128 bytes: the width of the swizzle
+};
+
+/// With the 128-byte swizzle; elements outside the matrix are read as 0. Throws
+/// runtime::NotAvailable without such a driver, std::invalid_argument for a matrix it refuses.
+[[nodiscard]] CUtensorMap make_tensor_map(const MatrixMap& matrix);
+
+}  // namespace rackproof::kernels
