@@ -84,7 +84,7 @@ class CopyQueue {
     retire_if(lanes, owner, [](const Copy&, std::uint32_t) { return true; });
     fire_if(owner, [lanes](const Arrival& arrival) { return arrival.lanes & lanes; });
   }
-  /// cp.async.mbarrier.arrive. Its moment has to come by itself: nobody waits for it here.
+  /// cp.async.mbarrier.arrive.
   template <class Owner>
   void arrive_after(Arrival arrival, Owner& owner) {
     arrival.order = next_order_++;
@@ -93,6 +93,27 @@ class CopyQueue {
       fire_if(owner,
               [&](const Arrival& each) { return each.order == arrival.order ? each.lanes : 0; });
     }
+  }
+  /// Somebody waits for the mbarrier at `address` in vain: arrivals on it come now.
+  template <class Owner>
+  void demand(std::uint32_t address, Owner& owner) {
+    fire_if(owner, [address](const Arrival& arrival) {
+      std::uint32_t due = 0;
+      for (std::uint32_t lane = 0; lane < 32; ++lane) {
+        due |= static_cast<std::uint32_t>(arrival.barrier[lane] == address) << lane;
+      }
+      return due & arrival.lanes;
+    });
+  }
+  /// Nothing else can progress: the oldest arrival comes. False: there is none.
+  template <class Owner>
+  bool force(Owner& owner) {
+    if (arrivals_.empty()) {
+      return false;
+    }
+    const std::uint64_t order = arrivals_.front().order;
+    fire_if(owner, [order](const Arrival& each) { return each.order == order ? each.lanes : 0; });
+    return true;
   }
   /// A scheduling step: whatever was drawn to land by now does.
   template <class Owner>

@@ -35,6 +35,10 @@ class Mbarrier {
   [[nodiscard]] bool valid() const { return valid_; }
   [[nodiscard]] bool parity() const { return parity_; }
   [[nodiscard]] std::uint32_t pending() const { return pending_; }
+  [[nodiscard]] std::uint32_t expected() const { return expected_; }
+  [[nodiscard]] std::int64_t transactions() const { return transactions_; }
+  /// Nobody has arrived in this phase, and no transaction is expected.
+  [[nodiscard]] bool at_start() const { return pending_ == expected_ && transactions_ == 0; }
 
   /// False: nothing changed, because the counts would leave their range.
   bool arrive(std::uint32_t count) {

@@ -26,18 +26,24 @@ class Random {
   std::uint64_t state_;
 };
 
+/// When asynchronous operations take effect (RACKPROOF_EMULATOR_ORDERING).
+enum class Ordering : std::uint8_t {
+  eager,   ///< at issue
+  late,    ///< when a wait demands it, or nothing else can progress
+  random,  ///< at moments drawn between the two
+};
+
 /// How long one operation lingers.
 class Moment {
  public:
-  /// Half of the operations stay pending until they are waited for; the others land after a number
-  /// of scheduling steps below `max_steps`, 0 meaning at once.
-  static Moment draw(Random& random, std::uint32_t max_steps) {
+  /// `random`: half of the operations stay pending until they are waited for; the others land after
+  /// a number of scheduling steps below `max_steps`, 0 meaning at once.
+  static Moment draw(Ordering ordering, Random& random, std::uint32_t max_steps) {
+    if (ordering != Ordering::random) {
+      return Moment(ordering == Ordering::eager ? 0 : kNever);
+    }
     const bool late = (random.next() & 1) != 0;
     return Moment(late ? kNever : random.below(max_steps));
-  }
-  /// After a number of scheduling steps below `max_steps`, and not only when somebody waits.
-  static Moment soon(Random& random, std::uint32_t max_steps) {
-    return Moment(random.below(max_steps));
   }
   static Moment at_wait() { return Moment(kNever); }
   /// One scheduling step went by: true if the operation lands now.

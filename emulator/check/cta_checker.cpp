@@ -69,6 +69,23 @@ void CtaChecker::fence(std::uint32_t index, std::uint32_t lanes, Scope scope) {
   advance(warp);
 }
 
+void CtaChecker::release_to(std::uint32_t index, std::uint32_t lanes, Clock& clock) {
+  if (!options_.races) {
+    return;
+  }
+  WarpState& warp = warps_[index];
+  clock.join(publish(warp, index, lanes));
+  advance(warp);
+}
+
+void CtaChecker::acquire_from(std::uint32_t index, const Clock& clock) {
+  if (!options_.races) {
+    return;
+  }
+  acquire(warps_[index], clock);
+  warp_sync(index);
+}
+
 void CtaChecker::warp_sync(std::uint32_t index) {
   if (!options_.races) {
     return;
@@ -103,7 +120,7 @@ void CtaChecker::depart(std::uint32_t index, const BarrierClock& barrier, bool w
   }
   WarpState& warp = warps_[index];
   warp.own.join(barrier.own);
-  warp.foreign.join(barrier.foreign);
+  acquire(warp, barrier.foreign);
   if (!barrier.released[0].empty() || !barrier.observed[kScopes - 1].empty() ||
       !barrier.observed[0].empty() || !barrier.observed[1].empty() || !barrier.counted.empty()) {
     Pending& known = pending(warp);
@@ -229,6 +246,14 @@ void CtaChecker::shared_arrive(std::uint32_t warp, std::uint64_t address) {
   if (options_.races) {
     depart(warp, shared_locations_[address / 4], false);
     arrive(warp, kAllLanes, shared_locations_[address / 4]);
+  }
+}
+
+void CtaChecker::shared_release(std::uint64_t address, const Clock& clock) {
+  if (options_.races) {
+    BarrierClock& location = shared_locations_[address / 4];
+    location.used = true;
+    location.foreign.join(clock);
   }
 }
 

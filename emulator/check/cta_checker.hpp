@@ -81,6 +81,13 @@ class CtaChecker {
   /// A strong atomic of the CTA's own machinery: an mbarrier's arrival behind copies.
   void shared_arrive(std::uint32_t warp, std::uint64_t address);
 
+  /// Another CTA of the cluster arrived on the mbarrier at `address`, with what it knows.
+  void shared_release(std::uint64_t address, const Clock& clock);
+  /// Synchronisation beyond the CTA (cluster barriers): what `lanes` of `warp` know joins `clock`;
+  /// what `clock` knows, `warp` does from now on.
+  void release_to(std::uint32_t warp, std::uint32_t lanes, Clock& clock);
+  void acquire_from(std::uint32_t warp, const Clock& clock);
+
   void fence(std::uint32_t warp, std::uint32_t lanes, Scope scope);
   /// A warp-wide synchronisation of `warp`.
   void warp_sync(std::uint32_t warp);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <sched.h>
 #include <sstream>
+#include <string_view>
 #include <system_error>
 #include <unistd.h>
 
@@ -71,6 +72,29 @@ exec::Checks read_checks() {
     }
   }
   return checks;
+}
+
+// eager, late, random or random:seed
+void read_ordering(Settings& settings) {
+  constexpr const char* kName = "RACKPROOF_EMULATOR_ORDERING";
+  constexpr std::string_view kSeeded = "random:";
+  const std::string text = environment(kName, "random");
+  settings.kernel_seed = settings.seed;
+  if (text == "eager") {
+    settings.ordering = async::Ordering::eager;
+  } else if (text == "late") {
+    settings.ordering = async::Ordering::late;
+  } else if (text.starts_with(kSeeded)) {
+    const char* const end = text.data() + text.size();
+    const auto [last, error] =
+        std::from_chars(text.data() + kSeeded.size(), end, settings.kernel_seed);
+    if (error != std::errc{} || last != end) {
+      throw SettingsError(std::string(kName) + "=" + text + ": what follows random: is no number");
+    }
+  } else if (text != "random") {
+    throw SettingsError(std::string(kName) + "=" + text +
+                        " is not eager, late, random or random:SEED");
+  }
 }
 
 std::filesystem::path resolve_rack() {
@@ -145,6 +169,7 @@ Settings read_settings() {
   settings.rack_file = resolve_rack();
   settings.tray = number<int>("RACKPROOF_EMULATOR_TRAY", 0);
   settings.seed = number<std::uint64_t>("RACKPROOF_EMULATOR_SEED", 0);
+  read_ordering(settings);
   settings.checks = read_checks();
   settings.threads = number<std::uint32_t>("RACKPROOF_EMULATOR_THREADS", default_threads());
   if (settings.threads == 0 || settings.threads > kMaxThreads) {

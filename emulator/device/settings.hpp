@@ -18,13 +18,15 @@ class SettingsError : public std::runtime_error {
 };
 
 struct Settings {
-  std::filesystem::path rack_file;  ///< RACKPROOF_EMULATOR_RACK, resolved
-  int tray = 0;                     ///< RACKPROOF_EMULATOR_TRAY
-  std::uint64_t seed = 0;           ///< RACKPROOF_EMULATOR_SEED
-  exec::Checks checks;              ///< EMULATOR_CHECKS
-  std::uint32_t threads = 1;        ///< RACKPROOF_EMULATOR_THREADS; see default_threads()
-  std::string trace_file;           ///< RACKPROOF_EMULATOR_TRACE, expanded; empty: no trace
-  std::string counters_file;        ///< RACKPROOF_EMULATOR_COUNTERS, expanded; empty: none
+  std::filesystem::path rack_file;                     ///< RACKPROOF_EMULATOR_RACK, resolved
+  int tray = 0;                                        ///< RACKPROOF_EMULATOR_TRAY
+  std::uint64_t seed = 0;                              ///< RACKPROOF_EMULATOR_SEED
+  async::Ordering ordering = async::Ordering::random;  ///< RACKPROOF_EMULATOR_ORDERING
+  std::uint64_t kernel_seed = 0;  ///< of what is drawn in kernels: that of the ordering, or seed
+  exec::Checks checks;            ///< EMULATOR_CHECKS
+  std::uint32_t threads = 1;      ///< RACKPROOF_EMULATOR_THREADS; see default_threads()
+  std::string trace_file;         ///< RACKPROOF_EMULATOR_TRACE, expanded; empty: no trace
+  std::string counters_file;      ///< RACKPROOF_EMULATOR_COUNTERS, expanded; empty: none
   std::vector<std::string> visible_devices;  ///< CUDA_VISIBLE_DEVICES; see restrict_devices
   bool devices_restricted = false;           ///< CUDA_VISIBLE_DEVICES is set
 };

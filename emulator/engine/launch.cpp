@@ -2,6 +2,7 @@
 
 #include "emulator/device/occupancy.hpp"
 #include "emulator/engine/clock_model.hpp"
+#include "emulator/engine/cluster_launch.hpp"
 #include "emulator/engine/core.hpp"
 #include "emulator/engine/device_output.hpp"
 #include "emulator/engine/graph/capture.hpp"
@@ -118,22 +119,6 @@ bool is_valid_shape(const LaunchRequest& request) {
          block.count() <= device::kMaxThreadsPerBlock;
 }
 
-cudaError_t check_cluster(const LaunchRequest& request, const Kernel& kernel,
-                          const device::GpuModel& gpu) {
-  const exec::Dim3& cluster = request.cluster;
-  // CUDA programming guide: 8 CTAs are portable, 16 on devices that allow it.
-  const std::uint64_t limit = kernel.allows_non_portable_cluster ? 16 : 8;
-  if (cluster.count() == 1) {
-    return cudaSuccess;
-  }
-  if (gpu.cc_major < 9 || cluster.count() == 0 || cluster.count() > limit ||
-      request.grid.x % cluster.x != 0 || request.grid.y % cluster.y != 0 ||
-      request.grid.z % cluster.z != 0) {
-    return cudaErrorInvalidClusterSize;
-  }
-  return cudaSuccess;
-}
-
 cudaError_t pack_parameters(const exec::KernelInfo& info, const LaunchRequest& request,
                             std::vector<std::byte>& parameters) {
   parameters.resize(info.parameter_bytes);
@@ -175,7 +160,9 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
       request.dynamic_shared_bytes > max_dynamic_shared(kernel, info)) {
     return cudaErrorInvalidValue;
   }
-  if (const cudaError_t error = check_cluster(request, kernel, gpu); error != cudaSuccess) {
+  exec::LaunchConfig& config = prepared.config;
+  if (const cudaError_t error = choose_cluster(request, kernel, info, gpu, config);
+      error != cudaSuccess) {
     return error;
   }
   const auto threads = static_cast<std::uint32_t>(request.block.count());
@@ -185,18 +172,20 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
   if (fit.blocks_per_sm == 0) {
     return cudaErrorLaunchOutOfResources;
   }
-  exec::LaunchConfig& config = prepared.config;
   config.resident_blocks = fit.blocks_per_sm * static_cast<std::uint32_t>(gpu.multiprocessors);
-  if (request.is_cooperative && request.grid.count() > config.resident_blocks) {
+  if (config.cluster.count() > config.resident_blocks) {
+    return cudaErrorLaunchOutOfResources;
+  }
+  const std::uint64_t whole_clusters =
+      config.resident_blocks / config.cluster.count() * config.cluster.count();
+  if (request.is_cooperative && config.grid.count() > whole_clusters) {
     return cudaErrorCooperativeLaunchTooLarge;
   }
   if (const cudaError_t error = pack_parameters(info, request, config.parameters);
       error != cudaSuccess) {
     return error;
   }
-  config.grid = request.grid;
   config.block = request.block;
-  config.cluster = request.cluster;
   config.cooperative = request.is_cooperative;
   config.dynamic_shared_bytes = dynamic_shared;
   config.multiprocessors = static_cast<std::uint32_t>(gpu.multiprocessors);
@@ -215,7 +204,12 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
 
 std::unique_ptr<Operation> make_operation(const PreparedLaunch& prepared) {
   exec::LaunchConfig config = prepared.config;
-  config.seed = Core::instance().settings().seed + launch_number.fetch_add(1);
+  const device::Settings& settings = Core::instance().settings();
+  config.ordering = settings.ordering;
+  config.seed = settings.kernel_seed + launch_number.fetch_add(1);
+  if (config.preferred_cluster.count() != 0 && config.seed % 2 == 0) {
+    config.cluster = config.preferred_cluster;
+  }
   return std::make_unique<GridOperation>(prepared.kernel, std::move(config));
 }
 

@@ -21,6 +21,8 @@ struct LaunchRequest {
   exec::Dim3 grid;
   exec::Dim3 block;
   exec::Dim3 cluster;
+  exec::Dim3 preferred_cluster{0, 0, 0};
+  bool names_cluster = false;  ///< `cluster` was given: cudaLaunchAttributeClusterDimension
   std::uint64_t dynamic_shared_bytes = 0;
   bool is_cooperative = false;
   int priority = 0;

@@ -19,9 +19,9 @@ namespace {
   const bool is_shared = space == AddressKind::shared;
   std::string text;
   if (is_shared) {
-    const auto base = reinterpret_cast<std::uintptr_t>(cta.shared());
     text = std::string("shared ") + verb(type) + " of " + std::to_string(bytes) + " bytes at " +
-           hex(finding.address - base) + " (of " + std::to_string(cta.shared_end()) + ")";
+           hex(finding.address - cta.shared_bias()) + " (of " + std::to_string(cta.shared_bytes()) +
+           ")";
   } else {
     text = std::string("global ") + verb(type) + " of " + std::to_string(bytes) + " bytes at " +
            hex(finding.address) + " (" + grid.describe_address(finding.address) + ")";

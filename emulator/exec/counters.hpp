@@ -50,6 +50,7 @@ struct GridCounters {
   std::uint64_t shared_requests = 0;
   std::uint64_t shared_wavefronts = 0;  ///< passes over the banks, with bank-conflict replays
   std::uint64_t shared_wavefronts_minimum = 0;  ///< passes without any bank conflict
+  std::uint64_t distributed_shared_bytes = 0;   ///< of accesses to other CTAs of the cluster
   std::uint64_t barrier_waits = 0;
   std::uint64_t async_copy_bytes = 0;  ///< cp.async and bulk copies
   std::uint64_t ctas = 0;
@@ -77,6 +78,7 @@ inline void add(GridCounters& sum, const GridCounters& part) {
   sum.shared_requests += part.shared_requests;
   sum.shared_wavefronts += part.shared_wavefronts;
   sum.shared_wavefronts_minimum += part.shared_wavefronts_minimum;
+  sum.distributed_shared_bytes += part.distributed_shared_bytes;
   sum.barrier_waits += part.barrier_waits;
   sum.async_copy_bytes += part.async_copy_bytes;
   sum.ctas += part.ctas;

@@ -1,6 +1,9 @@
 #include "emulator/exec/cta.hpp"
 
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
+#include "emulator/exec/memory_access.hpp"
+#include "emulator/exec/windows.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -15,22 +18,25 @@ constexpr std::uint32_t kWarpSlice = 256;
 
 }  // namespace
 
-Cta::Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed)
-    : grid_(&grid),
+Cta::Cta(Cluster& cluster, std::uint32_t rank, GridContext& grid, std::uint64_t linear_index)
+    : cluster_(&cluster),
+      rank_(rank),
+      grid_(&grid),
       linear_index_(linear_index),
       threads_(static_cast<std::uint32_t>(grid.config.block.count())),
-      random_(seed ^ (linear_index * 0x9e3779b97f4a7c15ULL)) {
+      random_(grid.config.seed ^ (linear_index * 0x9e3779b97f4a7c15ULL)) {
   const LaunchConfig& config = grid.config;
   id_.x = static_cast<std::uint32_t>(linear_index % config.grid.x);
   id_.y = static_cast<std::uint32_t>(linear_index / config.grid.x % config.grid.y);
   id_.z = static_cast<std::uint32_t>(linear_index / config.grid.x / config.grid.y);
-  shared_base_ = grid.kernel->shared_base;
-  shared_end_ = grid.kernel->static_shared_bytes + config.dynamic_shared_bytes;
-  shared_.resize(std::max<std::size_t>(shared_end_, 1));
+  shared_window_ = rank << kClusterRankShift;
+  shared_base_ = shared_window_ + grid.kernel->shared_base;
+  shared_end_ = shared_window_ + grid.kernel->static_shared_bytes + config.dynamic_shared_bytes;
+  shared_.resize(std::max<std::size_t>(shared_bytes(), 1));
   const std::uint32_t warps = (threads_ + kWarpSize - 1) / kWarpSize;
   if (config.checks.shared_init || config.checks.races) {
     checker_.emplace(grid.detector, grid.checked, linear_index, warps,
-                     reinterpret_cast<std::uintptr_t>(shared_.data()), shared_end_,
+                     reinterpret_cast<std::uintptr_t>(shared_.data()), shared_bytes(),
                      check::CtaChecker::Options{config.checks.shared_init, config.checks.races});
   }
   for (std::uint32_t i = 0; i < warps; ++i) {
@@ -48,6 +54,18 @@ Cta::Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed)
   grid.counters.warps += warps;
 }
 
+std::uint32_t Cta::cluster_size() const {
+  return cluster_->size();
+}
+
+std::uint32_t Cta::shared_bytes() const {
+  return shared_end_ - shared_window_;
+}
+
+std::byte* Cta::constants() const {
+  return rank_ == 0 ? grid_->kernel->constants.data() : (*grid_->rank_constants)[rank_].data();
+}
+
 std::uint64_t Cta::run(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
                        bool may_communicate) {
   if (grid_ != &grid) {
@@ -63,6 +81,9 @@ std::uint64_t Cta::run(GridContext& grid, std::uint64_t clock, std::uint64_t bud
   std::uint64_t executed = 0;
   while (executed < budget && warps_left_ != 0) {
     for (; turn_ < order_.size(); ++turn_) {
+      if (!cluster_->operations().empty()) {
+        cluster_->operations().step();
+      }
       Warp& warp = *warps_[order_[turn_]];
       if (warp.finished() || !warp.runnable()) {
         warp.step_copies();
@@ -134,6 +155,7 @@ bool Cta::complete(const Barrier& barrier) const {
 }
 
 void Cta::release(std::uint32_t index) {
+  cluster_->note_progress();
   Barrier done = std::move(barriers_[index]);
   barriers_[index] = Barrier{};
   --open_barriers_;
@@ -182,6 +204,43 @@ void Cta::lanes_exited(Warp&) {
       release(i);
     }
   }
+  cluster_->lanes_exited();
+}
+
+bool Cta::polls_shared_memory_only() const {
+  return std::all_of(warps_.begin(), warps_.end(), [](const auto& warp) {
+    return warp->finished() || !warp->runnable() || (warp->yielded() && !warp->passed_gate());
+  });
+}
+
+bool Cta::force_copy() {
+  return std::any_of(warps_.begin(), warps_.end(), [](const auto& warp) {
+    CopyOwner owner(*warp);
+    return warp->copies().force(owner);
+  });
+}
+
+void Cta::demand_copies(std::uint32_t address) {
+  for (const auto& warp : warps_) {
+    if (!warp->copies().empty()) {
+      CopyOwner owner(*warp);
+      warp->copies().demand(address, owner);
+    }
+  }
+}
+
+std::string Cta::describe_thread(std::uint32_t warp, std::uint32_t lane, std::uint32_t pc) const {
+  const auto position = [](const Dim3& at) {
+    return "(" + std::to_string(at.x) + "," + std::to_string(at.y) + "," + std::to_string(at.z) +
+           ")";
+  };
+  const Dim3& block = grid_->config.block;
+  const std::uint32_t thread = warp * kWarpSize + lane;
+  const ptx::Instruction& instruction = *grid_->kernel->source[pc];
+  return "thread " +
+         position({thread % block.x, thread / block.x % block.y, thread / block.x / block.y}) +
+         " of CTA " + position(id_) + " at " +
+         describe_location(*grid_->module, instruction.where) + ", " + instruction.mnemonic();
 }
 
 std::string Cta::describe_waiting() const {
@@ -189,16 +248,20 @@ std::string Cta::describe_waiting() const {
   const auto& module = *grid_->module;
   for (const auto& warp : warps_) {
     for (const Group& group : warp->groups()) {
-      if (group.state == Group::State::ready) {
+      if (group.state == Group::State::ready && !warp->yielded()) {
         continue;
       }
+      const bool polls = group.state == Group::State::ready;
       char lanes[16];
       std::snprintf(lanes, sizeof lanes, "0x%08x", group.mask);
       const bool barrier = group.state == Group::State::at_barrier;
-      const auto pc = barrier ? group.pc - 1 : group.pc;
+      const auto pc = barrier ? group.pc - 1 : polls ? warp->polled_at(group.pc) : group.pc;
       text += text.empty() ? "" : "; ";
       text += "warp " + std::to_string(warp->index()) + " lanes " + lanes + " at ";
-      text += barrier ? "barrier " + std::to_string(group.barrier) : "a warp-wide instruction";
+      text += polls                              ? warp->describe_poll()
+              : !barrier                         ? "a warp-wide instruction"
+              : group.barrier == kClusterBarrier ? "the cluster barrier"
+                                                 : "barrier " + std::to_string(group.barrier);
       text += ", " + describe_location(module, grid_->kernel->source[pc]->where);
       if (text.size() > 600) {
         return text + "; ...";

@@ -16,11 +16,17 @@
 
 namespace rackproof::emulator::exec {
 
+class Cluster;
+
+/// Where barrier.cluster counts among the barriers of a warp, whose own are 0 to 15.
+inline constexpr std::uint32_t kClusterBarrier = 16;
+
 enum class BarrierReduction : std::uint8_t { none, popc, and_, or_ };
 
 class Cta {
  public:
-  Cta(GridContext& grid, std::uint64_t linear_index, std::uint64_t seed);
+  /// `rank`: %cluster_ctarank.
+  Cta(Cluster& cluster, std::uint32_t rank, GridContext& grid, std::uint64_t linear_index);
 
   /// Runs about `budget` warp instructions over all warps; returns how many. 0: nothing can run.
   /// Counts go to `grid`, which is the caller's alone for the time; `clock` is the grid's clock.
@@ -34,18 +40,44 @@ class Cta {
   [[nodiscard]] bool finished() const { return warps_left_ == 0; }
   /// All that ran in the last run() were polling or sleeping.
   [[nodiscard]] bool idle() const { return idle_; }
+  /// The last run() did nothing but wait and poll, and of memory only the cluster's shared.
+  [[nodiscard]] bool polls_shared_memory_only() const;
+  /// Nothing else can progress: an arrival behind copies comes. False: there is none.
+  bool force_copy();
+  /// Somebody waits for the mbarrier at this shared address in vain.
+  void demand_copies(std::uint32_t address);
   /// "warp 0 lanes 0xffffffff at barrier 1 (PTX line 12), ...": for the deadlock report.
   [[nodiscard]] std::string describe_waiting() const;
+  /// "thread (5,0,0) of CTA (1,0,0) at PTX line 12 (mbarrier.init)".
+  [[nodiscard]] std::string describe_thread(std::uint32_t warp, std::uint32_t lane,
+                                            std::uint32_t pc) const;
 
   // What warps and handlers use.
   [[nodiscard]] GridContext& grid() { return *grid_; }
+  [[nodiscard]] Cluster& cluster() { return *cluster_; }
+  [[nodiscard]] std::uint32_t rank() const { return rank_; }
+  [[nodiscard]] std::uint32_t cluster_size() const;
+  [[nodiscard]] std::uint32_t warps() const { return static_cast<std::uint32_t>(warps_.size()); }
+  [[nodiscard]] Warp& warp(std::uint32_t index) { return *warps_[index]; }
+  /// The constants of the kernel, addresses of shared variables being those of this CTA.
+  [[nodiscard]] std::byte* constants() const;
   [[nodiscard]] const Dim3& id() const { return id_; }
   [[nodiscard]] std::uint64_t linear_index() const { return linear_index_; }
   [[nodiscard]] std::uint32_t threads() const { return threads_; }
-  [[nodiscard]] std::byte* shared() { return shared_.data(); }
-  /// One past the last valid shared address; addresses start at shared_base().
+  /// Shared addresses run from shared_base() to shared_end(), with the CTA's rank above bit 24 in
+  /// both: the window of the CTA in those of its cluster.
   [[nodiscard]] std::uint32_t shared_end() const { return shared_end_; }
   [[nodiscard]] std::uint32_t shared_base() const { return shared_base_; }
+  /// Bytes of shared memory, with those before shared_base().
+  [[nodiscard]] std::uint32_t shared_bytes() const;
+  /// Host address of a shared address of this CTA.
+  [[nodiscard]] std::byte* shared_at(std::uint64_t address) {
+    return shared_.data() + (address - shared_window_);
+  }
+  /// What a host address of its shared memory is above the shared address.
+  [[nodiscard]] std::uint64_t shared_bias() const {
+    return reinterpret_cast<std::uintptr_t>(shared_.data()) - shared_window_;
+  }
   [[nodiscard]] check::CtaChecker* checker() { return checker_ ? &*checker_ : nullptr; }
   [[nodiscard]] async::Random& random() { return random_; }
   [[nodiscard]] Warp* running() { return running_; }
@@ -73,11 +105,14 @@ class Cta {
   [[nodiscard]] bool complete(const Barrier& barrier) const;
   void release(std::uint32_t index);
 
+  Cluster* cluster_;
+  std::uint32_t rank_;
   GridContext* grid_;
   std::uint64_t linear_index_;
   Dim3 id_;
   std::uint32_t threads_;
   std::uint32_t warps_left_ = 0;
+  std::uint32_t shared_window_ = 0;  ///< address of the first byte
   std::uint32_t shared_base_ = 0;
   std::uint32_t shared_end_ = 0;
   bool idle_ = false;

@@ -150,7 +150,8 @@ void bar(Decoder& decoder) {
     return;
   }
   if (modifiers.take("cluster")) {
-    decoder.refuse("cluster barriers are not supported");
+    cluster_barrier(decoder);
+    return;
   }
   modifiers.take("cta");
   const int kind = modifiers.take_any({"sync", "arrive", "red"});

@@ -234,8 +234,9 @@ AddressKind take_space(Modifiers& modifiers) {
       return AddressKind::global;
     case 1:
     case 2:
-    case 3:
       return AddressKind::shared;
+    case 3:
+      return AddressKind::shared_cluster;
     case 4:
       return AddressKind::local;
     case 5:
@@ -249,6 +250,7 @@ AddressKind take_space(Modifiers& modifiers) {
 std::uint64_t window_of(AddressKind space) {
   switch (space) {
     case AddressKind::shared:
+    case AddressKind::shared_cluster:
       return kSharedWindow;
     case AddressKind::local:
       return kLocalWindow;

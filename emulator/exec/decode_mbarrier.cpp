@@ -11,7 +11,7 @@ constexpr auto kClass = InstructionClass::barrier;
 
 AddressKind take_space(Decoder& decoder) {
   if (decoder.modifiers().take("shared::cluster")) {
-    decoder.refuse("mbarriers of other CTAs of a cluster are not supported");
+    return AddressKind::shared_cluster;
   }
   return decoder.modifiers().take_any({"shared", "shared::cta"}) >= 0 ? AddressKind::shared
                                                                       : AddressKind::generic;
@@ -30,6 +30,9 @@ Op& emit_on_object(Decoder& decoder, Handler handler, std::size_t address, std::
   Op& op = decoder.emit(handler, kClass);
   op.semantics = static_cast<std::uint8_t>(check::Semantics::acq_rel);
   op.mode = mode;
+  if (handler != mbarrier_arrive && handler != mbarrier_transactions) {
+    op.mode |= kMbarrierLocal;
+  }
   op.flags = op_flags::kSynchronising;
   op.size = 8;
   decoder.address(op, decoder.operand(address), space);

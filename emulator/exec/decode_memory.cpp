@@ -72,8 +72,9 @@ AddressKind take_space(Modifiers& modifiers) {
       return AddressKind::global;
     case 1:
     case 2:
-    case 3:
       return AddressKind::shared;
+    case 3:
+      return AddressKind::shared_cluster;
     case 4:
       return AddressKind::local;
     case 5:
@@ -91,6 +92,7 @@ InstructionClass class_of(AddressKind space, bool is_store) {
     case AddressKind::global:
       return is_store ? InstructionClass::store_global : InstructionClass::load_global;
     case AddressKind::shared:
+    case AddressKind::shared_cluster:
       return is_store ? InstructionClass::store_shared : InstructionClass::load_shared;
     default:
       return InstructionClass::load_store_other;

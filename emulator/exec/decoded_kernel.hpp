@@ -2,6 +2,7 @@
 /// A kernel with the device functions it can reach, as flat code.
 
 #include "emulator/exec/aligned_buffer.hpp"
+#include "emulator/exec/bulk_op.hpp"
 #include "emulator/exec/op.hpp"
 #include "emulator/exec/video_op.hpp"
 #include "emulator/ptx/module.hpp"
@@ -51,10 +52,17 @@ struct DecodedKernel {
   std::vector<Ref> refs;
   std::vector<CallSite> calls;
   std::vector<VideoOp> video;
+  std::vector<BulkOp> bulk;
   std::vector<std::vector<std::uint32_t>> branch_tables;
   std::vector<FunctionCode> functions;  ///< 0: the kernel
   std::map<std::uint32_t, std::int32_t> function_of_module_index;
   AlignedBuffer constants;
+  /// Rows of it that hold addresses in shared memory, which differ among the CTAs of a cluster.
+  struct SharedConstant {
+    std::uint32_t offset = 0;
+    std::uint32_t width = 0;  ///< bytes a lane
+  };
+  std::vector<SharedConstant> shared_constants;
   std::uint32_t static_shared_bytes = 0;  ///< dynamic shared memory starts here
   std::uint32_t shared_base = 0;          ///< first usable shared address
   std::uint32_t local_bytes = 0;          ///< of the kernel alone; callees stack on top

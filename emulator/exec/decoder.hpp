@@ -84,6 +84,8 @@ class Decoder {
   /// The registers of a vector operand, or the operand itself.
   [[nodiscard]] std::vector<const ptx::Operand*> elements(const ptx::Operand& operand) const;
   Ref constant(std::uint64_t bits, std::uint32_t width);
+  /// The same for an address in shared memory: its row differs among the CTAs of a cluster.
+  Ref shared_constant(std::uint64_t address, std::uint32_t width);
   /// A scratch row of the frame.
   Ref temporary(std::uint32_t width);
   std::uint32_t add_refs(const std::vector<Ref>& refs);
@@ -127,7 +129,11 @@ class Decoder {
   std::vector<Ref> register_refs_;
   std::map<std::string, FrameVariable, std::less<>> frame_variables_;
   std::map<std::string, std::uint32_t, std::less<>> local_offsets_;
-  std::map<std::pair<std::uint64_t, std::uint32_t>, Ref> constants_;
+  using ConstantKey = std::pair<std::uint64_t, std::uint32_t>;
+  Ref add_constant(std::map<ConstantKey, Ref>& known, std::uint64_t bits, std::uint32_t width);
+  [[nodiscard]] bool is_shared_variable(const std::string& name) const;
+  std::map<ConstantKey, Ref> constants_;
+  std::map<ConstantKey, Ref> shared_constants_;
   std::uint32_t constants_end_ = 0;
   std::vector<std::pair<std::int32_t, std::size_t>> pending_;    ///< (own index, module index)
   std::vector<std::pair<std::size_t, std::uint32_t>> branches_;  ///< op -> PTX instruction
@@ -159,5 +165,9 @@ void add_matrix(DecodeTable& table);
 void add_mbarrier(DecodeTable& table);
 void copy_async_mbarrier(Decoder& decoder);  ///< of the cp family, after "cp.async.mbarrier"
 void add_video(DecodeTable& table);
+void copy_bulk(Decoder& decoder, bool is_reduction);  ///< of the cp family, after "bulk"
+void asynchronous_store(Decoder& decoder, bool is_reduction);  ///< st.async, red.async
+void add_cluster(DecodeTable& table);
+void cluster_barrier(Decoder& decoder);  ///< of the barrier family, after "barrier.cluster"
 
 }  // namespace rackproof::emulator::exec

@@ -10,7 +10,26 @@
 namespace rackproof::emulator::exec {
 
 Ref Decoder::constant(std::uint64_t bits, std::uint32_t width) {
-  const auto [entry, is_new] = constants_.try_emplace({bits, width}, constants_end_ | kConstantBit);
+  return add_constant(constants_, bits, width);
+}
+
+Ref Decoder::shared_constant(std::uint64_t address, std::uint32_t width) {
+  const std::uint32_t at = constants_end_;
+  const Ref ref = add_constant(shared_constants_, address, width);
+  if (constants_end_ != at) {
+    out_->shared_constants.push_back({at, width});
+  }
+  return ref;
+}
+
+bool Decoder::is_shared_variable(const std::string& name) const {
+  return layout_->offset.contains(std::to_string(module_index_) + ":" + name) ||
+         layout_->offset.contains(name);
+}
+
+Ref Decoder::add_constant(std::map<ConstantKey, Ref>& known, std::uint64_t bits,
+                          std::uint32_t width) {
+  const auto [entry, is_new] = known.try_emplace({bits, width}, constants_end_ | kConstantBit);
   if (is_new) {
     const std::uint32_t at = constants_end_;
     constants_end_ += kWarpSize * width;
@@ -153,8 +172,10 @@ Ref Decoder::source(const ptx::Operand& value, ptx::Type type) {
       op.expansion = true;
       return row;
     }
-    return constant(symbol_address(symbol->name) + static_cast<std::uint64_t>(symbol->offset),
-                    width);
+    const std::uint64_t address =
+        symbol_address(symbol->name) + static_cast<std::uint64_t>(symbol->offset);
+    return is_shared_variable(symbol->name) ? shared_constant(address, width)
+                                            : constant(address, width);
   }
   refuse("an operand of this form is not supported here");
 }
@@ -221,9 +242,10 @@ void Decoder::address(Op& op, const ptx::Operand& value, AddressKind space) {
     return;
   }
   std::uint64_t base = symbol_address(target->symbol);
-  if (space == AddressKind::generic && base < kSharedWindow &&
-      layout_->offset.contains(target->symbol)) {
-    base += kSharedWindow;
+  if (is_shared_variable(target->symbol)) {
+    base += space == AddressKind::generic ? kSharedWindow : 0;
+    op.a = shared_constant(base, 8);
+    return;
   }
   if (space == AddressKind::parameter) {
     base &= kWindowOffsetMask;

@@ -1,13 +1,15 @@
 #include "emulator/exec/grid.hpp"
 
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/grid_context.hpp"
 #include "emulator/exec/grid_workspace.hpp"
 #include "emulator/exec/program_impl.hpp"
+#include "emulator/exec/windows.hpp"
 #include "emulator/exec/worker_pool.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <exception>
 
@@ -70,8 +72,10 @@ class GridExecution::Impl {
     if (grid_.config.checks.races) {
       begin_checks(decoded.module);
     }
-    total_ = grid_.config.grid.count();
-    limit_ = grid_.config.resident_blocks == 0 ? std::size_t{1} : grid_.config.resident_blocks;
+    const std::uint64_t cluster_size = std::max<std::uint64_t>(grid_.config.cluster.count(), 1);
+    total_ = grid_.config.grid.count() / cluster_size;
+    limit_ = std::max<std::size_t>(grid_.config.resident_blocks / cluster_size, 1);
+    place_shared_memory(static_cast<std::uint32_t>(cluster_size));
     window_ = std::min(kInitialWindow, limit_);
     state_ =
         total_ == 0 || grid_.config.block.count() == 0 ? GridState::finished : GridState::running;
@@ -94,7 +98,7 @@ class GridExecution::Impl {
     for (GridContext& worker : workers_) {
       worker.refresh();
     }
-    running_cta_ = nullptr;
+    running_ = nullptr;
     try {
       for (std::uint64_t executed = 0; executed < budget && state_ == GridState::running;) {
         executed += std::max<std::uint64_t>(run_round(), 1);
@@ -116,6 +120,26 @@ class GridExecution::Impl {
   const std::optional<Fault>& fault() const { return fault_; }
 
  private:
+  // Each CTA of a cluster has addresses of its own for its shared memory.
+  void place_shared_memory(std::uint32_t cluster_size) {
+    rank_constants_.resize(cluster_size);
+    for (std::uint64_t rank = 1; rank < cluster_size; ++rank) {
+      AlignedBuffer& constants = rank_constants_[rank];
+      constants.resize(decoded_->constants.size());
+      std::memcpy(constants.data(), decoded_->constants.data(), decoded_->constants.size());
+      for (const auto& [offset, width] : decoded_->shared_constants) {
+        for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+          std::byte* const at = constants.data() + offset + std::size_t{lane} * width;
+          std::uint64_t address = 0;
+          std::memcpy(&address, at, width);
+          address |= rank << kClusterRankShift;
+          std::memcpy(at, &address, width);
+        }
+      }
+    }
+    grid_.rank_constants = &rank_constants_;
+  }
+
   void begin_checks(std::shared_ptr<const ptx::Module> module) {
     if (grid_.config.detector == nullptr) {
       own_detector_ = std::make_unique<check::Detector>();
@@ -150,10 +174,10 @@ class GridExecution::Impl {
     }
   }
 
-  /// A place for a CTA in flight, and those that follow it there in this round.
+  /// A place for a cluster in flight, and those that follow it there in this round.
   struct Slot {
-    std::unique_ptr<Cta> cta;
-    std::vector<std::uint64_t> waiting;  ///< CTAs to start, the next one last
+    std::unique_ptr<Cluster> cluster;
+    std::vector<std::uint64_t> waiting;  ///< clusters to start, the next one last
     std::uint64_t executed = 0;          ///< warp instructions of this round
     bool finished_one = false;
     std::optional<FaultRaised> fault;
@@ -177,7 +201,7 @@ class GridExecution::Impl {
       slots_.emplace_back();
     }
     for (Slot& slot : slots_) {
-      const std::uint64_t count = per_turn - (slot.cta == nullptr ? 0 : 1);
+      const std::uint64_t count = per_turn - (slot.cluster == nullptr ? 0 : 1);
       slot.waiting.clear();
       while (slot.waiting.size() < count && has_unstarted()) {
         slot.waiting.push_back(take_unstarted());
@@ -192,19 +216,20 @@ class GridExecution::Impl {
     slot.finished_one = false;
     try {
       while (slot.executed < kParallelQuantum) {
-        if (slot.cta == nullptr) {
+        if (slot.cluster == nullptr) {
           if (slot.waiting.empty()) {
             return;
           }
-          slot.cta = std::make_unique<Cta>(context, slot.waiting.back(), grid_.config.seed);
+          slot.cluster = std::make_unique<Cluster>(context, slot.waiting.back());
           slot.waiting.pop_back();
         }
-        slot.executed +=
-            slot.cta->run(context, clock_ + slot.executed, kParallelQuantum - slot.executed, false);
-        if (!slot.cta->finished()) {
+        slot.executed += slot.cluster->run(context, clock_ + slot.executed,
+                                           kParallelQuantum - slot.executed, false);
+        if (!slot.cluster->finished()) {
           return;
         }
-        slot.cta.reset();
+        slot.cluster->finish();
+        slot.cluster.reset();
         slot.finished_one = true;
       }
     } catch (const FaultRaised& raised) {
@@ -242,6 +267,7 @@ class GridExecution::Impl {
     worker.architecture = grid_.architecture;
     worker.generation = grid_.generation;
     worker.workspace = grid_.workspace;
+    worker.rank_constants = grid_.rank_constants;
     worker.refresh();
   }
 
@@ -258,7 +284,7 @@ class GridExecution::Impl {
         std::rethrow_exception(slot.error);
       }
       if (slot.fault) {
-        running_cta_ = slot.cta.get();
+        running_ = slot.cluster.get();
         throw FaultRaised(*slot.fault);
       }
       executed += slot.executed;
@@ -266,28 +292,49 @@ class GridExecution::Impl {
     last_parallel_ = executed;
     bool has_progressed = executed != 0;
     bool has_waited = false;
+    bool has_worked = false;
     for (Slot& slot : slots_) {
       has_progressed = has_progressed || slot.finished_one;
-      if (slot.cta != nullptr) {
-        running_cta_ = slot.cta.get();
-        if (slot.cta->at_gate()) {
+      has_worked = has_worked || slot.finished_one;
+      if (slot.cluster != nullptr) {
+        running_ = slot.cluster.get();
+        if (slot.cluster->at_gate()) {
           const std::uint64_t done =
-              slot.cta->run(grid_, clock_ + slot.executed, kSerialQuantum, true);
+              slot.cluster->run(grid_, clock_ + slot.executed, kSerialQuantum, true);
           executed += done;
           slot.executed += done;
           has_progressed = has_progressed || done != 0;
         }
-        has_waited = has_waited || slot.cta->idle() || slot.executed == 0;
-        if (slot.cta->finished()) {
-          slot.cta.reset();
+        const bool waits = slot.cluster->idle() || slot.executed == 0;
+        has_waited = has_waited || waits;
+        has_worked = has_worked || !waits;
+        if (slot.cluster->finished()) {
+          slot.cluster->finish();
+          slot.cluster.reset();
           has_progressed = true;
         }
       }
     }
     clock_ += executed;
     has_waited_ = has_waited_ || has_waited;
+    if (!has_worked && force_operations()) {
+      has_progressed = true;
+      has_waited = false;
+    }
     end_round(has_progressed, has_waited);
     return executed;
+  }
+
+  // All wait or poll: asynchronous operations cannot linger any longer.
+  bool force_operations() {
+    bool forced = false;
+    for (Slot& slot : slots_) {
+      if (slot.cluster != nullptr) {
+        running_ = slot.cluster.get();
+        forced = slot.cluster->force_operation() || forced;
+      }
+    }
+    return forced;
   }
 
   void end_round(bool has_progressed, bool has_waited) {
@@ -296,7 +343,7 @@ class GridExecution::Impl {
       slot.waiting.clear();
     }
     std::sort(returned_.rbegin(), returned_.rend());  // the lowest is taken first
-    std::erase_if(slots_, [](const Slot& slot) { return slot.cta == nullptr; });
+    std::erase_if(slots_, [](const Slot& slot) { return slot.cluster == nullptr; });
     ++rounds_;
     if ((has_waited || rounds_ % kRoundsPerJoin == 0) && window_ < limit_) {
       window_ = std::min(limit_, window_ + std::max<std::size_t>(1, window_ / 2));
@@ -310,10 +357,10 @@ class GridExecution::Impl {
   }
 
   [[noreturn]] void deadlock() {
-    Cta& cta = *slots_.front().cta;
-    running_cta_ = &cta;
-    throw FaultRaised(Fault::Kind::deadlock, kWarpSize,
-                      "deadlock: nothing can progress; waiting are " + cta.describe_waiting());
+    running_ = slots_.front().cluster.get();
+    throw FaultRaised(
+        Fault::Kind::deadlock, kWarpSize,
+        "deadlock: nothing can progress; waiting are " + running_->describe_waiting());
   }
 
   // What the other threads counted.
@@ -331,15 +378,16 @@ class GridExecution::Impl {
     Fault fault;
     fault.kind = raised.kind();
     fault.message = "kernel '" + grid_.kernel->name + "'";
-    Warp* const warp = running_cta_ == nullptr ? nullptr : running_cta_->running();
+    Cta* const cta = running_ == nullptr ? nullptr : running_->running();
+    Warp* const warp = cta == nullptr ? nullptr : cta->running();
     const bool in_thread = raised.lane() < kWarpSize && warp != nullptr;
     if (in_thread) {
       const auto pc = warp->pc() - 1;
       fault.message += ", " + describe_location(*grid_.module, grid_.kernel->source[pc]->where) +
                        " (" + grid_.kernel->source[pc]->mnemonic() + ")";
     }
-    if (running_cta_ != nullptr) {
-      fault.message += ", CTA " + position(running_cta_->id());
+    if (cta != nullptr) {
+      fault.message += ", CTA " + position(cta->id());
     }
     if (in_thread) {
       const Dim3& block = grid_.config.block;
@@ -349,7 +397,7 @@ class GridExecution::Impl {
     }
     fault.message += std::string(": ") + raised.what();
     fault_ = std::move(fault);
-    running_cta_ = nullptr;
+    running_ = nullptr;
     slots_.clear();
   }
 
@@ -360,7 +408,7 @@ class GridExecution::Impl {
   GridState state_ = GridState::running;
   async::Random random_;
   std::uint64_t total_ = 0;
-  std::uint64_t started_ = 0;            ///< CTAs below it were taken
+  std::uint64_t started_ = 0;            ///< clusters below it were taken
   std::vector<std::uint64_t> returned_;  ///< taken, not begun, given back; the lowest last
   std::size_t limit_ = 1;
   std::size_t window_ = 1;
@@ -368,7 +416,8 @@ class GridExecution::Impl {
   std::uint64_t clock_ = 0;  ///< warp instructions of past rounds
   std::uint64_t last_parallel_ = kWorthwhile;
   bool has_waited_ = false;
-  Cta* running_cta_ = nullptr;
+  Cluster* running_ = nullptr;
+  std::vector<AlignedBuffer> rank_constants_;  ///< see GridContext
   std::vector<Slot> slots_;
   std::deque<GridContext> workers_;  ///< of the threads beside this one
   std::optional<Fault> fault_;

@@ -2,6 +2,7 @@
 /// Runs one grid of a decoded kernel, a quantum at a time, so that grids of several streams and
 /// devices progress together under one deterministic scheduler.
 
+#include "emulator/async/timing.hpp"
 #include "emulator/check/operation_order.hpp"
 #include "emulator/exec/counters.hpp"
 #include "emulator/exec/program.hpp"
@@ -40,14 +41,18 @@ struct Checks {
 struct LaunchConfig {
   Dim3 grid;
   Dim3 block;
-  Dim3 cluster;              ///< {1,1,1}: none
-  bool cooperative = false;  ///< the grid may synchronise: %envreg1 and 2 name its workspace
+  Dim3 cluster;  ///< {1,1,1}: none; divides the grid
+  /// {0,0,0}, or a multiple of `cluster` that divides the grid and that some launches use instead.
+  Dim3 preferred_cluster{0, 0, 0};
+  bool explicit_cluster = false;  ///< a cluster was named: %is_explicit_cluster
+  bool cooperative = false;       ///< the grid may synchronise: %envreg1 and 2 name its workspace
   std::uint32_t dynamic_shared_bytes = 0;
   std::vector<std::byte> parameters;  ///< laid out as the kernel's .param block
   std::uint32_t resident_blocks = 0;  ///< occupancy x SMs: how many CTAs are on the device at once
   std::uint32_t multiprocessors = 0;
   int device = 0;
   std::uint64_t seed = 0;
+  async::Ordering ordering = async::Ordering::random;  ///< of what is asynchronous
   std::uint32_t threads = 1;  ///< host threads that may run CTAs side by side
   std::uint64_t peers = 0;    ///< bit d: this device may access plain allocations of device d
   Checks checks;

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace rackproof::emulator::exec {
 
@@ -24,6 +25,9 @@ struct GridContext {
   tensor::Generation generation = tensor::Generation::ampere;
   GridCounters counters;
   SectorSet sectors;
+  /// By rank in the cluster: DecodedKernel::constants with the addresses of that CTA's shared
+  /// memory. Nobody reads the first.
+  const std::vector<AlignedBuffer>* rank_constants = nullptr;
   std::uint64_t workspace = 0;          ///< address for grid-wide synchronisation; 0: none
   check::Detector* detector = nullptr;  ///< with check::Grid: only if races are looked for
   check::Grid* checked = nullptr;

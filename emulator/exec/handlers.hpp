@@ -63,6 +63,7 @@ enum class MbarrierArrival : std::uint8_t {
   drop_expect_tx
 };
 inline constexpr std::uint8_t kMbarrierKindMask = 0x7;
+inline constexpr std::uint8_t kMbarrierLocal = 8;     ///< not on mbarriers of other CTAs
 inline constexpr std::uint8_t kMbarrierParity = 1;    ///< of test: b is a parity, not a state
 inline constexpr std::uint8_t kMbarrierBlocking = 2;  ///< of test: try_wait
 /// b: count.
@@ -110,6 +111,15 @@ void warp_barrier(LaneContext& lanes, const Op& op, std::uint32_t mask);
 // ops_barrier.cpp. a: barrier, b: threads or kNoRef; c: predicate; mode: BarrierReduction.
 void barrier_sync(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void barrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_cluster.cpp
+/// barrier.cluster.arrive; mode 1: .relaxed.
+void cluster_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void cluster_wait(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// mapa: dst the address a in CTA rank b; size 4 or 8; space: generic or shared_cluster.
+void map_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// getctarank: dst the rank of address a.
+void rank_of_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_control.cpp
 void branch(LaneContext& lanes, const Op& op, std::uint32_t mask);          ///< immediate: target

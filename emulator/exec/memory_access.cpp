@@ -1,6 +1,7 @@
 #include "emulator/exec/memory_access.hpp"
 
 #include "emulator/exec/access_faults.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/rows.hpp"
@@ -116,6 +117,35 @@ void resolve_local(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32
   addresses.contiguous = false;
 }
 
+// All lanes reach for the shared memory of one CTA of the cluster.
+void resolve_distributed(Warp& warp, const Op& op, AccessType type, std::uint32_t bytes,
+                         std::uint32_t lanes, Addresses& addresses) {
+  check_alignment("shared::cluster", type, bytes, lanes, addresses);
+  Cluster& cluster = warp.cta().cluster();
+  const std::uint32_t first = lowest_lane(lanes);
+  const std::byte* const host = cluster.shared_at(addresses.value[first], bytes, first,
+                                                  std::string("shared::cluster ") + verb(type));
+  for_each_lane(lanes, [&](std::uint32_t lane) {
+    (void)cluster.shared_at(addresses.value[lane], bytes, lane,
+                            std::string("shared::cluster ") + verb(type));
+  });
+  GridCounters& counters = warp.cta().grid().counters;
+  ++counters.shared_requests;
+  const Wavefronts wavefronts = count_wavefronts(addresses, bytes, lanes);
+  counters.shared_wavefronts += wavefronts.taken;
+  counters.shared_wavefronts_minimum += wavefronts.minimum;
+  counters.distributed_shared_bytes += std::uint64_t{count_lanes(lanes)} * bytes;
+  const std::uint64_t shift = reinterpret_cast<std::uintptr_t>(host) - addresses.value[first];
+  for (std::uint64_t& address : addresses.value) {
+    address += shift;
+  }
+  addresses.low += shift;
+  addresses.high += shift;
+  if (type != AccessType::write) {
+    check_accesses(warp, op, AddressKind::shared_cluster, type, bytes, lanes, addresses);
+  }
+}
+
 void resolve_parameter(Warp& warp, AccessType type, std::uint32_t bytes, std::uint32_t lanes,
                        Addresses& addresses) {
   const auto& parameters = warp.cta().grid().config.parameters;
@@ -142,6 +172,9 @@ void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::
     case AddressKind::shared:
       resolve_shared(warp, op, type, bytes, lanes, addresses);
       return;
+    case AddressKind::shared_cluster:
+      resolve_distributed(warp, op, type, bytes, lanes, addresses);
+      return;
     case AddressKind::local:
       resolve_local(warp, type, bytes, lanes, addresses);
       return;
@@ -153,6 +186,8 @@ void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::
       return;
   }
 }
+
+namespace {
 
 AddressKind split_generic(Addresses& addresses, std::uint32_t lanes, std::uint32_t bytes,
                           std::uint32_t& same) {
@@ -175,6 +210,28 @@ AddressKind split_generic(Addresses& addresses, std::uint32_t lanes, std::uint32
   }
   lane_ops().summarise(same, bytes, addresses);
   return kind;
+}
+
+}  // namespace
+
+AddressKind split_space(Warp& warp, AddressKind space, Addresses& addresses, std::uint32_t lanes,
+                        std::uint32_t bytes, std::uint32_t& same) {
+  same = lanes;
+  const AddressKind kind = space == AddressKind::generic
+                               ? split_generic(addresses, lanes, bytes, same)
+                               : AddressKind::shared;
+  if (kind != AddressKind::shared) {
+    return kind;
+  }
+  const std::uint64_t rank = addresses.value[lowest_lane(same)] >> kClusterRankShift;
+  if (addresses.low >> kClusterRankShift != addresses.high >> kClusterRankShift) {
+    for_each_lane(same, [&](std::uint32_t lane) {
+      same &=
+          ~(static_cast<std::uint32_t>(addresses.value[lane] >> kClusterRankShift != rank) << lane);
+    });
+    lane_ops().summarise(same, bytes, addresses);
+  }
+  return rank == warp.cta().rank() ? AddressKind::shared : AddressKind::shared_cluster;
 }
 
 }  // namespace rackproof::emulator::exec

@@ -13,15 +13,22 @@ namespace rackproof::emulator::exec {
 
 enum class AccessType : std::uint8_t { read, write, atomic };
 
-/// Validates the accesses of `lanes` in `space` (generic is not allowed here), counts them, and
-/// replaces each address by a host pointer. Throws FaultRaised.
+/// Validates the accesses of `lanes` in `space` (generic is not allowed here; shared_cluster: all
+/// in one CTA), counts them, and replaces each address by a host pointer. Throws FaultRaised.
 void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::uint32_t bytes,
              std::uint32_t lanes, Addresses& addresses);
 
-/// Lanes of `lanes` whose generic addresses lie in the same space as that of the lowest lane.
-/// Strips the window from the addresses, and leaves them summarised for those lanes.
-[[nodiscard]] AddressKind split_generic(Addresses& addresses, std::uint32_t lanes,
-                                        std::uint32_t bytes, std::uint32_t& same);
+/// Lanes of `lanes` whose addresses lie in the same space, and in shared memory of the same CTA, as
+/// that of the lowest lane. `space` is generic or shared_cluster; the result is shared for the
+/// CTA's own and shared_cluster for others' shared memory. Strips the window from generic
+/// addresses, and leaves them summarised for those lanes.
+[[nodiscard]] AddressKind split_space(Warp& warp, AddressKind space, Addresses& addresses,
+                                      std::uint32_t lanes, std::uint32_t bytes,
+                                      std::uint32_t& same);
+/// Accesses that split_space() has to look at first.
+[[nodiscard]] constexpr bool spans_spaces(AddressKind space) {
+  return space == AddressKind::generic || space == AddressKind::shared_cluster;
+}
 
 /// Tells the checker of resolved accesses to global or shared memory. resolve() does so for reads
 /// and atomics; whoever writes does before the data moves: lane l's is at data + l * stride.

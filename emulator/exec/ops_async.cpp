@@ -1,5 +1,5 @@
 // cp.async: PTX ISA 9.0, section 9.7.9.25. Data lands when async::CopyQueue says so.
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
@@ -22,7 +22,7 @@ void copy_async(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   copy.pc = warp.pc() - 1;
   copy.lanes = mask;
   copy.size_bytes = op.size;
-  copy.moment = async::Moment::draw(cta.random(), kMaxSteps);
+  copy.moment = async::Moment::draw(cta.cluster().ordering(), cta.random(), kMaxSteps);
   const std::uint32_t ignored = op.c == kNoRef ? 0 : read_predicate(lanes, op.c);
   std::uint32_t reading = 0;
   for_each_lane(mask, [&](std::uint32_t lane) {

@@ -117,14 +117,14 @@ void for_each_target(LaneContext& lanes, const Op& op, std::uint32_t mask, Modif
     });
   };
   const auto space = static_cast<AddressKind>(op.space);
-  if (space != AddressKind::generic) {
+  if (!spans_spaces(space)) {
     apply(space, mask, addresses);
     return;
   }
   while (mask != 0) {
     std::uint32_t same = 0;
     Addresses part = addresses;
-    const AddressKind kind = split_generic(part, mask, sizeof(U), same);
+    const AddressKind kind = split_space(warp, space, part, mask, sizeof(U), same);
     apply(kind, same, part);
     mask &= ~same;
   }

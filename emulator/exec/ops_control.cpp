@@ -97,7 +97,9 @@ void serial_gate(LaneContext& lanes, const Op&, std::uint32_t) {
   auto& warp = static_cast<Warp&>(lanes);
   if (!warp.cta().may_communicate()) {
     warp.stop_at_gate();
+    return;
   }
+  warp.pass_gate();
 }
 
 }  // namespace rackproof::emulator::exec

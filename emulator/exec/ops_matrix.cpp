@@ -35,7 +35,8 @@ void row_addresses(Warp& warp, const Op& op, AccessType type, Addresses& address
   lane_ops().addresses(warp, op, used, 16, addresses);
   if (static_cast<AddressKind>(op.space) == AddressKind::generic) {
     std::uint32_t same = 0;
-    if (split_generic(addresses, used, 16, same) != AddressKind::shared || same != used) {
+    if (split_space(warp, AddressKind::generic, addresses, used, 16, same) != AddressKind::shared ||
+        same != used) {
       throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(used & ~same),
                         "matrix rows must lie in shared memory");
     }

@@ -1,6 +1,7 @@
 // mbarrier: PTX ISA 9.0, section 9.7.13.15. The object's meaning is async::Mbarrier's.
 #include "emulator/async/mbarrier.hpp"
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/access_faults.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
@@ -18,21 +19,11 @@ constexpr std::uint32_t kObjectBytes = 8;
 // An arrival behind copies comes within this many turns of its warp.
 constexpr std::uint32_t kMaxSteps = 6;
 
-// Shared addresses of the objects, of which `addresses` keeps the host pointers.
-Addresses objects(Warp& warp, const Op& op, std::uint32_t mask, AccessType type,
-                  Addresses& addresses) {
-  lane_ops().addresses(warp, op, mask, kObjectBytes, addresses);
-  if (static_cast<AddressKind>(op.space) == AddressKind::generic) {
-    std::uint32_t same = 0;
-    if (split_generic(addresses, mask, kObjectBytes, same) != AddressKind::shared || same != mask) {
-      throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(mask),
-                        "an mbarrier lies in shared memory; this address does not");
-    }
-  }
-  const Addresses offsets = addresses;
-  resolve(warp, op, AddressKind::shared, type, kObjectBytes, mask, addresses);
-  return offsets;
-}
+struct Object {
+  std::uint32_t lane = 0;
+  std::uint64_t address = 0;  ///< shared::cluster
+  std::uint64_t pointer = 0;
+};
 
 Mbarrier read(std::uint64_t pointer, std::uint32_t lane) {
   std::uint64_t word = 0;
@@ -43,6 +34,56 @@ Mbarrier read(std::uint64_t pointer, std::uint32_t lane) {
                       "the mbarrier was not initialised, or was overwritten");
   }
   return barrier;
+}
+
+// What lanes of one CTA know when they arrive on an mbarrier of another.
+void release_remotely(Warp& warp, std::uint32_t lanes, const Addresses& addresses, Cta& home) {
+  check::CtaChecker* const checker = warp.cta().checker();
+  if (checker == nullptr) {
+    return;
+  }
+  check::Clock clock;
+  checker->release_to(warp.index(), lanes, clock);
+  for_each_lane(lanes, [&](std::uint32_t lane) {
+    home.checker()->shared_release(addresses.value[lane], clock);
+  });
+}
+
+// Calls action(object) for the lanes' mbarriers, lowest lane first within each CTA.
+template <class Action>
+void for_each_object(Warp& warp, const Op& op, std::uint32_t mask, AccessType type,
+                     Action&& action) {
+  Addresses addresses;
+  lane_ops().addresses(warp, op, mask, kObjectBytes, addresses);
+  const auto space = static_cast<AddressKind>(op.space);
+  while (mask != 0) {
+    std::uint32_t same = mask;
+    Addresses part = addresses;
+    const AddressKind kind =
+        spans_spaces(space) ? split_space(warp, space, part, mask, kObjectBytes, same) : space;
+    if (kind != AddressKind::shared && kind != AddressKind::shared_cluster) {
+      throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(mask),
+                        "an mbarrier lies in shared memory; this address does not");
+    }
+    const bool is_remote = kind == AddressKind::shared_cluster;
+    if (is_remote && (op.mode & kMbarrierLocal) != 0) {
+      throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(same),
+                        "this form works on mbarriers of the executing CTA only (shared::cta); "
+                        "the address lies in CTA rank " +
+                            std::to_string(part.value[lowest_lane(same)] >> kClusterRankShift));
+    }
+    const Addresses offsets = part;
+    resolve(warp, op, kind, type, kObjectBytes, same, part);
+    if (is_remote) {
+      const auto rank = offsets.value[lowest_lane(same)] >> kClusterRankShift;
+      release_remotely(warp, same, part,
+                       warp.cta().cluster().cta(static_cast<std::uint32_t>(rank)));
+    }
+    for_each_lane(same, [&](std::uint32_t lane) {
+      action(Object{lane, offsets.value[lane], part.value[lane]});
+    });
+    mask &= ~same;
+  }
 }
 
 void write(std::uint64_t pointer, std::uint64_t word) {
@@ -63,37 +104,49 @@ std::uint32_t count_of(const LaneContext& lanes, Ref ref, std::uint32_t lane) {
   return ref == kNoRef ? 1 : register_row<std::uint32_t>(lanes, ref)[lane];
 }
 
+// Polled by a warp of its CTA, or in the middle of a phase.
+void check_unused(Warp& warp, const Object& object) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, reinterpret_cast<const void*>(object.pointer), sizeof word);
+  const Mbarrier barrier(word);
+  Cta& cta = warp.cta();
+  bool is_polled = false;
+  for (std::uint32_t i = 0; i < cta.warps(); ++i) {
+    is_polled = is_polled || (i != warp.index() && cta.warp(i).polls(object.address));
+  }
+  check(!barrier.valid() || (!is_polled && barrier.at_start()), object.lane,
+        "mbarrier.init on an mbarrier that is in use (a phase has arrivals or transactions, or "
+        "somebody waits for it): mbarrier.inval comes first (PTX ISA 9.7.13.15.9)");
+}
+
 }  // namespace
 
 void mbarrier_init(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  Addresses addresses;
-  objects(warp, op, mask, AccessType::atomic, addresses);
-  for_each_lane(mask, [&](std::uint32_t lane) {
-    const std::uint32_t count = count_of(lanes, op.b, lane);
-    check(count != 0 && count <= Mbarrier::kMaximumCount, lane,
+  for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
+    const std::uint32_t count = count_of(lanes, op.b, object.lane);
+    check(count != 0 && count <= Mbarrier::kMaximumCount, object.lane,
           "the count of mbarrier.init is not within 1 to 1048575");
-    write(addresses.value[lane], Mbarrier::initialised(count).word());
+    check_unused(warp, object);
+    write(object.pointer, Mbarrier::initialised(count).word());
   });
 }
 
 void mbarrier_invalidate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  Addresses addresses;
-  objects(warp, op, mask, AccessType::atomic, addresses);
-  for_each_lane(mask, [&](std::uint32_t lane) {
-    (void)read(addresses.value[lane], lane);
-    write(addresses.value[lane], 0);
+  for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
+    (void)read(object.pointer, object.lane);
+    write(object.pointer, 0);
   });
 }
 
 void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const auto kind = static_cast<MbarrierArrival>(op.mode & kMbarrierKindMask);
-  Addresses addresses;
-  objects(warp, op, mask, AccessType::atomic, addresses);
-  for_each_lane(mask, [&](std::uint32_t lane) {
-    Mbarrier barrier = read(addresses.value[lane], lane);
+  Cluster& cluster = warp.cta().cluster();
+  for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
+    const std::uint32_t lane = object.lane;
+    Mbarrier barrier = read(object.pointer, lane);
     const std::uint64_t before = barrier.word();
     const std::uint32_t operand = count_of(lanes, op.b, lane);
     const bool transactions =
@@ -107,7 +160,8 @@ void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     check(!completed ||
               (kind != MbarrierArrival::no_complete && kind != MbarrierArrival::drop_no_complete),
           lane, "an arrival with .noComplete completes the phase");
-    write(addresses.value[lane], barrier.word());
+    write(object.pointer, barrier.word());
+    cluster.note_progress();
     if (op.dst != kNoRef) {
       register_row<std::uint64_t>(lanes, op.dst)[lane] = before;
     }
@@ -116,36 +170,43 @@ void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void mbarrier_transactions(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  Addresses addresses;
-  objects(warp, op, mask, AccessType::atomic, addresses);
-  for_each_lane(mask, [&](std::uint32_t lane) {
-    Mbarrier barrier = read(addresses.value[lane], lane);
-    const std::int64_t count = register_row<std::uint32_t>(lanes, op.b)[lane];
+  Cluster& cluster = warp.cta().cluster();
+  for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
+    Mbarrier barrier = read(object.pointer, object.lane);
+    const std::int64_t count = register_row<std::uint32_t>(lanes, op.b)[object.lane];
     const bool completes = (op.mode & kMbarrierKindMask) != 0;
-    check(barrier.expect(completes ? -count : count), lane, kTransactions);
+    check(barrier.expect(completes ? -count : count), object.lane, kTransactions);
     if (completes) {
       barrier.advance_if_complete();
     }
-    write(addresses.value[lane], barrier.word());
+    write(object.pointer, barrier.word());
+    cluster.note_progress();
   });
 }
 
 void mbarrier_test(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
+  Cta& cta = warp.cta();
   const auto mode = op.mode & kMbarrierKindMask;
-  Addresses addresses;
-  objects(warp, op, mask, AccessType::read, addresses);
   std::uint32_t done = 0;
-  for_each_lane(mask, [&](std::uint32_t lane) {
+  std::uint64_t in_vain = 0;
+  for_each_object(warp, op, mask, AccessType::read, [&](const Object& object) {
+    const std::uint32_t lane = object.lane;
     const bool parity = (mode & kMbarrierParity) != 0
                             ? (register_row<std::uint32_t>(lanes, op.b)[lane] & 1) != 0
                             : Mbarrier(register_row<std::uint64_t>(lanes, op.b)[lane]).parity();
-    const bool over = read(addresses.value[lane], lane).parity() != parity;
+    const bool over = read(object.pointer, lane).parity() != parity;
     done |= static_cast<std::uint32_t>(over) << lane;
+    in_vain = over ? in_vain : object.address;
   });
   write_predicate(lanes, op.dst, done, mask);
-  if ((mode & kMbarrierBlocking) != 0 && done != mask) {
-    warp.yield();
+  if (in_vain != 0) {
+    warp.note_poll(in_vain);
+    cta.cluster().operations().demand(in_vain);
+    cta.demand_copies(static_cast<std::uint32_t>(in_vain));
+    if ((mode & kMbarrierBlocking) != 0) {
+      warp.yield();
+    }
   }
 }
 
@@ -157,17 +218,16 @@ void mbarrier_pending(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void copy_async_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  Addresses addresses;
-  const Addresses offsets = objects(warp, op, mask, AccessType::atomic, addresses);
   async::Arrival arrival;
   arrival.lanes = mask;
-  arrival.moment = async::Moment::soon(warp.cta().random(), kMaxSteps);
+  arrival.moment =
+      async::Moment::draw(warp.cta().cluster().ordering(), warp.cta().random(), kMaxSteps);
   const bool announces = (op.mode & kMbarrierKindMask) == 0;
-  for_each_lane(mask, [&](std::uint32_t lane) {
-    Mbarrier barrier = read(addresses.value[lane], lane);
-    check(!announces || barrier.add_pending(), lane, kTooMany);
-    write(addresses.value[lane], barrier.word());
-    arrival.barrier[lane] = static_cast<std::uint32_t>(offsets.value[lane]);
+  for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
+    Mbarrier barrier = read(object.pointer, object.lane);
+    check(!announces || barrier.add_pending(), object.lane, kTooMany);
+    write(object.pointer, barrier.word());
+    arrival.barrier[object.lane] = static_cast<std::uint32_t>(object.address);
   });
   CopyOwner owner(warp);
   warp.copies().arrive_after(arrival, owner);
@@ -176,16 +236,46 @@ void copy_async_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 void CopyOwner::arrive(const async::Arrival& arrival, std::uint32_t lanes) {
   Cta& cta = warp_->cta();
   for_each_lane(lanes, [&](std::uint32_t lane) {
-    const std::uint32_t address = arrival.barrier[lane];
-    const auto pointer = reinterpret_cast<std::uint64_t>(cta.shared() + address);
     if (check::CtaChecker* const checker = cta.checker()) {
-      checker->shared_arrive(warp_->index(), pointer);
+      checker->shared_arrive(
+          warp_->index(), reinterpret_cast<std::uintptr_t>(cta.shared_at(arrival.barrier[lane])));
     }
-    Mbarrier barrier = read(pointer, lane);
-    check(barrier.arrive(1), lane, kTooMany);
-    barrier.advance_if_complete();
-    write(pointer, barrier.word());
+    cta.cluster().arrive(arrival.barrier[lane], 1);
   });
+}
+
+void Cluster::arrive(std::uint64_t address, std::uint32_t count) {
+  const auto pointer = reinterpret_cast<std::uint64_t>(
+      shared_at(address, kObjectBytes, kWarpSize, "arrival on the mbarrier"));
+  Mbarrier barrier = read(pointer, kWarpSize);
+  check(barrier.arrive(count), kWarpSize, kTooMany);
+  barrier.advance_if_complete();
+  write(pointer, barrier.word());
+  note_progress();
+}
+
+void Cluster::complete_transactions(std::uint64_t address, std::uint32_t bytes) {
+  const auto pointer = reinterpret_cast<std::uint64_t>(
+      shared_at(address, kObjectBytes, kWarpSize, "complete_tx on the mbarrier"));
+  Mbarrier barrier = read(pointer, kWarpSize);
+  check(barrier.expect(-std::int64_t{bytes}), kWarpSize, kTransactions);
+  barrier.advance_if_complete();
+  write(pointer, barrier.word());
+  note_progress();
+}
+
+std::string Warp::describe_poll() const {
+  if (poll_pc_ == 0) {
+    return "a polling loop";
+  }
+  std::uint64_t word = 0;
+  std::memcpy(&word, cta_->cluster().shared_at(poll_address_, kObjectBytes, kWarpSize, "read"),
+              sizeof word);
+  const Mbarrier barrier(word);
+  return "mbarrier " + hex(poll_address_) + " (its phase " + (barrier.parity() ? "1" : "0") +
+         " lacks " + std::to_string(barrier.pending()) + " of " +
+         std::to_string(barrier.expected()) + " arrivals and " +
+         std::to_string(barrier.transactions()) + " bytes of transactions)";
 }
 
 }  // namespace rackproof::emulator::exec

@@ -219,7 +219,7 @@ void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mas
   const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
   lane_ops().addresses(warp, op, mask, bytes, addresses);
   const auto space = static_cast<AddressKind>(op.space);
-  if (space != AddressKind::generic) {
+  if (!spans_spaces(space)) {
     resolve(warp, op, space, type, bytes, mask, addresses);
     action(space, mask, addresses);
     return;
@@ -227,7 +227,7 @@ void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mas
   while (mask != 0) {
     std::uint32_t same = 0;
     Addresses part = addresses;
-    const AddressKind kind = split_generic(part, mask, bytes, same);
+    const AddressKind kind = split_space(warp, space, part, mask, bytes, same);
     resolve(warp, op, kind, type, bytes, same, part);
     action(kind, same, part);
     mask &= ~same;
@@ -329,11 +329,17 @@ void unpack_register(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 }
 
 void is_space(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  const Cta& cta = static_cast<Warp&>(lanes).cta();
+  const auto space = static_cast<AddressKind>(op.space);
   std::uint32_t result = 0;
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     const std::uint64_t address = register_row<std::uint64_t>(lanes, op.a)[lane];
     const AddressKind kind = classify(address);
-    result |= static_cast<std::uint32_t>(kind == static_cast<AddressKind>(op.space)) << lane;
+    const std::uint64_t rank = (address & kWindowOffsetMask) >> kClusterRankShift;
+    const bool is_in = space == AddressKind::shared_cluster
+                           ? kind == AddressKind::shared && rank < cta.cluster_size()
+                           : kind == space && (kind != AddressKind::shared || rank == cta.rank());
+    result |= static_cast<std::uint32_t>(is_in) << lane;
   }
   std::uint32_t& word = *register_row<std::uint32_t>(lanes, op.dst);
   word = (word & ~mask) | (result & mask);

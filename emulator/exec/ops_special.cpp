@@ -74,17 +74,14 @@ void cluster_dimension(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                                        : index % size);
 }
 void cluster_rank(LaneContext& lanes, const Op& op, std::uint32_t mask) {
-  Cta& cta = static_cast<Warp&>(lanes).cta();
-  const Dim3& size = cta.grid().config.cluster;
-  fill(lanes, op, mask,
-       cta.id().x % size.x + size.x * (cta.id().y % size.y + size.y * (cta.id().z % size.z)));
+  fill(lanes, op, mask, static_cast<Warp&>(lanes).cta().rank());
 }
 void cluster_threads(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   fill(lanes, op, mask,
        static_cast<std::uint32_t>(static_cast<Warp&>(lanes).cta().grid().config.cluster.count()));
 }
 void explicit_cluster(LaneContext& lanes, const Op& op, std::uint32_t mask) {
-  const bool is_cluster = static_cast<Warp&>(lanes).cta().grid().config.cluster.count() > 1;
+  const bool is_cluster = static_cast<Warp&>(lanes).cta().grid().config.explicit_cluster;
   auto& word = *reinterpret_cast<std::uint32_t*>(lanes.base[0] + op.dst);
   word = is_cluster ? word | mask : word & ~mask;
 }
@@ -172,7 +169,7 @@ void scalar(LaneContext& lanes, const Op& op, std::uint32_t mask) {
       fill(lanes, op, mask, sms);
       break;
     case Scalar::total_shared:
-      fill(lanes, op, mask, warp.cta().shared_end());
+      fill(lanes, op, mask, warp.cta().shared_bytes());
       break;
     case Scalar::dynamic_shared:
       fill(lanes, op, mask, config.dynamic_shared_bytes);

@@ -164,6 +164,15 @@ Program::Program(std::shared_ptr<const ptx::Module> module, const fatbin::Conten
     } else if (directives.max_threads[0] != 0) {
       info.max_threads_per_block = threads(directives.max_threads);
     }
+    info.required_cluster = directives.required_cluster;
+    if (info.required_cluster[0] != 0) {
+      for (std::uint32_t& extent : info.required_cluster) {
+        extent = std::max(extent, 1U);
+      }
+    }
+    info.max_cluster_size = directives.max_cluster_rank;
+    info.needs_explicit_cluster = directives.explicit_cluster;
+    info.blocks_are_clusters = directives.blocks_are_clusters;
     const auto measured = resources == nullptr
                               ? std::nullopt
                               : fatbin::find_resources(*resources, function.name, architecture);

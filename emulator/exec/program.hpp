@@ -4,6 +4,7 @@
 #include "emulator/fatbin/fatbin.hpp"
 #include "emulator/ptx/module.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,10 @@ struct KernelInfo {
   std::uint32_t local_bytes_per_thread = 0;
   std::uint32_t registers_per_thread = 0;  ///< from the cubin; else from launch bounds
   std::uint32_t max_threads_per_block = 1024;
+  std::array<std::uint32_t, 3> required_cluster{};  ///< .reqnctapercluster; zeros: any
+  std::uint32_t max_cluster_size = 0;               ///< .maxclusterrank; 0: no bound
+  bool needs_explicit_cluster = false;              ///< .explicitcluster
+  bool blocks_are_clusters = false;                 ///< grids are counted in clusters
   std::vector<std::uint32_t> parameter_offsets;
   std::vector<std::uint32_t> parameter_sizes;
 };

@@ -64,7 +64,7 @@ bool find_shared(Warp& warp, const Op& op, std::uint64_t first, std::uint32_t by
     return false;
   }
   if (!check_row(warp, op, AddressKind::shared, is_load ? AccessType::read : AccessType::write,
-                 reinterpret_cast<std::uintptr_t>(cta.shared()) + first, bytes,
+                 reinterpret_cast<std::uintptr_t>(cta.shared_at(first)), bytes,
                  row.pattern == AddressPattern::uniform)) {
     return false;
   }
@@ -73,7 +73,7 @@ bool find_shared(Warp& warp, const Op& op, std::uint64_t first, std::uint32_t by
   // 4 bytes a lane are one wavefront, 8 are two half-warps, 16 four quarters.
   counters.shared_wavefronts += bytes / 4;
   counters.shared_wavefronts_minimum += bytes / 4;
-  row.memory = cta.shared() + first;
+  row.memory = cta.shared_at(first);
   return true;
 }
 

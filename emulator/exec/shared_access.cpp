@@ -11,6 +11,19 @@
 #include <string>
 
 namespace rackproof::emulator::exec {
+namespace {
+
+std::string outside_of(const Cta& cta, std::uint64_t address) {
+  const std::uint64_t rank = address >> kClusterRankShift;
+  const std::string own =
+      "the CTA's shared memory [" + hex(cta.shared_base()) + ", " + hex(cta.shared_end()) + ")";
+  return rank < cta.cluster_size() && rank != cta.rank()
+             ? " lies in CTA rank " + std::to_string(rank) + " of the cluster, not in " + own +
+                   ": .shared reaches only that, .shared::cluster the others"
+             : " is outside " + own;
+}
+
+}  // namespace
 
 void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t bytes,
                     std::uint32_t lanes, Addresses& addresses) {
@@ -23,9 +36,7 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
       if (address < cta.shared_base() || address + bytes > cta.shared_end()) {
         throw FaultRaised(Fault::Kind::illegal_address, lane,
                           std::string("shared ") + verb(type) + " of " + std::to_string(bytes) +
-                              " bytes at " + hex(address) +
-                              " is outside the CTA's shared memory [" + hex(cta.shared_base()) +
-                              ", " + hex(cta.shared_end()) + ")");
+                              " bytes at " + hex(address) + outside_of(cta, address));
       }
     }
   }
@@ -34,7 +45,7 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
   const Wavefronts wavefronts = count_wavefronts(addresses, bytes, lanes);
   counters.shared_wavefronts += wavefronts.taken;
   counters.shared_wavefronts_minimum += wavefronts.minimum;
-  const auto base = reinterpret_cast<std::uintptr_t>(cta.shared());
+  const std::uint64_t base = cta.shared_bias();
   for (std::uint64_t& address : addresses.value) {
     address += base;
   }
@@ -50,7 +61,7 @@ void CopyOwner::retire(const async::Copy& copy, std::uint32_t lanes) {
   if (cta.checker() == nullptr) {
     return;
   }
-  const auto base = reinterpret_cast<std::uintptr_t>(cta.shared());
+  const std::uint64_t base = cta.shared_bias();
   for_each_lane(lanes, [&](std::uint32_t lane) {
     cta.checker()->end_copy(warp_->index(), copy.pc, lane, base + copy.destination[lane],
                             copy.size_bytes);
@@ -61,7 +72,7 @@ void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {
   Cta& cta = warp_->cta();
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     const auto lane = lowest_lane(rest);
-    std::byte* const to = cta.shared() + copy.destination[lane];
+    std::byte* const to = cta.shared_at(copy.destination[lane]);
     const std::uint32_t bytes = copy.source_bytes[lane];
     if (bytes != 0) {
       std::memcpy(to, reinterpret_cast<const void*>(copy.source[lane]), bytes);

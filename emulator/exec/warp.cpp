@@ -40,7 +40,7 @@ Warp::Warp(Cta& cta, std::uint32_t index, std::uint32_t lanes_present)
   registers_.resize(kernel_->functions[0].frame_bytes);
   local_bytes_ = kernel_->local_bytes;
   local_.resize(std::size_t{local_bytes_} * kWarpSize);
-  base[1] = kernel_->constants.data();
+  base[1] = cta.constants();
   Group start;
   start.mask = lanes_present;
   start.pc = kernel_->functions[0].entry;
@@ -155,6 +155,8 @@ void Warp::step_copies() {
 
 std::uint32_t Warp::run(std::uint32_t budget) {
   yielded_ = false;
+  passed_gate_ = false;
+  poll_pc_ = 0;
   const bool goes_on = std::exchange(stopped_, false);
   step_copies();
   executed_ = 0;

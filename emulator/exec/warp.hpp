@@ -14,6 +14,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace rackproof::emulator::exec {
@@ -97,10 +98,28 @@ class Warp : public LaneContext {
   /// Puts `lanes` of the current group to sleep until release(barrier).
   void wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result);
   void release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count);
+  [[nodiscard]] std::uint32_t lanes_at_barrier(std::uint32_t barrier) const;
   void yield() {
     yielded_ = true;
     limit_ = 0;
   }
+  /// The current instruction asks for a phase of the mbarrier at `address` that is not over.
+  void note_poll(std::uint64_t address) {
+    poll_address_ = address;
+    poll_pc_ = pc_ - 1;
+  }
+  [[nodiscard]] bool polls(std::uint64_t address) const {
+    return yielded_ && poll_pc_ != 0 && poll_address_ == address;
+  }
+  /// Where the mbarrier was asked for that a polling warp waits for; `otherwise` if for none.
+  [[nodiscard]] std::uint32_t polled_at(std::uint32_t otherwise) const {
+    return poll_pc_ != 0 ? poll_pc_ : otherwise;
+  }
+  /// "mbarrier 0x400 (phase 1, 2 of 3 arrivals and 64 bytes to come)".
+  [[nodiscard]] std::string describe_poll() const;  ///< ops_mbarrier.cpp
+  /// The last run() went beyond the cluster's own memory.
+  [[nodiscard]] bool passed_gate() const { return passed_gate_; }
+  void pass_gate() { passed_gate_ = true; }
   /// The present run() ends before the instruction behind the gate.
   void stop_at_gate();
   [[nodiscard]] bool stopped() const { return stopped_; }
@@ -134,6 +153,9 @@ class Warp : public LaneContext {
   bool inside_ = false;    ///< mask_ and pc_ are ahead of those in groups_
   bool is_alone_ = false;  ///< no other group when it was entered
   bool yielded_ = false;
+  bool passed_gate_ = false;
+  std::uint32_t poll_pc_ = 0;
+  std::uint64_t poll_address_ = 0;
   bool stopped_ = false;
   bool rotate_ = false;
   std::uint64_t tick_ = 0;

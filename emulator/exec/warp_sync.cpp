@@ -61,6 +61,16 @@ void Warp::wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref resul
   group.barrier_result = result;
 }
 
+std::uint32_t Warp::lanes_at_barrier(std::uint32_t barrier) const {
+  std::uint32_t lanes = 0;
+  for (const Group& group : groups_) {
+    if (group.state == Group::State::at_barrier && group.barrier == barrier) {
+      lanes |= group.mask;
+    }
+  }
+  return lanes;
+}
+
 void Warp::release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count) {
   for (Group& group : groups_) {
     if (group.state != Group::State::at_barrier || group.barrier != barrier) {

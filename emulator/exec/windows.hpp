@@ -6,7 +6,16 @@
 
 namespace rackproof::emulator::exec {
 
-enum class AddressKind : std::uint8_t { generic, global, shared, local, parameter, frame };
+/// shared is the CTA's own; shared_cluster is shared memory of any CTA of the cluster.
+enum class AddressKind : std::uint8_t {
+  generic,
+  global,
+  shared,
+  local,
+  parameter,
+  frame,
+  shared_cluster
+};
 
 inline constexpr unsigned kWindowShift = 56;
 inline constexpr std::uint64_t kSharedWindow = std::uint64_t{1} << kWindowShift;

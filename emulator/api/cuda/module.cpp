@@ -67,6 +67,12 @@ cudaError_t read_attributes(const CUlaunchConfig& config, engine::LaunchRequest&
       case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
         request.cluster = {attribute.value.clusterDim.x, attribute.value.clusterDim.y,
                            attribute.value.clusterDim.z};
+        request.names_cluster = true;
+        break;
+      case CU_LAUNCH_ATTRIBUTE_PREFERRED_CLUSTER_DIMENSION:
+        request.preferred_cluster = {attribute.value.preferredClusterDim.x,
+                                     attribute.value.preferredClusterDim.y,
+                                     attribute.value.preferredClusterDim.z};
         break;
       case CU_LAUNCH_ATTRIBUTE_COOPERATIVE:
         request.is_cooperative = attribute.value.cooperative != 0;

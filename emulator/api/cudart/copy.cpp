@@ -14,7 +14,7 @@ namespace {
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::api_call;
-using api::async;
+using api::asynchronous;
 using api::async_per_thread;
 using api::kSync;
 using api::kSyncPerThread;
@@ -118,7 +118,7 @@ cudaError_t cudaMemcpy_ptds(void* to, const void* from, std::size_t bytes, cudaM
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  return copy_line("cudaMemcpyAsync", to, from, bytes, kind, async(stream));
+  return copy_line("cudaMemcpyAsync", to, from, bytes, kind, asynchronous(stream));
 }
 cudaError_t cudaMemcpyAsync_ptsz(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                                  cudaStream_t stream) {
@@ -136,7 +136,8 @@ cudaError_t cudaMemcpyPeerAsync(void* to, int to_device, const void* from, int f
   if (!are_devices(to_device, from_device)) {
     return api::finish_call("cudaMemcpyPeerAsync", cudaErrorInvalidDevice);
   }
-  return copy_line("cudaMemcpyPeerAsync", to, from, bytes, cudaMemcpyDeviceToDevice, async(stream));
+  return copy_line("cudaMemcpyPeerAsync", to, from, bytes, cudaMemcpyDeviceToDevice,
+                   asynchronous(stream));
 }
 
 cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
@@ -153,7 +154,7 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
                               std::size_t from_pitch, std::size_t width, std::size_t height,
                               cudaMemcpyKind kind, cudaStream_t stream) {
   return copy_rectangle("cudaMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind,
-                        async(stream));
+                        asynchronous(stream));
 }
 cudaError_t cudaMemcpy2DAsync_ptsz(void* to, std::size_t to_pitch, const void* from,
                                    std::size_t from_pitch, std::size_t width, std::size_t height,
@@ -168,7 +169,7 @@ cudaError_t cudaMemcpy3D_ptds(const cudaMemcpy3DParms* box) {
   return copy_box("cudaMemcpy3D", box, kSyncPerThread);
 }
 cudaError_t cudaMemcpy3DAsync(const cudaMemcpy3DParms* box, cudaStream_t stream) {
-  return copy_box("cudaMemcpy3DAsync", box, async(stream));
+  return copy_box("cudaMemcpy3DAsync", box, asynchronous(stream));
 }
 cudaError_t cudaMemcpy3DAsync_ptsz(const cudaMemcpy3DParms* box, cudaStream_t stream) {
   return copy_box("cudaMemcpy3DAsync", box, async_per_thread(stream));
@@ -181,7 +182,7 @@ cudaError_t cudaMemcpy3DPeer_ptds(const cudaMemcpy3DPeerParms* box) {
   return copy_box_between("cudaMemcpy3DPeer", box, kSyncPerThread);
 }
 cudaError_t cudaMemcpy3DPeerAsync(const cudaMemcpy3DPeerParms* box, cudaStream_t stream) {
-  return copy_box_between("cudaMemcpy3DPeerAsync", box, async(stream));
+  return copy_box_between("cudaMemcpy3DPeerAsync", box, asynchronous(stream));
 }
 cudaError_t cudaMemcpy3DPeerAsync_ptsz(const cudaMemcpy3DPeerParms* box, cudaStream_t stream) {
   return copy_box_between("cudaMemcpy3DPeerAsync", box, async_per_thread(stream));
@@ -199,7 +200,7 @@ cudaError_t cudaMemcpyToSymbol_ptds(const void* symbol, const void* from, std::s
 cudaError_t cudaMemcpyToSymbolAsync(const void* symbol, const void* from, std::size_t bytes,
                                     std::size_t offset, cudaMemcpyKind kind, cudaStream_t stream) {
   return copy_symbol("cudaMemcpyToSymbolAsync", symbol, nullptr, from, bytes, offset, kind,
-                     async(stream));
+                     asynchronous(stream));
 }
 cudaError_t cudaMemcpyToSymbolAsync_ptsz(const void* symbol, const void* from, std::size_t bytes,
                                          std::size_t offset, cudaMemcpyKind kind,
@@ -220,7 +221,7 @@ cudaError_t cudaMemcpyFromSymbolAsync(void* to, const void* symbol, std::size_t 
                                       std::size_t offset, cudaMemcpyKind kind,
                                       cudaStream_t stream) {
   return copy_symbol("cudaMemcpyFromSymbolAsync", symbol, to, nullptr, bytes, offset, kind,
-                     async(stream));
+                     asynchronous(stream));
 }
 cudaError_t cudaMemcpyFromSymbolAsync_ptsz(void* to, const void* symbol, std::size_t bytes,
                                            std::size_t offset, cudaMemcpyKind kind,

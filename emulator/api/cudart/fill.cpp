@@ -10,7 +10,7 @@ namespace {
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::api_call;
-using api::async;
+using api::asynchronous;
 using api::async_per_thread;
 using api::kSync;
 using api::kSyncPerThread;
@@ -56,7 +56,7 @@ cudaError_t cudaMemset_ptds(void* to, int value, std::size_t bytes) {
   return fill("cudaMemset", to, value, {.width_elements = bytes}, kSyncPerThread);
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
-  return fill("cudaMemsetAsync", to, value, {.width_elements = bytes}, async(stream));
+  return fill("cudaMemsetAsync", to, value, {.width_elements = bytes}, asynchronous(stream));
 }
 cudaError_t cudaMemsetAsync_ptsz(void* to, int value, std::size_t bytes, cudaStream_t stream) {
   return fill("cudaMemsetAsync", to, value, {.width_elements = bytes}, async_per_thread(stream));
@@ -71,7 +71,7 @@ cudaError_t cudaMemset2D_ptds(void* to, std::size_t pitch, int value, std::size_
 }
 cudaError_t cudaMemset2DAsync(void* to, std::size_t pitch, int value, std::size_t width,
                               std::size_t height, cudaStream_t stream) {
-  return fill_rectangle("cudaMemset2DAsync", to, pitch, value, width, height, async(stream));
+  return fill_rectangle("cudaMemset2DAsync", to, pitch, value, width, height, asynchronous(stream));
 }
 cudaError_t cudaMemset2DAsync_ptsz(void* to, std::size_t pitch, int value, std::size_t width,
                                    std::size_t height, cudaStream_t stream) {
@@ -86,7 +86,7 @@ cudaError_t cudaMemset3D_ptds(cudaPitchedPtr to, int value, cudaExtent extent) {
 }
 cudaError_t cudaMemset3DAsync(cudaPitchedPtr to, int value, cudaExtent extent,
                               cudaStream_t stream) {
-  return fill_box("cudaMemset3DAsync", to, value, extent, async(stream));
+  return fill_box("cudaMemset3DAsync", to, value, extent, asynchronous(stream));
 }
 cudaError_t cudaMemset3DAsync_ptsz(cudaPitchedPtr to, int value, cudaExtent extent,
                                    cudaStream_t stream) {

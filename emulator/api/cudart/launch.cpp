@@ -5,6 +5,7 @@
 #include "emulator/api/common/api_call.hpp"
 #include "emulator/api/cudart/kernel_launch.hpp"
 #include "emulator/device/occupancy.hpp"
+#include "emulator/engine/cluster_launch.hpp"
 #include "emulator/engine/modules.hpp"
 #include "emulator/engine/transfer.hpp"
 
@@ -30,22 +31,25 @@ cudaError_t with_kernel(const char* name, const void* function, Body&& body) {
   });
 }
 
-cudaError_t launch_ex(const cudaLaunchConfig_t* config, const void* function, void** arguments,
-                      bool is_per_thread) {
-  if (config == nullptr) {
-    return finish_call("cudaLaunchKernelExC", cudaErrorInvalidValue);
-  }
-  dim3 cluster{1, 1, 1};
-  bool is_cooperative = false;
-  for (unsigned i = 0; i < config->numAttrs; ++i) {
-    const cudaLaunchAttribute& attribute = config->attrs[i];
+cudaError_t read_attributes(const cudaLaunchConfig_t& config, engine::LaunchRequest& request) {
+  request.grid = to_dim3(config.gridDim);
+  request.block = to_dim3(config.blockDim);
+  request.dynamic_shared_bytes = config.dynamicSmemBytes;
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    const cudaLaunchAttribute& attribute = config.attrs[i];
     switch (attribute.id) {
       case cudaLaunchAttributeClusterDimension:
-        cluster = {attribute.val.clusterDim.x, attribute.val.clusterDim.y,
-                   attribute.val.clusterDim.z};
+        request.cluster = {attribute.val.clusterDim.x, attribute.val.clusterDim.y,
+                           attribute.val.clusterDim.z};
+        request.names_cluster = true;
+        break;
+      case cudaLaunchAttributePreferredClusterDimension:
+        request.preferred_cluster = {attribute.val.preferredClusterDim.x,
+                                     attribute.val.preferredClusterDim.y,
+                                     attribute.val.preferredClusterDim.z};
         break;
       case cudaLaunchAttributeCooperative:
-        is_cooperative = attribute.val.cooperative != 0;
+        request.is_cooperative = attribute.val.cooperative != 0;
         break;
       case cudaLaunchAttributeIgnore:
       case cudaLaunchAttributeAccessPolicyWindow:
@@ -59,34 +63,63 @@ cudaError_t launch_ex(const cudaLaunchConfig_t* config, const void* function, vo
       case cudaLaunchAttributeProgrammaticStreamSerialization:
         break;
       default:
-        return finish_call("cudaLaunchKernelExC", cudaErrorNotSupported);
+        return cudaErrorNotSupported;
     }
   }
-  return launch_kernel("cudaLaunchKernelExC", function, config->gridDim, config->blockDim,
-                       arguments, config->dynamicSmemBytes, config->stream, is_per_thread,
-                       is_cooperative, cluster);
+  return cudaSuccess;
+}
+
+cudaError_t launch_requested(const char* name, const void* function, cudaStream_t stream,
+                             bool is_per_thread, engine::LaunchRequest request) {
+  return with_kernel(name, function, [&](Kernel& kernel) {
+    engine::Stream* target = engine::resolve_stream(stream, is_per_thread);
+    if (target == nullptr || target->device->ordinal != engine::current_device().ordinal) {
+      return cudaErrorInvalidResourceHandle;
+    }
+    request.function = function;
+    return engine::launch(kernel, *target, request);
+  });
+}
+
+cudaError_t launch_ex(const cudaLaunchConfig_t* config, const void* function, void** arguments,
+                      bool is_per_thread) {
+  constexpr const char* kName = "cudaLaunchKernelExC";
+  if (config == nullptr) {
+    return finish_call(kName, cudaErrorInvalidValue);
+  }
+  engine::LaunchRequest request;
+  if (const cudaError_t error = read_attributes(*config, request); error != cudaSuccess) {
+    return finish_call(kName, error);
+  }
+  request.arguments = arguments;
+  return launch_requested(kName, function, config->stream, is_per_thread, request);
+}
+
+using ClusterQuery = cudaError_t (*)(Kernel&, engine::Device&, const engine::LaunchRequest&, int&);
+cudaError_t cluster_occupancy(const char* name, int* result, const void* function,
+                              const cudaLaunchConfig_t* config, ClusterQuery query) {
+  return with_kernel(name, function, [&](Kernel& kernel) {
+    if (result == nullptr || config == nullptr) {
+      return cudaErrorInvalidValue;
+    }
+    engine::LaunchRequest request;
+    const cudaError_t error = read_attributes(*config, request);
+    return error != cudaSuccess ? error : query(kernel, engine::current_device(), request, *result);
+  });
 }
 
 }  // namespace
 
 cudaError_t launch_kernel(const char* name, const void* function, dim3 grid, dim3 block,
                           void** arguments, std::size_t shared_bytes, cudaStream_t stream,
-                          bool is_per_thread, bool is_cooperative, dim3 cluster) {
-  return with_kernel(name, function, [&](Kernel& kernel) {
-    engine::Stream* target = engine::resolve_stream(stream, is_per_thread);
-    if (target == nullptr || target->device->ordinal != engine::current_device().ordinal) {
-      return cudaErrorInvalidResourceHandle;
-    }
-    engine::LaunchRequest request;
-    request.grid = to_dim3(grid);
-    request.block = to_dim3(block);
-    request.cluster = to_dim3(cluster);
-    request.dynamic_shared_bytes = shared_bytes;
-    request.is_cooperative = is_cooperative;
-    request.arguments = arguments;
-    request.function = function;
-    return engine::launch(kernel, *target, request);
-  });
+                          bool is_per_thread, bool is_cooperative) {
+  engine::LaunchRequest request;
+  request.grid = to_dim3(grid);
+  request.block = to_dim3(block);
+  request.dynamic_shared_bytes = shared_bytes;
+  request.is_cooperative = is_cooperative;
+  request.arguments = arguments;
+  return launch_requested(name, function, stream, is_per_thread, request);
 }
 
 namespace {
@@ -202,6 +235,16 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks,
                                                                    unsigned /*flags*/) {
   return api::occupancy("cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags", blocks, function,
                         threads, dynamic_shared_bytes);
+}
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* function,
+                                           const cudaLaunchConfig_t* config) {
+  return api::cluster_occupancy("cudaOccupancyMaxActiveClusters", clusters, function, config,
+                                engine::max_active_clusters);
+}
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int* size, const void* function,
+                                                 const cudaLaunchConfig_t* config) {
+  return api::cluster_occupancy("cudaOccupancyMaxPotentialClusterSize", size, function, config,
+                                engine::max_potential_cluster_size);
 }
 cudaError_t cudaOccupancyAvailableDynamicSMemPerBlock(std::size_t* bytes, const void* function,
                                                       int blocks, int threads) {

@@ -13,7 +13,7 @@ struct Ordering {
 
 inline constexpr Ordering kSync{};
 inline constexpr Ordering kSyncPerThread{nullptr, true, true};
-inline Ordering async(cudaStream_t stream) {
+inline Ordering asynchronous(cudaStream_t stream) {
   return {stream, false, false};
 }
 inline Ordering async_per_thread(cudaStream_t stream) {

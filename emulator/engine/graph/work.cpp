@@ -24,6 +24,10 @@ LaunchRequest request_of(const KernelNode& node) {
       request.is_cooperative = value.cooperative != 0;
     } else if (id == cudaLaunchAttributeClusterDimension) {
       request.cluster = {value.clusterDim.x, value.clusterDim.y, value.clusterDim.z};
+      request.names_cluster = true;
+    } else if (id == cudaLaunchAttributePreferredClusterDimension) {
+      const auto& preferred = value.preferredClusterDim;
+      request.preferred_cluster = {preferred.x, preferred.y, preferred.z};
     }
   }
   return request;
@@ -88,9 +92,13 @@ NodeWork kernel_work(Kernel& kernel, const LaunchRequest& request, PreparedLaunc
   if (request.is_cooperative) {
     node.attributes[cudaLaunchAttributeCooperative].cooperative = 1;
   }
-  if (request.cluster.count() != 1) {
+  if (request.names_cluster) {
     node.attributes[cudaLaunchAttributeClusterDimension].clusterDim = {
         request.cluster.x, request.cluster.y, request.cluster.z};
+  }
+  if (request.preferred_cluster.count() != 0) {
+    node.attributes[cudaLaunchAttributePreferredClusterDimension].preferredClusterDim = {
+        request.preferred_cluster.x, request.preferred_cluster.y, request.preferred_cluster.z};
   }
   if (request.priority != 0) {
     node.attributes[cudaLaunchAttributePriority].priority = request.priority;
@@ -189,7 +197,8 @@ cudaError_t set_attribute(KernelNode& node, cudaLaunchAttributeID id,
                           const cudaLaunchAttributeValue& value) {
   switch (id) {
     case cudaLaunchAttributeCooperative:
-    case cudaLaunchAttributeClusterDimension: {
+    case cudaLaunchAttributeClusterDimension:
+    case cudaLaunchAttributePreferredClusterDimension: {
       KernelNode changed = node;
       changed.attributes[id] = value;
       LaunchRequest request = request_of(changed);

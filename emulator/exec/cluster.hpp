@@ -1,0 +1,107 @@
+#pragma once
+/// The CTAs of one cluster in flight: resident together, stepped by one thread. A grid without
+/// clusters runs clusters of one CTA (PTX ISA 9.0, sections 2.2.2 and 5.1.6).
+
+#include "emulator/async/operation_queue.hpp"
+#include "emulator/check/clock.hpp"
+#include "emulator/exec/cta.hpp"
+#include "emulator/exec/grid_context.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rackproof::emulator::exec {
+
+/// Who issued an asynchronous operation: for messages, and for the checks.
+struct Issuer {
+  Cta* cta = nullptr;
+  std::uint32_t warp = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t pc = 0;
+};
+
+class Cluster {
+ public:
+  /// `index` counts the grid's clusters as %clusterid does, x first.
+  Cluster(GridContext& grid, std::uint64_t index);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  /// Runs about `budget` warp instructions over all CTAs, in an order of its own; returns how many.
+  /// The parameters are those of Cta::run.
+  std::uint64_t run(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
+                    bool may_communicate);
+  [[nodiscard]] bool at_gate() const { return at_gate_; }
+  [[nodiscard]] bool idle() const { return idle_; }
+  [[nodiscard]] bool finished() const { return ctas_left_ == 0; }
+  /// Nothing else in the grid can progress: an asynchronous operation lands. False: there is none.
+  bool force_operation();
+  /// All CTAs have finished: what they left under way lands.
+  void finish() { operations_.drain_all(); }
+  /// The CTA that ran last, for messages; the first one that waits, for reports of a deadlock.
+  [[nodiscard]] Cta* running() const { return running_; }
+  [[nodiscard]] std::string describe_waiting();
+
+  // What CTAs and handlers use.
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(ctas_.size()); }
+  [[nodiscard]] Cta& cta(std::uint32_t rank) { return *ctas_[rank]; }
+  [[nodiscard]] async::OperationQueue& operations() { return operations_; }
+  [[nodiscard]] async::Ordering ordering() const { return ordering_; }
+  /// Queues an operation; `land` may throw FaultRaised, to which the issuer's place is added.
+  async::OperationQueue::Ticket issue(
+      const Issuer& issuer, async::OperationQueue::Pipe pipe, std::function<void()> land,
+      async::OperationQueue::Signal signal = async::OperationQueue::kNoSignal);
+
+  /// Host address of `bytes` at a shared::cluster address. Throws FaultRaised for `lane` if the CTA
+  /// does not exist or has exited, or they lie outside its shared memory.
+  [[nodiscard]] std::byte* shared_at(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane,
+                                     std::string_view what);
+
+  /// An arrival on the mbarrier at a shared::cluster address, or transactions that complete on it,
+  /// by an asynchronous operation. Throws FaultRaised.
+  void arrive(std::uint64_t address, std::uint32_t count);
+  void complete_transactions(std::uint64_t address, std::uint32_t bytes);
+
+  /// barrier.cluster: all threads that have not exited arrive, then wait (PTX ISA 9.7.13.4).
+  void barrier_arrive(Warp& warp, std::uint32_t lanes, bool releases);
+  void barrier_wait(Warp& warp, std::uint32_t lanes);
+  /// Lanes ended: the barrier may complete.
+  void lanes_exited();
+
+  /// Something changed that a warp may wait for.
+  void note_progress() { fruitless_runs_ = 0; }
+
+ private:
+  /// barrier.cluster of one warp, lanes by state.
+  struct Arrivals {
+    std::uint32_t arrived = 0;  ///< in the phase under way
+    std::uint32_t passed = 0;   ///< its phase is complete, and the wait still to come
+  };
+  std::uint64_t run_ctas(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
+                         bool may_communicate);
+  void watch_for_deadlock();
+  [[nodiscard]] Arrivals& arrivals(const Warp& warp);
+  void complete_barrier();
+
+  std::uint32_t warps_per_cta_;
+  async::Ordering ordering_;
+  async::Random random_;
+  async::OperationQueue operations_;
+  std::vector<std::unique_ptr<Cta>> ctas_;  ///< by rank; all live as long as the cluster
+  std::vector<std::uint32_t> order_;
+  std::size_t ctas_left_;
+  Cta* running_ = nullptr;
+  bool at_gate_ = false;
+  bool idle_ = false;
+  std::uint32_t fruitless_runs_ = 0;
+  std::vector<Arrivals> arrivals_;  ///< by rank and warp; empty: no barrier was used
+  check::Clock barrier_clock_;      ///< of those that have arrived
+  check::Clock released_clock_;     ///< of the phase that is complete
+};
+
+}  // namespace rackproof::emulator::exec
