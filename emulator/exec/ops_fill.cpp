@@ -20,7 +20,8 @@ void fill_lane(Warp& warp, const Op& op, std::uint32_t lane, std::uint64_t bytes
   lane_ops().addresses(warp, op, active, kUnitBytes, start);
   if (static_cast<AddressKind>(op.space) == AddressKind::generic) {
     std::uint32_t same = 0;
-    if (split_generic(start, active, kUnitBytes, same) != AddressKind::shared) {
+    if (split_space(warp, AddressKind::generic, start, active, kUnitBytes, same) !=
+        AddressKind::shared) {
       throw FaultRaised(Fault::Kind::illegal_address, lane,
                         "st.bulk: the address is not in the CTA's shared memory (PTX ISA 9.0, "
                         "section 9.7.9.14)");
