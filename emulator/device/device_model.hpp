@@ -33,6 +33,7 @@ struct GpuModel {
   double bf16_mma_flops_per_sm_clk = 0;
   double tf32_mma_flops_per_sm_clk = 0;
   double fp8_mma_flops_per_sm_clk = 0;  ///< 0: the device has none
+  double fp4_mma_flops_per_sm_clk = 0;  ///< 0: the device has none
 
   [[nodiscard]] std::uint32_t architecture() const {
     return static_cast<std::uint32_t>(cc_major * 10 + cc_minor);

@@ -37,7 +37,8 @@ void read_rates(JsonReader reader, GpuModel& gpu) {
   for (const char* key : {"fp16", "fp64"}) {
     static_cast<void>(reader.positive_number(key));
   }
-  for (const char* key : {"nvfp4", "int8", "ex2"}) {
+  gpu.fp4_mma_flops_per_sm_clk = reader.positive_number_or_null("nvfp4").value_or(0);
+  for (const char* key : {"int8", "ex2"}) {
     static_cast<void>(reader.positive_number_or_null(key));
   }
   reader.finish();

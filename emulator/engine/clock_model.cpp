@@ -23,6 +23,9 @@ double busiest_unit_clocks(const device::GpuModel& gpu, const exec::GridCounters
   if (gpu.fp8_mma_flops_per_sm_clk > 0) {
     tensor += counters.mma_flops_fp8 / gpu.fp8_mma_flops_per_sm_clk;
   }
+  if (gpu.fp4_mma_flops_per_sm_clk > 0) {
+    tensor += counters.mma_flops_fp4 / gpu.fp4_mma_flops_per_sm_clk;
+  }
   return std::max({instructions / kWarpInstructionsPerClock, tensor,
                    counters.fp32_flops / gpu.fp32_flops_per_sm_clk,
                    static_cast<double>(counters.shared_wavefronts) / kWavefrontsPerClock,

@@ -30,6 +30,7 @@ Json to_json(const exec::GridCounters& counters) {
   json["mma_flops_f16"] = counters.mma_flops_f16;
   json["mma_flops_tf32"] = counters.mma_flops_tf32;
   json["mma_flops_fp8"] = counters.mma_flops_fp8;
+  json["mma_flops_fp4"] = counters.mma_flops_fp4;
   json["mma_flops_f64"] = counters.mma_flops_f64;
   json["mma_ops_integer"] = counters.mma_ops_integer;
   json["fp32_flops"] = counters.fp32_flops;

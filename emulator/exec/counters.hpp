@@ -37,6 +37,7 @@ struct GridCounters {
   double mma_flops_f16 = 0;  ///< f16 and bf16 operands, 2 per multiply-add
   double mma_flops_tf32 = 0;
   double mma_flops_fp8 = 0;
+  double mma_flops_fp4 = 0;  ///< e2m1 operands of tcgen05's mxf4 and mxf4nvf4
   double mma_flops_f64 = 0;
   double mma_ops_integer = 0;         ///< 8-, 4- and 1-bit operands, 2 per multiply-add
   double fp32_flops = 0;              ///< fma counts 2, add and mul 1
@@ -66,6 +67,7 @@ inline void add(GridCounters& sum, const GridCounters& part) {
   sum.mma_flops_f16 += part.mma_flops_f16;
   sum.mma_flops_tf32 += part.mma_flops_tf32;
   sum.mma_flops_fp8 += part.mma_flops_fp8;
+  sum.mma_flops_fp4 += part.mma_flops_fp4;
   sum.mma_flops_f64 += part.mma_flops_f64;
   sum.mma_ops_integer += part.mma_ops_integer;
   sum.fp32_flops += part.fp32_flops;

@@ -205,6 +205,20 @@ void Cta::lanes_exited(Warp&) {
     }
   }
   cluster_->lanes_exited();
+  check_tensor_memory();
+}
+
+void Cta::check_tensor_memory() const {
+  const bool is_over =
+      std::all_of(warps_.begin(), warps_.end(), [](const auto& warp) { return warp->live() == 0; });
+  if (!tensor_core_ || !is_over || tensor_core_->memory.allocated_columns() == 0) {
+    return;
+  }
+  throw FaultRaised(Fault::Kind::illegal_instruction, 0,
+                    "the CTA exits with " +
+                        std::to_string(tensor_core_->memory.allocated_columns()) +
+                        " columns of tensor memory allocated: tcgen05.dealloc has to come first "
+                        "(PTX ISA 9.0, section 9.7.16.7)");
 }
 
 bool Cta::polls_shared_memory_only() const {

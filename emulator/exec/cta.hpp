@@ -5,6 +5,7 @@
 #include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/grid.hpp"
 #include "emulator/exec/grid_context.hpp"
+#include "emulator/exec/tensor_core.hpp"
 #include "emulator/exec/warp.hpp"
 
 #include <array>
@@ -78,6 +79,15 @@ class Cta {
   [[nodiscard]] std::uint64_t shared_bias() const {
     return reinterpret_cast<std::uintptr_t>(shared_.data()) - shared_window_;
   }
+  /// The shared address of the first byte.
+  [[nodiscard]] std::uint32_t shared_window() const { return shared_window_; }
+  /// Made at the first tcgen05 instruction.
+  [[nodiscard]] TensorCore& tensor_core() {
+    if (!tensor_core_) {
+      tensor_core_ = std::make_unique<TensorCore>();
+    }
+    return *tensor_core_;
+  }
   [[nodiscard]] check::CtaChecker* checker() { return checker_ ? &*checker_ : nullptr; }
   [[nodiscard]] async::Random& random() { return random_; }
   [[nodiscard]] Warp* running() { return running_; }
@@ -104,6 +114,7 @@ class Cta {
   void arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected);
   [[nodiscard]] bool complete(const Barrier& barrier) const;
   void release(std::uint32_t index);
+  void check_tensor_memory() const;
 
   Cluster* cluster_;
   std::uint32_t rank_;
@@ -131,6 +142,7 @@ class Cta {
   std::array<Barrier, 16> barriers_;
   std::uint32_t open_barriers_ = 0;  ///< that somebody arrived at
   Warp* running_ = nullptr;
+  std::unique_ptr<TensorCore> tensor_core_;
 };
 
 }  // namespace rackproof::emulator::exec

@@ -4,6 +4,7 @@
 #include "emulator/exec/aligned_buffer.hpp"
 #include "emulator/exec/bulk_op.hpp"
 #include "emulator/exec/op.hpp"
+#include "emulator/exec/tensor_instruction.hpp"
 #include "emulator/exec/video_op.hpp"
 #include "emulator/ptx/module.hpp"
 
@@ -52,6 +53,7 @@ struct DecodedKernel {
   std::vector<Ref> refs;
   std::vector<CallSite> calls;
   std::vector<VideoOp> video;
+  std::vector<TensorInstruction> tensor;
   std::vector<BulkOp> bulk;
   std::vector<std::vector<std::uint32_t>> branch_tables;
   std::vector<FunctionCode> functions;  ///< 0: the kernel

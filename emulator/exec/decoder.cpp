@@ -17,6 +17,7 @@ const DecodeTable& decode_table() {
     add_matrix(result);
     add_mbarrier(result);
     add_video(result);
+    add_tcgen05(result);
     add_cluster(result);
     return result;
   }();

@@ -165,7 +165,8 @@ void add_matrix(DecodeTable& table);
 void add_mbarrier(DecodeTable& table);
 void copy_async_mbarrier(Decoder& decoder);  ///< of the cp family, after "cp.async.mbarrier"
 void add_video(DecodeTable& table);
-void copy_bulk(Decoder& decoder, bool is_reduction);  ///< of the cp family, after "bulk"
+void add_tcgen05(DecodeTable& table);
+void copy_bulk(Decoder& decoder, bool is_reduction);           ///< of the cp family, after "bulk"
 void asynchronous_store(Decoder& decoder, bool is_reduction);  ///< st.async, red.async
 void add_cluster(DecodeTable& table);
 void cluster_barrier(Decoder& decoder);  ///< of the barrier family, after "barrier.cluster"

@@ -167,4 +167,22 @@ void convert_pack(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void load_fragment(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void store_fragment(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
+// ops_tcgen05_*.cpp. immediate: index in DecodedKernel::tensor.
+/// a + (signed) d: address of the result in `space`; b: columns.
+void tensor_allocate(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// a: address, b: columns.
+void tensor_deallocate(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_relinquish(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_load(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_store(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_wait_load(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_wait_store(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_fence_before(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_fence_after(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_copy(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void tensor_shift(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// a + (signed) d: address of the mbarrier in `space`.
+void tensor_commit(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
 }  // namespace rackproof::emulator::exec

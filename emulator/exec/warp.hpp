@@ -120,6 +120,11 @@ class Warp : public LaneContext {
   /// The last run() went beyond the cluster's own memory.
   [[nodiscard]] bool passed_gate() const { return passed_gate_; }
   void pass_gate() { passed_gate_ = true; }
+  /// The current instruction cannot go on yet: others have their turn, then it is tried again.
+  void retry() {
+    --pc_;
+    yield();
+  }
   /// The present run() ends before the instruction behind the gate.
   void stop_at_gate();
   [[nodiscard]] bool stopped() const { return stopped_; }

@@ -60,7 +60,7 @@ int rackproof_work_counters_v2(api::WorkCountersV2* counters) {
   counters->matrix_instructions =
       sums.warp_instructions[static_cast<std::size_t>(exec::InstructionClass::tensor)];
   counters->tensor_flops = sums.mma_flops_f16 + sums.mma_flops_tf32 + sums.mma_flops_fp8 +
-                           sums.mma_flops_f64 + sums.mma_ops_integer;
+                           sums.mma_flops_fp4 + sums.mma_flops_f64 + sums.mma_ops_integer;
   counters->fp32_flops = sums.fp32_flops;
   counters->global_requests = sums.global_requests;
   counters->global_sectors = sums.global_sectors;
