@@ -60,4 +60,19 @@ struct Access {
 };
 static_assert(sizeof(Access) == 16);
 
+/// An access to one unit, whose number is kept elsewhere.
+struct Stamp {
+  std::uint32_t cta = 0;
+  std::uint32_t where = 0;
+  std::uint32_t when = 0;  ///< 0: none
+
+  [[nodiscard]] static Stamp of(Access access, std::uint32_t unit) {
+    if (access.code() < lane_code::kSingle) {
+      access.set_lanes(access.lane_of(unit), lane_code::kSingle);
+    }
+    return {access.cta, access.where, access.when};
+  }
+  [[nodiscard]] Access access(std::uint32_t unit) const { return {cta, where, when, 1U << unit}; }
+};
+
 }  // namespace rackproof::emulator::check

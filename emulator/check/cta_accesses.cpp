@@ -10,8 +10,8 @@ namespace rackproof::emulator::check {
 /// Judges pairs of accesses with the eyes of one warp.
 class CtaChecker::View {
  public:
-  View(const CtaChecker& checker, std::uint32_t warp)
-      : checker_(&checker), state_(&checker.warps_[warp]), warp_(warp) {}
+  View(const CtaChecker& checker, std::uint32_t warp, bool is_shared)
+      : checker_(&checker), state_(&checker.warps_[warp]), warp_(warp), is_shared_(is_shared) {}
 
   /// Did an own atomic see what was released after `earlier`, of another CTA of this grid?
   [[nodiscard]] bool counted(const Access& earlier, std::uint32_t units) const {
@@ -22,6 +22,9 @@ class CtaChecker::View {
     return known != nullptr &&
            known->knows(earlier.warp(), lane_of(earlier, units), earlier.time());
   }
+
+  /// Of shared memory's accesses; for those of other CTAs nothing of the kind is known.
+  [[nodiscard]] Time known_to_all() const { return is_shared_ ? state_->own.all() : 0; }
 
   bool operator()(const Access& earlier, const Access& now, std::uint32_t units) const {
     if (earlier.strength() == Strength::in_flight) [[unlikely]] {
@@ -94,6 +97,7 @@ class CtaChecker::View {
   const CtaChecker* checker_;
   const WarpState* state_;
   std::uint32_t warp_;
+  bool is_shared_;
 };
 
 namespace {
@@ -231,9 +235,10 @@ Finding CtaChecker::check_piece(const Request& request, const Piece& piece, Acce
 }
 
 template <class LineOf>
-Finding CtaChecker::check(const Request& request, bool may_cache, LineOf&& line_of) {
+Finding CtaChecker::check(const Request& request, bool is_shared, bool may_cache,
+                          LineOf&& line_of) {
   WarpState& warp = warps_[request.warp];
-  const View view(*this, request.warp);
+  const View view(*this, request.warp, is_shared);
   Access access;
   access.cta = cta_;
   access.set_where(request.pc, request.warp, 0);
@@ -276,8 +281,9 @@ Finding CtaChecker::global(const Request& request) {
   const auto& pending = warps_[request.warp].pending;
   const bool may_cache =
       !is_strong && request.kind == AccessKind::read && !(pending && !pending->counted.empty());
-  const Finding finding = check(
-      request, may_cache, [this](std::uint64_t line) -> Line& { return detector_->line(line); });
+  const Finding finding = check(request, false, may_cache, [this](std::uint64_t line) -> Line& {
+    return detector_->line(line);
+  });
   if (is_strong) {
     publish_writes(request);
   }
@@ -290,8 +296,8 @@ Finding CtaChecker::shared(const Request& request) {
     synchronise_shared(request);
   }
   if (options_.races) {
-    const Finding finding =
-        check(request, false, [this](std::uint64_t line) -> Line& { return shared_line(line); });
+    const Finding finding = check(
+        request, true, false, [this](std::uint64_t line) -> Line& { return shared_line(line); });
     if (finding.kind != Finding::Kind::none) {
       return finding;
     }
@@ -337,7 +343,7 @@ Finding CtaChecker::begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& 
   request.warp = warp;
   request.pc = pc;
   request.row = destination;
-  const View view(*this, warp);
+  const View view(*this, warp, true);
   Access access;
   access.cta = cta_;
   access.set_where(pc, warp, 0);
@@ -398,6 +404,9 @@ bool CtaChecker::is_initialised(std::uint64_t address, std::uint32_t bytes) cons
 }
 
 bool CtaChecker::is_initialised_anywhere(std::uint64_t address, std::uint32_t bytes) const {
+  if (is_initialised(address, bytes)) [[likely]] {
+    return true;
+  }
   for (std::uint64_t at = address; at < address + bytes; ++at) {
     if (is_initialised(at, 1)) {
       return true;

@@ -242,10 +242,34 @@ void CtaChecker::publish_writes(const Request& request) {
   }
 }
 
+void CtaChecker::acquire_shared(std::uint32_t index, std::uint64_t address) {
+  const Snapshot* const snapshot = shared_location(address).get();
+  WarpState& warp = warps_[index];
+  if (snapshot == nullptr || snapshot->warp == index || snapshot->time <= warp.own.all()) {
+    return;
+  }
+  std::vector<std::uint64_t>& seen = pending(warp).seen_snapshots;
+  seen.resize(warps_.size());
+  if (snapshot->number > seen[snapshot->warp]) {
+    seen[snapshot->warp] = snapshot->number;
+    depart(index, snapshot->clock, false);
+  }
+}
+
+std::shared_ptr<const CtaChecker::Snapshot> CtaChecker::take_snapshot(std::uint32_t index) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->warp = index;
+  snapshot->number = next_snapshot_++;
+  arrive(index, kAllLanes, snapshot->clock);
+  snapshot->time = now_;
+  return snapshot;
+}
+
 void CtaChecker::shared_arrive(std::uint32_t warp, std::uint64_t address) {
   if (options_.races) {
-    depart(warp, shared_locations_[address / 4], false);
-    arrive(warp, kAllLanes, shared_locations_[address / 4]);
+    shared_locations_.resize(kLineBytes / 4 * shared_.size());
+    acquire_shared(warp, address);
+    shared_location(address) = take_snapshot(warp);
   }
 }
 
@@ -259,23 +283,22 @@ void CtaChecker::shared_release(std::uint64_t address, const Clock& clock) {
 
 // Acquires what earlier strong accesses to the words released, then releases in turn.
 void CtaChecker::synchronise_shared(const Request& request) {
-  const std::uint32_t lanes = request.row.lanes;
-  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t address =
-        request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
-    if (request.kind == AccessKind::read) {
-      if (const auto found = shared_locations_.find(address / 4);
-          found != shared_locations_.end()) {
-        depart(request.warp, found->second, false);
-      }
-    } else {
-      BarrierClock& location = shared_locations_[address / 4];
-      depart(request.warp, location, false);
-      arrive(request.warp, kAllLanes, location);
+  const bool reads = request.kind == AccessKind::read;
+  if (reads && shared_locations_.empty()) {
+    return;
+  }
+  shared_locations_.resize(kLineBytes / 4 * shared_.size());
+  const std::uint32_t lanes =
+      request.row.uniform ? request.row.lanes & -request.row.lanes : request.row.lanes;
+  const auto for_each_address = [&](auto&& action) {
+    for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+      action(request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest))));
     }
-    if (request.row.uniform) {
-      break;
-    }
+  };
+  for_each_address([&](std::uint64_t address) { acquire_shared(request.warp, address); });
+  if (!reads) {
+    const auto snapshot = take_snapshot(request.warp);
+    for_each_address([&](std::uint64_t address) { shared_location(address) = snapshot; });
   }
 }
 

@@ -101,9 +101,17 @@ class CtaChecker {
   struct Pending {  ///< only for warps that fence or use strong accesses
     std::array<Clock, kScopes> released;
     std::array<Clock, kScopes> observed;
-    Clock counted;  ///< of `observed`, what own atomics saw
+    Clock counted;                              ///< of `observed`, what own atomics saw
+    std::vector<std::uint64_t> seen_snapshots;  ///< the newest of each warp
     std::uint64_t seen_address = 0;
     std::uint64_t seen_version = 0;
+  };
+  /// What a warp knew when it wrote a shared word with a strong access.
+  struct Snapshot {
+    std::uint32_t warp = 0;
+    std::uint64_t number = 0;  ///< later ones of a warp know more
+    Time time = 0;
+    BarrierClock clock;
   };
   struct WarpState {
     Time time = 1;
@@ -122,7 +130,7 @@ class CtaChecker {
                               std::uint32_t lanes) const;
   /// `may_cache`: what is read may stay in an L1.
   template <class LineOf>
-  Finding check(const Request& request, bool may_cache, LineOf&& line_of);
+  Finding check(const Request& request, bool is_shared, bool may_cache, LineOf&& line_of);
   Finding check_piece(const Request& request, const Piece& piece, Access access, const View& view,
                       Line& line);
   /// Without an acquiring fence, but nothing on a GPU could be late.
@@ -134,6 +142,11 @@ class CtaChecker {
   void observe(const Request& request);
   void publish_writes(const Request& request);
   void synchronise_shared(const Request& request);
+  void acquire_shared(std::uint32_t warp, std::uint64_t address);
+  [[nodiscard]] std::shared_ptr<const Snapshot> take_snapshot(std::uint32_t warp);
+  [[nodiscard]] std::shared_ptr<const Snapshot>& shared_location(std::uint64_t address) {
+    return shared_locations_[(address - shared_base_) / 4];
+  }
   [[nodiscard]] Line& shared_line(std::uint64_t address) {
     return shared_[(address - shared_base_) / kLineBytes];
   }
@@ -151,7 +164,8 @@ class CtaChecker {
   std::vector<WarpState> warps_;
   std::vector<std::uint64_t> initialised_;  ///< a bit a byte of shared memory
   std::vector<Line> shared_;
-  std::unordered_map<std::uint64_t, BarrierClock> shared_locations_;
+  std::vector<std::shared_ptr<const Snapshot>> shared_locations_;  ///< by word; empty: none yet
+  std::uint64_t next_snapshot_ = 1;
 };
 
 }  // namespace rackproof::emulator::check

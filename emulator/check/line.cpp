@@ -1,5 +1,7 @@
 #include "emulator/check/line.hpp"
 
+#include <algorithm>
+
 namespace rackproof::emulator::check {
 
 Access to_bytes(const Access& words, std::uint32_t part) {
@@ -16,25 +18,34 @@ Access to_bytes(const Access& words, std::uint32_t part) {
   return bytes;
 }
 
-void Line::remember_among_many(const Access& now) {
-  write_.units &= ~now.units;
-  bool merged = false;
-  std::erase_if(extra_->writes, [&](Access& write) {
-    write.units &= ~now.units;
-    if (write.units != 0 && !merged && write.same_epoch(now) && write.same_lanes(now) &&
-        write.pc() == now.pc()) {
-      write.units |= now.units;
-      merged = true;
-    }
-    return write.units == 0;
-  });
-  if (merged) {
+void Line::begin_stamps() {
+  if (!extra_) {
+    extra_ = std::make_unique<Extra>();
+  }
+  extra_->has_stamps = true;
+  extra_->newest = 0;
+  extra_->in_flight = 0;
+  extra_->stamps.fill({});
+  put_stamps(write_);
+  write_ = {};
+}
+
+void Line::stamp(const Access& now) {
+  if (now.units == kAllLanes) {
+    extra_->has_stamps = false;
+    write_ = now;
     return;
   }
-  if (write_.units == 0) {
-    write_ = now;
-  } else {
-    extra_->writes.push_back(now);
+  put_stamps(now);
+}
+
+void Line::put_stamps(const Access& now) {
+  const bool in_flight = now.strength() == Strength::in_flight;
+  extra_->in_flight = in_flight ? extra_->in_flight | now.units : extra_->in_flight & ~now.units;
+  extra_->newest = std::max(extra_->newest, now.time());
+  for (std::uint32_t rest = now.units; rest != 0; rest &= rest - 1) {
+    const auto unit = static_cast<std::uint32_t>(std::countr_zero(rest));
+    extra_->stamps[unit] = Stamp::of(now, unit);
   }
 }
 
@@ -45,17 +56,17 @@ void Line::split() {
   auto bytes = std::make_unique<std::array<Line, 4>>();
   for (std::uint32_t i = 0; i < 4; ++i) {
     Line& part = (*bytes)[i];
-    part.write_ = to_bytes(write_, i);
-    for (const Access& write : extra_->writes) {
-      if (const Access own = to_bytes(write, i); own.units != 0) {
-        part.remember_write(own);
+    part.write_ = extra_->has_stamps ? Access{} : to_bytes(write_, i);
+    for (std::uint32_t unit = 8 * i; extra_->has_stamps && unit < 8 * i + 8; ++unit) {
+      if (extra_->stamps[unit].when != 0) {
+        part.remember_write(to_bytes(extra_->stamps[unit].access(unit), i));
       }
     }
     for (std::size_t r = 0; r < reads_.size(); ++r) {
       part.reads_[r] = to_bytes(reads_[r], i);
     }
   }
-  extra_->writes.clear();
+  extra_->has_stamps = false;
   extra_->bytes = std::move(bytes);
   write_ = {};
   reads_ = {};

@@ -1,8 +1,8 @@
 #pragma once
 /// What is remembered of 128 bytes of memory: who wrote each word last, and two of its readers.
 ///
-/// A whole row of a warp is one record, so coalesced accesses cost one comparison. Writes of
-/// different warps in one line go to an overflow list; lines that are accessed by bytes or halves
+/// A whole row of a warp is one record, so coalesced accesses cost one comparison. A line that
+/// holds more than one write has a stamp a unit instead; lines that are accessed by bytes or halves
 /// are split into four lines of 32 bytes. Readers beyond two are forgotten, the oldest is kept:
 /// fewer findings, never a false one.
 
@@ -12,7 +12,6 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 namespace rackproof::emulator::check {
 
@@ -30,8 +29,10 @@ struct Conflict {
 class Line {
  public:
   /// `ordered(earlier, now, units)` decides. A read is remembered unless it conflicts.
+  /// `ordered.known_to_all()`: what happened up to that time is ordered before all that comes.
   template <class Ordered>
   Conflict read(const Access& now, const Ordered& ordered) {
+    prune(ordered);
     const Conflict conflict = find_write(now, ordered);
     if (!conflict.found) {
       remember_read(now, ordered);
@@ -41,6 +42,7 @@ class Line {
   /// A write, or an atomic; remembered unless it conflicts and `check` is true.
   template <class Ordered>
   Conflict write(const Access& now, const Ordered& ordered, bool check) {
+    prune(ordered);
     if (check) {
       Conflict conflict = find_write(now, ordered);
       for (std::size_t i = 0; i < reads_.size() && !conflict.found; ++i) {
@@ -87,9 +89,20 @@ class Line {
 
  private:
   struct Extra {
-    std::vector<Access> writes;
+    bool has_stamps = false;  ///< instead of write_
+    Time newest = 0;          ///< of the stamps
+    std::uint32_t in_flight = 0;
+    std::array<Stamp, 32> stamps;
     std::unique_ptr<std::array<Line, 4>> bytes;
   };
+
+  [[nodiscard]] bool has_stamps() const { return extra_ && extra_->has_stamps; }
+  template <class Ordered>
+  void prune(const Ordered& ordered) {
+    if (has_stamps() && extra_->in_flight == 0 && extra_->newest <= ordered.known_to_all()) {
+      extra_->has_stamps = false;
+    }
+  }
 
   template <class Ordered>
   static Conflict compare(const Access& earlier, const Access& now, bool was_read,
@@ -102,13 +115,21 @@ class Line {
   }
   template <class Ordered>
   Conflict find_write(const Access& now, const Ordered& ordered) const {
-    Conflict conflict = compare(write_, now, false, ordered);
-    if (extra_) [[unlikely]] {
-      for (std::size_t i = 0; i < extra_->writes.size() && !conflict.found; ++i) {
-        conflict = compare(extra_->writes[i], now, false, ordered);
+    if (!has_stamps()) [[likely]] {
+      return compare(write_, now, false, ordered);
+    }
+    for (std::uint32_t rest = now.units; rest != 0; rest &= rest - 1) {
+      const auto unit = static_cast<std::uint32_t>(std::countr_zero(rest));
+      const Stamp& stamp = extra_->stamps[unit];
+      if (stamp.when == 0) {
+        continue;
+      }
+      const Access earlier = stamp.access(unit);
+      if (!ordered(earlier, now, earlier.units)) {
+        return {true, false, earlier, earlier.units};
       }
     }
-    return conflict;
+    return {};
   }
   template <class Ordered>
   void remember_read(const Access& now, const Ordered& ordered) {
@@ -143,8 +164,8 @@ class Line {
     for (Access& read : reads_) {
       read.units &= ~now.units;
     }
-    if (extra_) [[unlikely]] {
-      remember_among_many(now);
+    if (has_stamps()) [[unlikely]] {
+      stamp(now);
       return;
     }
     const std::uint32_t rest = write_.units & ~now.units;
@@ -153,12 +174,13 @@ class Line {
     } else if (write_.same_epoch(now) && write_.same_lanes(now) && write_.pc() == now.pc()) {
       write_.units |= now.units;
     } else {
-      write_.units = rest;
-      extra_ = std::make_unique<Extra>();
-      extra_->writes.push_back(now);
+      begin_stamps();
+      stamp(now);
     }
   }
-  void remember_among_many(const Access& now);
+  void begin_stamps();
+  void stamp(const Access& now);
+  void put_stamps(const Access& now);
   void split();
 
   Access write_;

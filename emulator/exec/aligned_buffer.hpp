@@ -1,10 +1,11 @@
 #pragma once
 /// Zeroed bytes on a 128-byte boundary: what registers, and lines of shared memory, want.
 
+#include "emulator/exec/buffer_pool.hpp"
+
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <new>
 
 namespace rackproof::emulator::exec {
 
@@ -18,22 +19,19 @@ class AlignedBuffer {
     if (size_bytes <= size_bytes_) {
       return;
     }
-    auto* raw = static_cast<std::byte*>(::operator new (size_bytes, std::align_val_t{128}));
+    std::unique_ptr<std::byte, GiveBack> grown(take_buffer(size_bytes), GiveBack{size_bytes});
     if (size_bytes_ != 0) {
-      std::memcpy(raw, data_.get(), size_bytes_);
+      std::memcpy(grown.get(), data_.get(), size_bytes_);
     }
-    std::memset(raw + size_bytes_, 0, size_bytes - size_bytes_);
-    data_.reset(raw);
+    std::memset(grown.get() + size_bytes_, 0, size_bytes - size_bytes_);
+    data_ = std::move(grown);
     size_bytes_ = size_bytes;
   }
   [[nodiscard]] std::byte* data() const { return data_.get(); }
   [[nodiscard]] std::size_t size() const { return size_bytes_; }
 
  private:
-  struct Release {
-    void operator()(std::byte* raw) const { ::operator delete (raw, std::align_val_t{128}); }
-  };
-  std::unique_ptr<std::byte, Release> data_;
+  std::unique_ptr<std::byte, GiveBack> data_;
   std::size_t size_bytes_ = 0;
 };
 
