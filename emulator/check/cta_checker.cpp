@@ -245,7 +245,15 @@ void CtaChecker::publish_writes(const Request& request) {
 void CtaChecker::acquire_shared(std::uint32_t index, std::uint64_t address) {
   const Snapshot* const snapshot = shared_location(address).get();
   WarpState& warp = warps_[index];
-  if (snapshot == nullptr || snapshot->warp == index || snapshot->time <= warp.own.all()) {
+  if (snapshot == nullptr) {
+    return;
+  }
+  if (snapshot->warp == kNoWarp) {
+    depart(index, snapshot->clock, false);
+    return;
+  }
+  // The CTA's barriers have passed on what was known before them.
+  if (snapshot->warp == index || snapshot->time <= warp.own.all()) {
     return;
   }
   std::vector<std::uint64_t>& seen = pending(warp).seen_snapshots;
@@ -275,9 +283,13 @@ void CtaChecker::shared_arrive(std::uint32_t warp, std::uint64_t address) {
 
 void CtaChecker::shared_release(std::uint64_t address, const Clock& clock) {
   if (options_.races) {
-    BarrierClock& location = shared_locations_[address / 4];
-    location.used = true;
-    location.foreign.join(clock);
+    shared_locations_.resize(kLineBytes / 4 * shared_.size());
+    std::shared_ptr<const Snapshot>& location = shared_location(address);
+    auto snapshot = location ? std::make_shared<Snapshot>(*location) : std::make_shared<Snapshot>();
+    snapshot->warp = kNoWarp;
+    snapshot->clock.used = true;
+    snapshot->clock.foreign.join(clock);
+    location = std::move(snapshot);
   }
 }
 

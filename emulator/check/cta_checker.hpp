@@ -107,8 +107,9 @@ class CtaChecker {
     std::uint64_t seen_version = 0;
   };
   /// What a warp knew when it wrote a shared word with a strong access.
+  static constexpr std::uint32_t kNoWarp = ~std::uint32_t{0};
   struct Snapshot {
-    std::uint32_t warp = 0;
+    std::uint32_t warp = 0;    ///< kNoWarp: other CTAs of the cluster joined in
     std::uint64_t number = 0;  ///< later ones of a warp know more
     Time time = 0;
     BarrierClock clock;
