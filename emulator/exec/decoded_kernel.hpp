@@ -6,6 +6,7 @@
 #include "emulator/exec/op.hpp"
 #include "emulator/exec/tensor_instruction.hpp"
 #include "emulator/exec/video_op.hpp"
+#include "emulator/exec/wgmma.hpp"
 #include "emulator/ptx/module.hpp"
 
 #include <cstdint>
@@ -55,6 +56,8 @@ struct DecodedKernel {
   std::vector<VideoOp> video;
   std::vector<TensorInstruction> tensor;
   std::vector<BulkOp> bulk;
+  std::vector<WgmmaSpec> wgmma;
+  std::vector<RegisterAccesses> wgmma_accesses;
   std::vector<std::vector<std::uint32_t>> branch_tables;
   std::vector<FunctionCode> functions;  ///< 0: the kernel
   std::map<std::uint32_t, std::int32_t> function_of_module_index;

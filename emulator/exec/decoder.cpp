@@ -19,6 +19,7 @@ const DecodeTable& decode_table() {
     add_video(result);
     add_tcgen05(result);
     add_cluster(result);
+    add_wgmma(result);
     return result;
   }();
   return table;
@@ -161,6 +162,9 @@ void Decoder::decode_instruction(std::size_t index) {
     refuse("modifier ." + std::string(rest) + " is not supported");
   }
   insert_gate(first_op);
+  if (!wgmma_registers_.empty()) {
+    insert_wgmma_watch(first_op);
+  }
 }
 
 // CTAs that run side by side meet only at instructions behind a gate (GridExecution).
@@ -206,6 +210,7 @@ void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
   module_index_ = module_index;
   function_ = &program_->module->functions[module_index];
   lay_out_frame();
+  wgmma_registers_ = registers_of_wgmma(*function_);
   const std::size_t first = out_->code.size();
   out_->functions[static_cast<std::size_t>(index)].entry = static_cast<std::uint32_t>(first);
   first_op_.clear();

@@ -112,6 +112,7 @@ class Decoder {
   void lay_out_frame();
   void decode_instruction(std::size_t index);
   void insert_gate(std::size_t first_op);
+  void insert_wgmma_watch(std::size_t first_op);  ///< decode_wgmma.cpp
   [[nodiscard]] std::int32_t reach(std::size_t module_index);
   void mark_spins(std::size_t first_op);
 
@@ -127,6 +128,7 @@ class Decoder {
   std::uint32_t local_bytes_ = 0;
   Ref carry_ = kNoRef;
   std::vector<Ref> register_refs_;
+  std::vector<bool> wgmma_registers_;  ///< by register; empty: the function has no wgmma
   std::map<std::string, FrameVariable, std::less<>> frame_variables_;
   std::map<std::string, std::uint32_t, std::less<>> local_offsets_;
   using ConstantKey = std::pair<std::uint64_t, std::uint32_t>;
@@ -170,5 +172,8 @@ void copy_bulk(Decoder& decoder, bool is_reduction);           ///< of the cp fa
 void asynchronous_store(Decoder& decoder, bool is_reduction);  ///< st.async, red.async
 void add_cluster(DecodeTable& table);
 void cluster_barrier(Decoder& decoder);  ///< of the barrier family, after "barrier.cluster"
+void add_wgmma(DecodeTable& table);
+/// The registers of D and A of its wgmma.mma_async; empty if it has none.
+[[nodiscard]] std::vector<bool> registers_of_wgmma(const ptx::Function& function);
 
 }  // namespace rackproof::emulator::exec

@@ -157,6 +157,14 @@ void matrix_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// Integers, single bits and f64.
 void matrix_multiply_exact(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
+// ops_wgmma.cpp. multiply: immediate WgmmaSpec, list: D and A registers, a, b: descriptors, c:
+// scale-d, d: metadata; wait: immediate; watch: immediate RegisterAccesses.
+void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void wgmma_fence(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void wgmma_commit(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void wgmma_wait(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void wgmma_watch(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
 // ops_video.cpp. a, b, c or kNoRef; list: index in DecodedKernel::video.
 void video(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// cvt.pack: size: bits of an element; mode: signed.

@@ -151,6 +151,9 @@ void Warp::step_copies() {
     CopyOwner owner(*this);
     copies_.step(owner);
   }
+  if (!wgmma_.idle()) {
+    wgmma_.step();
+  }
 }
 
 std::uint32_t Warp::run(std::uint32_t budget) {

@@ -10,6 +10,7 @@
 #include "emulator/exec/counters.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
 #include "emulator/exec/op.hpp"
+#include "emulator/exec/wgmma.hpp"
 
 #include <array>
 #include <cstdint>
@@ -75,6 +76,10 @@ class Warp : public LaneContext {
   [[nodiscard]] Group& current() { return groups_[current_]; }
   [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
   [[nodiscard]] async::CopyQueue& copies() { return copies_; }
+  [[nodiscard]] WgmmaPipe& wgmma() { return wgmma_; }
+  /// All frames; base[0] is that of the current group.
+  [[nodiscard]] std::byte* registers() { return registers_.data(); }
+  [[nodiscard]] const std::byte* registers() const { return registers_.data(); }
   /// What cp.async has under way goes on, whether or not the warp itself can run.
   void step_copies();
   [[nodiscard]] std::byte* local_memory(std::uint32_t lane) const;
@@ -172,6 +177,7 @@ class Warp : public LaneContext {
   AlignedBuffer local_;
   std::uint32_t local_bytes_ = 0;
   async::CopyQueue copies_;
+  WgmmaPipe wgmma_;
 };
 
 }  // namespace rackproof::emulator::exec
