@@ -212,7 +212,7 @@ TEST(Control, EverySeedGivesItsOwnReproducibleOrder) {
 TEST(Control, UnsupportedInstructionRefusesOnlyItsKernel) {
   const std::string text = header("sm_90a") +
                            ".visible .entry k(.param .u64 out)\n{\nret;\n}\n.visible .entry "
-                           "exotic()\n{\n.reg .b32 %v;\nstacksave.b32 %v;\n"
+                           "exotic()\n{\n.reg .b64 %v;\nstacksave.u64 %v;\n"
                            "ret;\n}\n";
   KernelRunner runner(text, 90);
   EXPECT_EQ(runner.run("k", std::uint64_t{0}).state, GridState::finished);
@@ -221,7 +221,7 @@ TEST(Control, UnsupportedInstructionRefusesOnlyItsKernel) {
     FAIL() << "the kernel was not refused";
   } catch (const UnsupportedInstruction& refused) {
     EXPECT_NE(std::string(refused.what()).find("'exotic'"), std::string::npos);
-    EXPECT_NE(std::string(refused.what()).find("stacksave.b32' at PTX line 11"), std::string::npos)
+    EXPECT_NE(std::string(refused.what()).find("stacksave.u64' at PTX line 11"), std::string::npos)
         << refused.what();
   }
 }
