@@ -291,7 +291,10 @@ TEST(InstructionDescriptor, RefusesWhatTheIsaForbids) {
             std::string::npos);
   EXPECT_NE(decode(i8 | 1U << 13, {.kind = UnitKind::i8}).find("negated"), std::string::npos);
   const InstructionContext mxf8{.kind = UnitKind::mxf8f6f4};
-  EXPECT_EQ(decode(shape | 1U << 23 | 3U << 4, mxf8), "accepted");
+  const MatrixInstruction scaled =
+      decode_instruction_descriptor(shape | 1U << 23 | 3U << 4 | 2U << 29, mxf8);
+  EXPECT_EQ(scaled.scale_id_b, 3U);
+  EXPECT_EQ(scaled.scale_id_a, 2U);
   EXPECT_NE(decode(shape, mxf8).find("UE4M3"), std::string::npos);
   EXPECT_NE(decode(shape | 1U << 23 | 1U << 31, mxf8).find("K = 96"), std::string::npos);
   const InstructionContext nvfp4{.kind = UnitKind::mxf4nvf4, .scale_block = 16};

@@ -232,6 +232,7 @@ std::vector<MatrixUnit> all_units() {
   units.push_back(fp4(UnitKind::mxf4nvf4, ScaleFormat::ue4m3, 16, 96));
   units.push_back(fp4(UnitKind::mxf4, ScaleFormat::ue8m0, 32, 96));
   units.push_back(fp4(UnitKind::mxf4nvf4, ScaleFormat::ue4m3, 32, 128));
+  units.push_back(fp4(UnitKind::mxf4, ScaleFormat::ue8m0, 64, 128));
   units.push_back({.kind = UnitKind::wgmma_bits, .k = 256});
   for (const UnitKind kind : {UnitKind::i8, UnitKind::wgmma_integer}) {
     for (const bool saturate : {false, true}) {
