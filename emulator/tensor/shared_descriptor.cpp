@@ -41,7 +41,7 @@ std::uint32_t pattern_rows(SharedSwizzle swizzle) {
   return swizzle == SharedSwizzle::bytes_128_atom_32 ? 4 : kCoreLines;
 }
 
-/// The XOR on address bits: rows count in units of 128 bytes from the start of the pattern.
+/// The XOR on address bits: rows count in units of 128 bytes, the base offset moves the first one.
 std::uint32_t swizzled(const MatrixDescriptor& descriptor, std::uint32_t address) {
   const std::uint32_t row = ((address >> 7) - descriptor.base_offset) & 7;
   switch (descriptor.swizzle) {
@@ -59,14 +59,6 @@ std::uint32_t swizzled(const MatrixDescriptor& descriptor, std::uint32_t address
 }
 
 void validate(const MatrixDescriptor& descriptor, const SharedOperand& operand) {
-  const std::uint32_t width = width_bytes(descriptor.swizzle);
-  const std::uint32_t pattern = width * pattern_rows(descriptor.swizzle);
-  if (descriptor.swizzle != SharedSwizzle::none && descriptor.base_offset == 0 &&
-      descriptor.start % pattern >= width) {
-    throw DescriptorError("the matrix at " + std::to_string(descriptor.start) +
-                          " of shared memory does not begin on the " + std::to_string(pattern) +
-                          "-byte boundary of its swizzle pattern, and the base offset is 0");
-  }
   if (operand.mn_major &&
       (operand.packing == ElementPacking::bits_4 || operand.packing == ElementPacking::bits_1)) {
     throw DescriptorError("packed 4-bit and 1-bit operands have to be K-major");

@@ -474,9 +474,6 @@ TEST(WgmmaFaults, NameTheRule) {
                                  kCommit + kWait),
             "no fault");
   has(fault(test,
-            std::string("add.s64 %da, %da, 8;\n") + kFence + multiply(test) + kCommit + kWait),
-      "512-byte boundary");
-  has(fault(test,
             std::string("add.s64 %db, %db, 0x1e00;\n") + kFence + multiply(test) + kCommit + kWait),
       "of shared memory, which ends at");
   has(fault(test, std::string("or.b64 %db, %db, 0x10000000000000;\n") + kFence + multiply(test) +
