@@ -86,6 +86,15 @@ void CtaChecker::acquire_from(std::uint32_t index, const Clock& clock) {
   warp_sync(index);
 }
 
+Clock CtaChecker::knowledge(std::uint32_t warp) const {
+  return publish(warps_[warp], warp, ~0U);
+}
+
+Time CtaChecker::touch(std::uint32_t warp) {
+  warps_[warp].dirty = true;
+  return warps_[warp].time;
+}
+
 void CtaChecker::warp_sync(std::uint32_t index) {
   if (!options_.races) {
     return;

@@ -89,6 +89,12 @@ class CtaChecker {
   void acquire_from(std::uint32_t warp, const Clock& clock);
 
   void fence(std::uint32_t warp, std::uint32_t lanes, Scope scope);
+  /// The serial number of the CTA in clocks.
+  [[nodiscard]] std::uint32_t serial() const { return cta_; }
+  /// What others know that synchronise with `warp` now.
+  [[nodiscard]] Clock knowledge(std::uint32_t warp) const;
+  /// The time of an access of `warp` to memory that is not tracked here.
+  [[nodiscard]] Time touch(std::uint32_t warp);
   /// A warp-wide synchronisation of `warp`.
   void warp_sync(std::uint32_t warp);
   void arrive(std::uint32_t warp, std::uint32_t lanes, BarrierClock& barrier);

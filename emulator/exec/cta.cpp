@@ -276,7 +276,9 @@ std::string Cta::describe_waiting() const {
               : !barrier                         ? "a warp-wide instruction"
               : group.barrier == kClusterBarrier ? "the cluster barrier"
                                                  : "barrier " + std::to_string(group.barrier);
-      text += ", " + describe_location(module, grid_->kernel->source[pc]->where);
+      const ptx::Instruction& source = *grid_->kernel->source[pc];
+      text += ", " + describe_location(module, source.where) +
+              (polls ? ", " + source.mnemonic() : std::string());
       if (text.size() > 600) {
         return text + "; ...";
       }

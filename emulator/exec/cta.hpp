@@ -24,6 +24,12 @@ inline constexpr std::uint32_t kClusterBarrier = 16;
 
 enum class BarrierReduction : std::uint8_t { none, popc, and_, or_ };
 
+/// Registers that setmaxnreg moves, in registers a thread of a warp.
+struct RegisterPool {
+  std::uint32_t free = 0;
+  std::vector<std::uint32_t> of_warp;  ///< empty: nobody has moved any
+};
+
 class Cta {
  public:
   /// `rank`: %cluster_ctarank.
@@ -81,6 +87,7 @@ class Cta {
   }
   /// The shared address of the first byte.
   [[nodiscard]] std::uint32_t shared_window() const { return shared_window_; }
+  [[nodiscard]] RegisterPool& register_pool() { return register_pool_; }
   /// Made at the first tcgen05 instruction.
   [[nodiscard]] TensorCore& tensor_core() {
     if (!tensor_core_) {
@@ -142,6 +149,7 @@ class Cta {
   std::array<Barrier, 16> barriers_;
   std::uint32_t open_barriers_ = 0;  ///< that somebody arrived at
   Warp* running_ = nullptr;
+  RegisterPool register_pool_;
   std::unique_ptr<TensorCore> tensor_core_;
 };
 

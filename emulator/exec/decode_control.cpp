@@ -119,13 +119,19 @@ void griddepcontrol(Decoder& decoder) {
   decoder.emit(no_operation, kControl);
 }
 
-// Registers are not counted here: nothing to hand over.
 void setmaxnreg(Decoder& decoder) {
-  decoder.modifiers().take_any({"inc", "dec"});
-  decoder.modifiers().take("sync");
-  decoder.modifiers().take("aligned");
-  (void)decoder.modifiers().take_type();
-  decoder.emit(no_operation, kControl);
+  Modifiers& modifiers = decoder.modifiers();
+  const bool releases = modifiers.take_any({"inc", "dec"}) == 1;
+  modifiers.take("sync");
+  modifiers.take("aligned");
+  (void)modifiers.take_type();
+  const auto* count = std::get_if<ptx::IntegerLiteral>(&decoder.operand(0).value);
+  if (count == nullptr || count->value < 24 || count->value > 256 || count->value % 8 != 0) {
+    decoder.refuse("the count has to be a multiple of 8 from 24 to 256");
+  }
+  Op& op = decoder.emit(set_registers, kControl);
+  op.immediate = count->value;
+  op.mode = releases ? 1 : 0;
 }
 
 void texture(Decoder& decoder) {

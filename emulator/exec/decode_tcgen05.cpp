@@ -117,6 +117,7 @@ void check_registers(Decoder& decoder, const TensorInstruction& instruction) {
 void load(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   TensorInstruction instruction;
+  instruction.load = decoder.instruction_number();
   const bool reduces = modifiers.take("red");
   take_fragment(decoder, instruction);
   if (reduces) {
@@ -328,9 +329,11 @@ void tcgen05(Decoder& decoder) {
       finish(decoder, tensor_wait_store, {});
       return;
     case 11:
+      decoder.out().has_tensor_fence_before = true;
       finish(decoder, tensor_fence_before, {});
       return;
     case 12:
+      decoder.out().has_tensor_fence_after = true;
       finish(decoder, tensor_fence_after, {});
       return;
     default:

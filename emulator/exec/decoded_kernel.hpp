@@ -55,6 +55,8 @@ struct DecodedKernel {
   std::vector<CallSite> calls;
   std::vector<VideoOp> video;
   std::vector<TensorInstruction> tensor;
+  bool has_tensor_fence_before = false;  ///< tcgen05.fence::before_thread_sync
+  bool has_tensor_fence_after = false;   ///< tcgen05.fence::after_thread_sync
   std::vector<BulkOp> bulk;
   std::vector<WgmmaSpec> wgmma;
   std::vector<RegisterAccesses> wgmma_accesses;
@@ -68,9 +70,10 @@ struct DecodedKernel {
     std::uint32_t width = 0;  ///< bytes a lane
   };
   std::vector<SharedConstant> shared_constants;
-  std::uint32_t static_shared_bytes = 0;  ///< dynamic shared memory starts here
-  std::uint32_t shared_base = 0;          ///< first usable shared address
-  std::uint32_t local_bytes = 0;          ///< of the kernel alone; callees stack on top
+  std::uint32_t static_shared_bytes = 0;   ///< dynamic shared memory starts here
+  std::uint32_t shared_base = 0;           ///< first usable shared address
+  std::uint32_t local_bytes = 0;           ///< of the kernel alone; callees stack on top
+  std::uint32_t registers_per_thread = 0;  ///< that setmaxnreg starts from; 0: it does nothing
 };
 
 }  // namespace rackproof::emulator::exec

@@ -1,5 +1,7 @@
 #include "emulator/exec/decoder.hpp"
 
+#include "emulator/exec/early_uses.hpp"
+
 #include <algorithm>
 
 namespace rackproof::emulator::exec {
@@ -156,6 +158,7 @@ void Decoder::decode_instruction(std::size_t index) {
   if (found == decode_table().end()) {
     refuse("the instruction is not supported");
   }
+  check_early_use();
   const std::size_t first_op = out_->code.size();
   found->second(*this);
   if (const auto rest = modifiers.left_over(); !rest.empty()) {
@@ -165,6 +168,23 @@ void Decoder::decode_instruction(std::size_t index) {
   if (!wgmma_registers_.empty()) {
     insert_wgmma_watch(first_op);
   }
+}
+
+void Decoder::check_early_use() {
+  const auto found = early_uses_.find(static_cast<std::uint32_t>(instruction_index_));
+  if (found == early_uses_.end()) {
+    return;
+  }
+  std::vector<Ref> loads;
+  for (const std::uint32_t load : found->second) {
+    loads.push_back(first_number_ + load);
+  }
+  loads.resize(std::min<std::size_t>(loads.size(), 255));
+  const std::uint32_t list = add_refs(loads);
+  Op& op = emit(tensor_check_registers, InstructionClass::other);
+  op.list = list;
+  op.list_size = static_cast<std::uint8_t>(loads.size());
+  op.expansion = true;
 }
 
 // CTAs that run side by side meet only at instructions behind a gate (GridExecution).
@@ -213,6 +233,7 @@ void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
   wgmma_registers_ = registers_of_wgmma(*function_);
   const std::size_t first = out_->code.size();
   out_->functions[static_cast<std::size_t>(index)].entry = static_cast<std::uint32_t>(first);
+  early_uses_ = find_early_uses(*function_);
   first_op_.clear();
   branches_.clear();
   tables_.clear();
@@ -220,6 +241,7 @@ void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
     first_op_.push_back(static_cast<std::uint32_t>(out_->code.size()));
     decode_instruction(i);
   }
+  first_number_ += static_cast<std::uint32_t>(function_->body.size());
   first_op_.push_back(static_cast<std::uint32_t>(out_->code.size()));
   // Control may fall off the end, which returns.
   static const ptx::Instruction kEnd = [] {

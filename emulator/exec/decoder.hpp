@@ -66,6 +66,10 @@ class Decoder {
   [[nodiscard]] const Program::Impl& program() const { return *program_; }
   [[nodiscard]] DecodedKernel& out() { return *out_; }
   [[nodiscard]] Modifiers& modifiers() { return *modifiers_; }
+  /// Counts the instructions of all functions of the kernel.
+  [[nodiscard]] std::uint32_t instruction_number() const {
+    return first_number_ + static_cast<std::uint32_t>(instruction_index_);
+  }
   [[nodiscard]] std::size_t operand_count() const { return instruction_->operands.size(); }
   [[nodiscard]] const ptx::Operand& operand(std::size_t index) const;
 
@@ -113,6 +117,8 @@ class Decoder {
   void decode_instruction(std::size_t index);
   void insert_gate(std::size_t first_op);
   void insert_wgmma_watch(std::size_t first_op);  ///< decode_wgmma.cpp
+  /// Before an instruction that may touch registers of a tcgen05.ld too early.
+  void check_early_use();
   [[nodiscard]] std::int32_t reach(std::size_t module_index);
   void mark_spins(std::size_t first_op);
 
@@ -122,6 +128,8 @@ class Decoder {
   const ptx::Function* function_ = nullptr;
   std::size_t module_index_ = 0;
   std::size_t instruction_index_ = 0;
+  std::uint32_t first_number_ = 0;  ///< of the function's first instruction
+  std::map<std::uint32_t, std::vector<std::uint32_t>> early_uses_;
   const ptx::Instruction* instruction_ = nullptr;
   Modifiers* modifiers_ = nullptr;
   std::uint32_t frame_bytes_ = 0;

@@ -130,6 +130,8 @@ void exit_(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void trap(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void breakpoint(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void nanosleep(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// setmaxnreg: immediate: registers a thread; mode: 1 .dec, 0 .inc.
+void set_registers(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// Stands before an instruction by which CTAs communicate: its CTA waits for the serial phase.
 void serial_gate(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
@@ -182,6 +184,8 @@ void tensor_allocate(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void tensor_deallocate(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void tensor_relinquish(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void tensor_load(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// tensor_tracking.cpp. list: the tcgen05.ld (TensorInstruction::load) that must not be under way.
+void tensor_check_registers(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void tensor_store(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void tensor_wait_load(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void tensor_wait_store(LaneContext& lanes, const Op& op, std::uint32_t mask);

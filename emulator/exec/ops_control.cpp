@@ -1,6 +1,7 @@
 // Branches, calls and ends: PTX ISA 9.0, sections 9.7.12 and 9.7.19.
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
+#include "emulator/exec/fragments.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/runtime_calls.hpp"
 
@@ -92,6 +93,30 @@ void breakpoint(LaneContext&, const Op&, std::uint32_t mask) {
 }
 void nanosleep(LaneContext& lanes, const Op&, std::uint32_t) {
   static_cast<Warp&>(lanes).yield();
+}
+// Registers that warps have given back wait in the CTA's pool for others (PTX ISA 9.0, section
+// 9.7.19.5); a warp has as many as the kernel was built with until it changes that.
+void set_registers(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  const std::uint32_t initial = (warp.kernel().registers_per_thread + 7) / 8 * 8;
+  if (!whole_warp(warp, mask, "setmaxnreg") || initial == 0) {
+    return;
+  }
+  RegisterPool& pool = warp.cta().register_pool();
+  pool.of_warp.resize(warp.cta().warps(), initial);
+  std::uint32_t& own = pool.of_warp[warp.index()];
+  const auto wanted = static_cast<std::uint32_t>(op.immediate);
+  if (op.mode == 1 && wanted < own) {
+    pool.free += own - wanted;
+    own = wanted;
+  } else if (op.mode == 0 && wanted > own) {
+    if (pool.free < wanted - own) {
+      warp.retry();
+      return;
+    }
+    pool.free -= wanted - own;
+    own = wanted;
+  }
 }
 void serial_gate(LaneContext& lanes, const Op&, std::uint32_t) {
   auto& warp = static_cast<Warp&>(lanes);

@@ -3,6 +3,7 @@
 #include "emulator/exec/cluster.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/tensor_issue.hpp"
+#include "emulator/exec/tensor_tracking.hpp"
 
 #include <string>
 #include <utility>
@@ -11,7 +12,7 @@ namespace rackproof::emulator::exec {
 namespace {
 
 async::OperationQueue::Pipe pipe_of(Warp& warp) {
-  async::OperationQueue::Pipe& pipe = warp.cta().tensor_core().pipes[warp.index()];
+  async::OperationQueue::Pipe& pipe = tensor_warp(warp).pipe;
   if (pipe == async::OperationQueue::kUnordered) {
     pipe = warp.cta().cluster().operations().add_pipe();
   }
@@ -24,6 +25,9 @@ void issue(Warp& warp, std::uint32_t lane, std::uint32_t cta_group, Operation op
   Cta& cta = warp.cta();
   const tensor::TensorSides sides = tensor_sides(cta, cta_group);
   with_rules(lane, [&] { operation.validate(sides); });
+  if (cta.grid().config.checks.races) {
+    track_operation(warp, lane, cta_group, operation.footprint(sides));
+  }
   cta.cluster().issue({&cta, warp.index(), lane, warp.pc() - 1}, pipe_of(warp),
                       [operation = std::move(operation), sides, lane] {
                         with_rules(lane, [&] { operation.perform(sides); });
@@ -137,11 +141,21 @@ void tensor_commit(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     (void)tensor_core_for(warp, instruction.cta_group, lane);
     const std::uint64_t address = addresses.value[lane] & kWindowOffsetMask;
     const Issuer issuer{&cta, warp.index(), lane, warp.pc() - 1};
+    const check::Clock knowledge = track_commit(warp);
     const auto arrive = [&](std::uint64_t barrier) {
-      (void)cta.cluster().shared_at(barrier, sizeof(std::uint64_t), lane, "tcgen05.commit");
+      const std::byte* const object =
+          cta.cluster().shared_at(barrier, sizeof(std::uint64_t), lane, "tcgen05.commit");
+      check::CtaChecker* const checker =
+          cta.cluster().cta(static_cast<std::uint32_t>(barrier >> kClusterRankShift)).checker();
       cta.cluster().issue(
           issuer, pipe_of(warp),
-          [cluster = &cta.cluster(), barrier] { cluster->arrive(barrier, 1); }, barrier);
+          [cluster = &cta.cluster(), barrier, checker, object, knowledge] {
+            if (checker != nullptr) {
+              checker->shared_release(reinterpret_cast<std::uintptr_t>(object), knowledge);
+            }
+            cluster->arrive(barrier, 1);
+          },
+          barrier);
     };
     if (instruction.multicast == kNoRef) {
       arrive(address);

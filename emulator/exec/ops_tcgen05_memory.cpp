@@ -4,6 +4,7 @@
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
 #include "emulator/exec/tensor_issue.hpp"
+#include "emulator/exec/tensor_tracking.hpp"
 
 #include <cstring>
 #include <string>
@@ -33,6 +34,12 @@ TensorCore& tensor_core_for(Warp& warp, std::uint32_t cta_group, std::uint32_t l
   }
   core.cta_group = cta_group;
   return core;
+}
+
+TensorWarp& tensor_warp(Warp& warp) {
+  TensorCore& core = warp.cta().tensor_core();
+  core.warps.resize(warp.cta().warps());
+  return core.warps[warp.index()];
 }
 
 tensor::TensorSides tensor_sides(Cta& cta, std::uint32_t cta_group) {
@@ -128,6 +135,7 @@ void tensor_allocate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   const std::uint32_t address = *core.request->granted;
   core.request.reset();
   warp.cta().cluster().note_progress();
+  track_allocation(warp, address, columns);
   Op target = op;
   target.immediate = static_cast<std::int32_t>(op.d);
   Addresses addresses;
@@ -157,6 +165,7 @@ void tensor_deallocate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   const std::uint32_t address = uniform_word(lanes, op.a, mask, "tcgen05.dealloc: the address");
   const std::uint32_t columns = uniform_word(lanes, op.b, mask, "tcgen05.dealloc: the count");
   with_rules(lane, [&] { core.memory.release(address, columns); });
+  track_deallocation(warp, lane, tensor::TensorAddress::from(address).column, columns);
   warp.cta().cluster().note_progress();
 }
 

@@ -2,6 +2,7 @@
 #include "emulator/exec/fragments.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/tensor_issue.hpp"
+#include "emulator/exec/tensor_tracking.hpp"
 
 #include <array>
 #include <bit>
@@ -114,6 +115,7 @@ void tensor_load(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     }
     return at;
   });
+  track_move(warp, first, fragment, false, instruction.load);
   const std::uint32_t registers = fragment.registers();
   std::array<std::array<std::uint32_t, 128>, kWarpSize> words;
   for (std::uint32_t thread = 0; thread < kWarpSize; ++thread) {
@@ -155,6 +157,7 @@ void tensor_store(LaneContext& lanes, const Op& op, std::uint32_t mask) {
       instruction.address.offset;
   const TensorAddress first = with_rules(
       lane, [&] { return check_cells(warp, instruction, address, memory, "tcgen05.st"); });
+  track_move(warp, first, fragment, true, 0);
   for (std::uint32_t reg = 0; reg < fragment.registers(); ++reg) {
     const auto* const row = register_row<std::uint32_t>(lanes, instruction.registers[reg]);
     for (std::uint32_t thread = 0; thread < kWarpSize; ++thread) {
@@ -173,14 +176,24 @@ void tensor_store(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 }
 
 void tensor_wait_load(LaneContext& lanes, const Op&, std::uint32_t mask) {
-  (void)whole_warp(static_cast<Warp&>(lanes), mask, "tcgen05.wait::ld");
+  auto& warp = static_cast<Warp&>(lanes);
+  if (whole_warp(warp, mask, "tcgen05.wait::ld")) {
+    track_wait(warp, false);
+  }
 }
 
 void tensor_wait_store(LaneContext& lanes, const Op&, std::uint32_t mask) {
-  (void)whole_warp(static_cast<Warp&>(lanes), mask, "tcgen05.wait::st");
+  auto& warp = static_cast<Warp&>(lanes);
+  if (whole_warp(warp, mask, "tcgen05.wait::st")) {
+    track_wait(warp, true);
+  }
 }
 
-void tensor_fence_before(LaneContext&, const Op&, std::uint32_t) {}
-void tensor_fence_after(LaneContext&, const Op&, std::uint32_t) {}
+void tensor_fence_before(LaneContext& lanes, const Op&, std::uint32_t) {
+  track_fence_before(static_cast<Warp&>(lanes));
+}
+void tensor_fence_after(LaneContext& lanes, const Op&, std::uint32_t) {
+  track_fence_after(static_cast<Warp&>(lanes));
+}
 
 }  // namespace rackproof::emulator::exec

@@ -62,7 +62,13 @@ std::shared_ptr<const DecodedKernel> Program::Impl::decoded(std::size_t index) c
   const std::lock_guard lock(mutex_);
   auto& entry = decoded_[index];
   if (!entry) {
-    entry = decode(*this, kernel_function[index]);
+    std::unique_ptr<DecodedKernel> kernel = decode(*this, kernel_function[index]);
+    // setmaxnreg has no effect without a maximum that was given (PTX ISA 9.0, section 9.7.19.5).
+    const ptx::Directives& given = module->functions[kernel_function[index]].directives;
+    if (given.max_registers != 0 || given.max_threads[0] != 0 || given.required_threads[0] != 0) {
+      kernel->registers_per_thread = kernels[index].registers_per_thread;
+    }
+    entry = std::move(kernel);
   }
   return entry;
 }

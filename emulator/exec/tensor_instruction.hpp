@@ -30,6 +30,7 @@ struct TensorInstruction {
   // ld, ld.red, st
   tensor::FragmentLayout fragment;
   std::vector<Ref> registers;
+  std::uint32_t load = 0;  ///< number of a tcgen05.ld in its kernel
   TensorReduction reduction = TensorReduction::none;
   ReductionType reduction_type = ReductionType::f32;
   bool absolute = false;

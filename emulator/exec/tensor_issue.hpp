@@ -20,6 +20,9 @@ namespace rackproof::emulator::exec {
 /// if others had another one, or if a pair is needed and there is none.
 [[nodiscard]] TensorCore& tensor_core_for(Warp& warp, std::uint32_t cta_group, std::uint32_t lane);
 
+/// What `warp` has under way.
+[[nodiscard]] TensorWarp& tensor_warp(Warp& warp);
+
 /// The CTA, or the pair it belongs to.
 [[nodiscard]] tensor::TensorSides tensor_sides(Cta& cta, std::uint32_t cta_group);
 

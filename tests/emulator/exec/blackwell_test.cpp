@@ -260,5 +260,28 @@ TEST(Blackwell, BulkStoresFillWithZeros) {
   EXPECT_EQ(got[8], 0x23222120U);
 }
 
+// Two warps of 64 registers: one gives 24 back, the other asks for 24 more, or for 32.
+TEST(Blackwell, RegistersMoveBetweenWarps) {
+  for (const std::string wanted : {"88", "96"}) {
+    KernelRunner runner(
+        header("sm_90a") +
+            ".visible .entry k()\n.maxntid 64\n.maxnreg 64\n{\n.reg .b32 %r<2>;\n.reg .pred "
+            "%p;\nmov.u32 %r0, %tid.x;\nsetp.lt.u32 %p, %r0, 32;\n@%p bra GIVE;\n"
+            "setmaxnreg.inc.sync.aligned.u32 " +
+            wanted + ";\nret;\nGIVE:\nsetmaxnreg.dec.sync.aligned.u32 40;\nret;\n}\n",
+        90);
+    runner.config().block = {64, 1, 1};
+    const Outcome outcome = runner.run("k");
+    if (wanted == "88") {
+      EXPECT_EQ(outcome.state, GridState::finished);
+    } else {
+      ASSERT_TRUE(outcome.fault.has_value());
+      EXPECT_EQ(outcome.fault->kind, Fault::Kind::deadlock);
+      EXPECT_NE(outcome.fault->message.find("setmaxnreg"), std::string::npos)
+          << outcome.fault->message;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rackproof::emulator::exec::testing

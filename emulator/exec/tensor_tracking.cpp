@@ -1,0 +1,225 @@
+#include "emulator/exec/tensor_tracking.hpp"
+
+#include "emulator/exec/cluster.hpp"
+#include "emulator/exec/handlers.hpp"
+#include "emulator/exec/tensor_issue.hpp"
+
+#include <string>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+using check::TensorAccess;
+
+check::CtaChecker* race_checker(Warp& warp) {
+  check::CtaChecker* const checker = warp.cta().checker();
+  return checker != nullptr && checker->checks_races() ? checker : nullptr;
+}
+
+check::Clock knowledge_of(Warp& warp, const check::CtaChecker& checker) {
+  return warp.kernel().has_tensor_fence_after ? tensor_warp(warp).seen
+                                              : checker.knowledge(warp.index());
+}
+
+TensorAccess access_of(Warp& warp, std::uint32_t lane, bool writes) {
+  TensorAccess access;
+  access.actor = warp.cta().checker()->serial();
+  access.warp = warp.index();
+  access.cta = warp.cta().rank();
+  access.lane = lane;
+  access.pc = warp.pc() - 1;
+  access.writes = writes;
+  return access;
+}
+
+std::string name_at(const Warp& warp, std::uint32_t pc) {
+  return warp.kernel().source[pc]->mnemonic();
+}
+
+[[noreturn]] void raise(Warp& warp, std::uint32_t lane, const check::TensorConflict& conflict) {
+  const TensorAccess& earlier = conflict.earlier;
+  Cta& home = warp.cta().cluster().cta(earlier.cta);
+  const char* const hint =
+      earlier.state == TensorAccess::State::in_flight
+          ? (earlier.writes ? "tcgen05.wait::st has to follow it"
+                            : "tcgen05.wait::ld has to follow it")
+      : earlier.state == TensorAccess::State::unpublished
+          ? "tcgen05.fence::before_thread_sync is missing before the threads synchronise"
+      : earlier.is_pipe ? "wait for the mbarrier of a tcgen05.commit behind it, then "
+                          "tcgen05.fence::after_thread_sync"
+                        : "the threads have to synchronise, then tcgen05.fence::after_thread_sync";
+  throw FaultRaised(Fault::Kind::race, lane,
+                    name_at(warp, warp.pc() - 1) + ": lane " + std::to_string(conflict.lane) +
+                        ", column " + std::to_string(conflict.column) +
+                        " of tensor memory is not ordered after the " +
+                        (earlier.writes ? "write" : "read") + " by " +
+                        home.describe_thread(earlier.warp, earlier.lane, earlier.pc) + " (" + hint +
+                        "; PTX ISA 9.0, section 9.7.16.6)");
+}
+
+}  // namespace
+
+void track_move(Warp& warp, tensor::TensorAddress first, const tensor::FragmentLayout& fragment,
+                bool writes, std::uint32_t load) {
+  const check::CtaChecker* const checker = race_checker(warp);
+  if (checker == nullptr) {
+    return;
+  }
+  TensorCore& core = warp.cta().tensor_core();
+  TensorWarp& state = tensor_warp(warp);
+  TensorAccess access = access_of(warp, 0, writes);
+  access.state = TensorAccess::State::in_flight;
+  const std::uint32_t number = core.order.add(access);
+  state.moves.push_back({number, writes});
+  if (!writes) {
+    state.loads.push_back({load, access.pc});
+  }
+  const check::Clock knowledge = knowledge_of(warp, *checker);
+  const bool halves = fragment.shape == tensor::FragmentShape::s16x32bx2;
+  const std::uint32_t columns =
+      halves ? fragment.repeat * fragment.cells_per_register() : fragment.columns();
+  for (std::uint32_t half = 0; half < (halves ? 2U : 1U); ++half) {
+    const auto conflict =
+        core.order.touch(number, first.lane, fragment.lanes(), first.column + half * fragment.split,
+                         columns, writes, knowledge);
+    if (conflict) {
+      raise(warp, 0, *conflict);
+    }
+  }
+}
+
+void track_wait(Warp& warp, bool stores) {
+  check::CtaChecker* const checker = race_checker(warp);
+  if (checker == nullptr) {
+    return;
+  }
+  TensorWarp& state = tensor_warp(warp);
+  if (!stores) {
+    state.loads.clear();
+  }
+  const bool publishes = !warp.kernel().has_tensor_fence_before;
+  const check::Time time = checker->touch(warp.index());
+  std::erase_if(state.moves, [&](const TensorWarp::Move& move) {
+    TensorAccess& access = warp.cta().tensor_core().order.at(move.access);
+    if (move.writes != stores || access.state != TensorAccess::State::in_flight) {
+      return false;
+    }
+    access.time = time;
+    access.state = publishes ? TensorAccess::State::ordered : TensorAccess::State::unpublished;
+    return publishes;
+  });
+  checker->warp_sync(warp.index());
+}
+
+void track_fence_before(Warp& warp) {
+  check::CtaChecker* const checker = race_checker(warp);
+  if (checker == nullptr) {
+    return;
+  }
+  const check::Time time = checker->touch(warp.index());
+  std::erase_if(tensor_warp(warp).moves, [&](const TensorWarp::Move& move) {
+    TensorAccess& access = warp.cta().tensor_core().order.at(move.access);
+    if (access.state == TensorAccess::State::in_flight) {
+      return false;
+    }
+    access.time = time;
+    access.state = TensorAccess::State::ordered;
+    return true;
+  });
+  checker->warp_sync(warp.index());
+}
+
+void track_fence_after(Warp& warp) {
+  if (const check::CtaChecker* const checker = race_checker(warp)) {
+    tensor_warp(warp).seen = checker->knowledge(warp.index());
+  }
+}
+
+void track_operation(Warp& warp, std::uint32_t lane, std::uint32_t cta_group,
+                     const tensor::TensorFootprint& footprint) {
+  const check::CtaChecker* const checker = race_checker(warp);
+  if (checker == nullptr) {
+    return;
+  }
+  TensorWarp& state = tensor_warp(warp);
+  if (state.pipe_serial == 0) {
+    state.pipe_serial = check::next_pipe_serial();
+  }
+  ++state.pipe_time;
+  const check::Clock knowledge = knowledge_of(warp, *checker);
+  const std::uint32_t even = cta_group == 2 ? warp.cta().rank() & ~1U : warp.cta().rank();
+  const auto touch = [&](const tensor::TensorRegion& region, bool writes) {
+    check::TensorOrder& order = warp.cta().cluster().cta(even + region.side).tensor_core().order;
+    TensorAccess access = access_of(warp, lane, writes);
+    access.actor = state.pipe_serial;
+    access.is_pipe = true;
+    access.time = state.pipe_time;
+    const auto conflict = order.touch(order.add(access), region.lane, region.lanes, region.column,
+                                      region.columns, writes, knowledge);
+    if (conflict) {
+      raise(warp, lane, *conflict);
+    }
+  };
+  for (const tensor::TensorRegion& region : footprint.reads) {
+    touch(region, false);
+  }
+  for (const tensor::TensorRegion& region : footprint.writes) {
+    touch(region, true);
+  }
+}
+
+check::Clock track_commit(Warp& warp) {
+  check::CtaChecker* const checker = race_checker(warp);
+  if (checker == nullptr) {
+    return {};
+  }
+  // The commit is a tcgen05.fence::before_thread_sync too.
+  track_fence_before(warp);
+  check::Clock clock = checker->knowledge(warp.index());
+  const TensorWarp& state = tensor_warp(warp);
+  if (state.pipe_serial != 0) {
+    check::CtaKnowledge pipe;
+    pipe.know_all(state.pipe_time);
+    clock.set(state.pipe_serial, pipe);
+  }
+  return clock;
+}
+
+void track_allocation(Warp& warp, std::uint32_t column, std::uint32_t columns) {
+  if (race_checker(warp) != nullptr) {
+    warp.cta().tensor_core().order.forget(column, columns);
+  }
+}
+
+void track_deallocation(Warp& warp, std::uint32_t lane, std::uint32_t column,
+                        std::uint32_t columns) {
+  const check::CtaChecker* const checker = race_checker(warp);
+  if (checker == nullptr) {
+    return;
+  }
+  // No access: what warps did has to be over, fenced or not.
+  check::TensorOrder& order = warp.cta().tensor_core().order;
+  TensorAccess access = access_of(warp, lane, true);
+  access.frees = true;
+  const auto conflict = order.touch(order.add(access), 0, tensor::kTensorLanes, column, columns,
+                                    true, checker->knowledge(warp.index()));
+  if (conflict) {
+    raise(warp, lane, *conflict);
+  }
+}
+
+void tensor_check_registers(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  for (const TensorWarp::Load& load : tensor_warp(warp).loads) {
+    for (std::uint32_t i = 0; i < op.list_size; ++i) {
+      if (warp.kernel().refs[op.list + i] == load.number) {
+        throw FaultRaised(Fault::Kind::race, lowest_lane(mask),
+                          "a register of the tcgen05.ld by " +
+                              warp.cta().describe_thread(warp.index(), lowest_lane(mask), load.pc) +
+                              " is used before tcgen05.wait::ld (PTX ISA 9.0, section 9.7.16.8)");
+      }
+    }
+  }
+}
+
+}  // namespace rackproof::emulator::exec
