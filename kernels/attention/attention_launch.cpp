@@ -50,6 +50,22 @@ AttentionArguments make_arguments(const AttentionProblem& problem) {
   return arguments;
 }
 
+SequenceTables sequence_tables(const AttentionProblem& problem) {
+  if (!problem.packed()) {
+    return {};
+  }
+  std::vector<std::int32_t> q;
+  std::vector<std::int32_t> kv;
+  for (std::int64_t sequence = 0; sequence < problem.shape().batch; ++sequence) {
+    q.push_back(static_cast<std::int32_t>(problem.q_begin(sequence)));
+    kv.push_back(static_cast<std::int32_t>(problem.kv_begin(sequence)));
+  }
+  q.push_back(static_cast<std::int32_t>(problem.q_rows()));
+  kv.push_back(static_cast<std::int32_t>(problem.kv_rows()));
+  return {.q = runtime::DeviceBuffer<std::int32_t>(std::span<const std::int32_t>(q)),
+          .kv = runtime::DeviceBuffer<std::int32_t>(std::span<const std::int32_t>(kv))};
+}
+
 AttentionLaunch::AttentionLaunch(const Implementation& implementation,
                                  const AttentionProblem& problem)
     : implementation_(implementation),

@@ -7,6 +7,14 @@
 
 namespace rackproof::kernels::attention {
 
+/// First rows of the sequences of a packed batch and the totals, on the current device; empty
+/// unless packed.
+struct SequenceTables {
+  runtime::DeviceBuffer<std::int32_t> q;
+  runtime::DeviceBuffer<std::int32_t> kv;
+};
+[[nodiscard]] SequenceTables sequence_tables(const AttentionProblem& problem);
+
 class AttentionLaunch {
  public:
   /// Prepares the current device; `implementation` and `problem` must outlive the object.

@@ -51,21 +51,7 @@ AttentionWorkload::BufferSet AttentionWorkload::make_set() const {
                 .v = Bytes(kv_bytes),
                 .o = Bytes(q_bytes),
                 .lse = runtime::DeviceBuffer<float>(problem_.lse_elements()),
-                .cu_seqlens_q = {},
-                .cu_seqlens_kv = {}};
-  if (problem_.packed()) {
-    std::vector<std::int32_t> q_begins;
-    std::vector<std::int32_t> kv_begins;
-    for (std::int64_t sequence = 0; sequence < problem_.shape().batch; ++sequence) {
-      q_begins.push_back(static_cast<std::int32_t>(problem_.q_begin(sequence)));
-      kv_begins.push_back(static_cast<std::int32_t>(problem_.kv_begin(sequence)));
-    }
-    q_begins.push_back(static_cast<std::int32_t>(problem_.q_rows()));
-    kv_begins.push_back(static_cast<std::int32_t>(problem_.kv_rows()));
-    set.cu_seqlens_q = runtime::DeviceBuffer<std::int32_t>(std::span<const std::int32_t>(q_begins));
-    set.cu_seqlens_kv =
-        runtime::DeviceBuffer<std::int32_t>(std::span<const std::int32_t>(kv_begins));
-  }
+                .tables = sequence_tables(problem_)};
   RACKPROOF_CUDA(cudaMemsetAsync(set.o.data(), kPoison, set.o.size_bytes(), nullptr));
   RACKPROOF_CUDA(cudaMemsetAsync(set.lse.data(), kPoison, set.lse.size_bytes(), nullptr));
   return set;
@@ -78,8 +64,8 @@ AttentionArguments AttentionWorkload::arguments_of(BufferSet& set) const {
   arguments.v = set.v.data();
   arguments.o = set.o.data();
   arguments.lse = set.lse.data();
-  arguments.cu_seqlens_q = set.cu_seqlens_q.data();
-  arguments.cu_seqlens_kv = set.cu_seqlens_kv.data();
+  arguments.cu_seqlens_q = set.tables.q.data();
+  arguments.cu_seqlens_kv = set.tables.kv.data();
   return arguments;
 }
 

@@ -33,8 +33,7 @@ class AttentionWorkload final : public Workload {
     runtime::DeviceBuffer<std::byte> v;
     runtime::DeviceBuffer<std::byte> o;
     runtime::DeviceBuffer<float> lse;
-    runtime::DeviceBuffer<std::int32_t> cu_seqlens_q;   ///< empty unless packed
-    runtime::DeviceBuffer<std::int32_t> cu_seqlens_kv;  ///< likewise
+    SequenceTables tables;
   };
   [[nodiscard]] AttentionArguments arguments_of(BufferSet& set) const;
   [[nodiscard]] BufferSet make_set() const;

@@ -1,5 +1,6 @@
 #pragma once
-/// Attention backward: dQ, dK and dV of O = softmax(scale * Q K^T + mask) V for a given dO.
+/// Attention backward: dQ, dK and dV of O = softmax(scale * Q K^T + mask) V for a given dO, and O
+/// and lse as the forward pass stored them.
 ///
 /// Shapes, layouts and masks are those of the forward pass (attention.hpp). With P the softmax,
 /// dP = dO V^T and D = rowsum(dO * O):
@@ -18,7 +19,7 @@ namespace rackproof::kernels::attention::backward {
 class BackwardProblem final : public Problem {
  public:
   /// `deterministic`: two runs must give the same bits. Throws ParamError naming what is out of
-  /// range or not supported: type must be bf16, batches are not packed.
+  /// range.
   explicit BackwardProblem(const AttentionShape& shape, bool deterministic = false);
 
   [[nodiscard]] const AttentionProblem& forward() const noexcept { return forward_; }

@@ -3,12 +3,11 @@
 /// keys x queries, so that P^T and dS^T are in registers what dV += P^T dO and dK += dS^T Q need.
 
 #include "kernels/attention/backward/backward_tile.cuh"
+#include "kernels/attention/kernel_table.hpp"
 #include "kernels/ptx/address.cuh"
 #include "runtime/error.hpp"
 
 #include <cuda_runtime.h>
-
-#include <string>
 
 namespace rackproof::kernels::attention::backward {
 namespace {
@@ -40,7 +39,7 @@ __device__ __forceinline__ void copy_queries_async(std::uint32_t stage,
 
 /// P^T = 2^(scale S^T - lse) and dS^T = P^T (dP^T - D), rounded to operands of the next products.
 /// `statistics`: shared address of the step's first query; columns are queries.
-template <BackwardConfig kConfig>
+template <BackwardConfig kConfig, typename T>
 __device__ __forceinline__ void softmax_gradient(Probabilities<kConfig.tile()>& gradients,
                                                  Scores<kConfig.tile()>& probabilities,
                                                  const Scores<kConfig.tile()>& d_probabilities,
@@ -57,15 +56,15 @@ __device__ __forceinline__ void softmax_gradient(Probabilities<kConfig.tile()>& 
       for (int half = 0; half < 2; ++half) {
         const int i = half * 2;
         gradients[m][n / 2][n % 2 * 2 + half] =
-            pack2<Element>(probabilities[m][n][i] * (d_probabilities[m][n][i] - delta[0]),
-                           probabilities[m][n][i + 1] * (d_probabilities[m][n][i + 1] - delta[1]));
+            pack2<T>(probabilities[m][n][i] * (d_probabilities[m][n][i] - delta[0]),
+                     probabilities[m][n][i + 1] * (d_probabilities[m][n][i + 1] - delta[1]));
       }
     }
   }
 }
 
 /// S^T becomes P^T in place, and its rounded operand.
-template <BackwardConfig kConfig>
+template <BackwardConfig kConfig, typename T>
 __device__ __forceinline__ void probabilities_of(Probabilities<kConfig.tile()>& operand,
                                                  Scores<kConfig.tile()>& scores,
                                                  std::uint32_t statistics, float scale_log2,
@@ -83,7 +82,7 @@ __device__ __forceinline__ void probabilities_of(Probabilities<kConfig.tile()>& 
         float(&s)[4] = scores[m][n];
         s[half * 2] = ptx::ex2(fmaf(s[half * 2], scale_log2, -lse[0]));
         s[half * 2 + 1] = ptx::ex2(fmaf(s[half * 2 + 1], scale_log2, -lse[1]));
-        operand[m][n / 2][n % 2 * 2 + half] = pack2<Element>(s[half * 2], s[half * 2 + 1]);
+        operand[m][n / 2][n % 2 * 2 + half] = pack2<T>(s[half * 2], s[half * 2 + 1]);
       }
     }
   }
@@ -140,7 +139,7 @@ __device__ __forceinline__ void put_exchange(const Probabilities<kConfig.tile()>
 /// dQ of one query tile over this CTA's keys: the warp's 16 rows x 64 columns, added to its `block`
 /// of `sums`. An atomic of a warp covers 128 consecutive bytes: blocks lie in the order of
 /// registers.
-template <BackwardConfig kConfig>
+template <BackwardConfig kConfig, typename T>
 __device__ __forceinline__ void add_dq(float* sums, int block, std::uint32_t exchange,
                                        std::uint32_t keys,
                                        const LaneOffsets<kConfig.tile()>& offsets, int warp,
@@ -162,8 +161,8 @@ __device__ __forceinline__ void add_dq(float* sums, int block, std::uint32_t exc
       std::uint32_t b[4];
       ptx::ldmatrix_x4_trans(b, (b_first ^ static_cast<std::uint32_t>(d * 16)) +
                                     static_cast<std::uint32_t>(key * kConfig.row_bytes()));
-      ptx::mma_m16n8k16<Element>(dq[d], a, b[0], b[1]);
-      ptx::mma_m16n8k16<Element>(dq[d + 1], a, b[2], b[3]);
+      ptx::mma_m16n8k16<T>(dq[d], a, b[0], b[1]);
+      ptx::mma_m16n8k16<T>(dq[d + 1], a, b[2], b[3]);
     }
   }
   float* const own = sums + static_cast<std::int64_t>(block) * (32 * kWarpThreads);
@@ -176,7 +175,7 @@ __device__ __forceinline__ void add_dq(float* sums, int block, std::uint32_t exc
   }
 }
 
-template <int kHeadDim, bool kSumDq>
+template <int kHeadDim, bool kSumDq, typename T>
 __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
                                   backward_config(kHeadDim).min_blocks_per_sm)
     attention_backward_kv_sm80(const __grid_constant__ BackwardArguments arguments) {
@@ -254,20 +253,19 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
           stage + 2 * kConfig.moving_bytes() +
           static_cast<std::uint32_t>(step * kConfig.step_rows * BackwardConfig::kStatisticsBytes);
       Scores<kTile> scores;
-      multiply_query_keys<kTile, Element>(scores, from_shared, k_tile + warp_row_bytes, q_rows,
-                                          offsets);
+      multiply_query_keys<kTile, T>(scores, from_shared, k_tile + warp_row_bytes, q_rows, offsets);
       if (masked) {
         hide<kConfig>(scores, arguments.mask, warp_first_key, first_row + step * kConfig.step_rows,
                       lane);
       }
       Probabilities<kTile> operand;
-      probabilities_of<kConfig>(operand, scores, statistics, scale_log2, lane);
-      multiply_probabilities_values<kTile, Element>(dv, operand, do_rows, offsets);
+      probabilities_of<kConfig, T>(operand, scores, statistics, scale_log2, lane);
+      multiply_probabilities_values<kTile, T>(dv, operand, do_rows, offsets);
       Scores<kTile> d_probabilities;
-      multiply_query_keys<kTile, Element>(d_probabilities, from_shared, v_tile + warp_row_bytes,
-                                          do_rows, offsets);
-      softmax_gradient<kConfig>(operand, scores, d_probabilities, statistics, lane);
-      multiply_probabilities_values<kTile, Element>(dk, operand, q_rows, offsets);
+      multiply_query_keys<kTile, T>(d_probabilities, from_shared, v_tile + warp_row_bytes, do_rows,
+                                    offsets);
+      softmax_gradient<kConfig, T>(operand, scores, d_probabilities, statistics, lane);
+      multiply_probabilities_values<kTile, T>(dk, operand, q_rows, offsets);
       if constexpr (kSumDq) {
         put_exchange<kConfig>(
             operand,
@@ -282,8 +280,8 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
       const int tile_index =
           (batch * arguments.q_heads + head) * (arguments.padded_q_len / kConfig.moving_rows) +
           tile;
-      add_dq<kConfig>(arguments.dq_sums, tile_index * kConfig.warps + warp, exchange, k_tile,
-                      offsets, warp, lane);
+      add_dq<kConfig, T>(arguments.dq_sums, tile_index * kConfig.warps + warp, exchange, k_tile,
+                         offsets, warp, lane);
     }
     if (++tile == end_tile) {
       tile = first_tile;
@@ -293,21 +291,24 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
   }
 
   __syncthreads();  // dQ of the last item reads all of K
-  store_gradient<kConfig>(dk, arguments.scale, static_cast<char*>(arguments.dk) + kv_offset,
-                          arguments.kv_strides.row, arguments.kv_len, k_tile + warp_row_bytes,
-                          warp_first_key, lane);
-  store_gradient<kConfig>(dv, 1.0F, static_cast<char*>(arguments.dv) + kv_offset,
-                          arguments.kv_strides.row, arguments.kv_len, v_tile + warp_row_bytes,
-                          warp_first_key, lane);
+  store_gradient<kConfig, T>(dk, arguments.scale, static_cast<char*>(arguments.dk) + kv_offset,
+                             arguments.kv_strides.row, arguments.kv_len, k_tile + warp_row_bytes,
+                             warp_first_key, lane);
+  store_gradient<kConfig, T>(dv, 1.0F, static_cast<char*>(arguments.dv) + kv_offset,
+                             arguments.kv_strides.row, arguments.kv_len, v_tile + warp_row_bytes,
+                             warp_first_key, lane);
 }
 
-using Kernel = void (*)(BackwardArguments);
+template <bool kSumDq>
+constexpr KernelTable<void (*)(BackwardArguments)> kKernels{
+    .bf16_64 = &attention_backward_kv_sm80<64, kSumDq, __nv_bfloat16>,
+    .bf16_128 = &attention_backward_kv_sm80<128, kSumDq, __nv_bfloat16>,
+    .fp16_64 = &attention_backward_kv_sm80<64, kSumDq, __half>,
+    .fp16_128 = &attention_backward_kv_sm80<128, kSumDq, __half>,
+};
 
-Kernel kernel_of(std::int64_t head_dim, bool sum_dq) {
-  if (head_dim == 64) {
-    return sum_dq ? &attention_backward_kv_sm80<64, true> : &attention_backward_kv_sm80<64, false>;
-  }
-  return sum_dq ? &attention_backward_kv_sm80<128, true> : &attention_backward_kv_sm80<128, false>;
+auto kernel_of(const KernelChoice& choice, bool sum_dq) {
+  return (sum_dq ? kKernels<true> : kKernels<false>).of(choice.type, choice.head_dim);
 }
 
 std::int64_t block_count(const BackwardConfig& config, const BackwardArguments& arguments) {
@@ -317,38 +318,31 @@ std::int64_t block_count(const BackwardConfig& config, const BackwardArguments& 
 
 }  // namespace
 
-void enable_backward_kv_sm80(std::int64_t head_dim, bool sum_dq) {
-  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel_of(head_dim, sum_dq),
-                                      cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      backward_config(head_dim).shared_bytes(sum_dq)));
+void enable_backward_kv_sm80(const KernelChoice& choice, bool sum_dq) {
+  allow_shared_bytes(kernel_of(choice, sum_dq),
+                     backward_config(choice.head_dim).shared_bytes(sum_dq));
 }
 
-void launch_backward_kv_sm80(std::int64_t head_dim, bool sum_dq, const BackwardArguments& arguments,
-                             cudaStream_t stream) {
-  const BackwardConfig& config = backward_config(head_dim);
-  const Kernel kernel = kernel_of(head_dim, sum_dq);
+void launch_backward_kv_sm80(const KernelChoice& choice, bool sum_dq,
+                             const BackwardArguments& arguments, cudaStream_t stream) {
+  const BackwardConfig& config = backward_config(choice.head_dim);
+  const auto kernel = kernel_of(choice, sum_dq);
   kernel<<<static_cast<unsigned>(block_count(config, arguments)),
            static_cast<unsigned>(config.threads()),
            static_cast<std::size_t>(config.shared_bytes(sum_dq)), stream>>>(arguments);
   RACKPROOF_CUDA(cudaGetLastError());
 }
 
-KernelResources backward_kv_sm80_resources(std::int64_t head_dim, bool sum_dq,
+KernelResources backward_kv_sm80_resources(const KernelChoice& choice, bool sum_dq,
                                            const BackwardArguments& arguments) {
-  const BackwardConfig& config = backward_config(head_dim);
-  cudaFuncAttributes attributes{};
-  RACKPROOF_CUDA(cudaFuncGetAttributes(&attributes,
-                                       reinterpret_cast<const void*>(kernel_of(head_dim, sum_dq))));
-  return {
-      .kernel = "attention_backward_kv_sm80<" + std::to_string(head_dim) + ", " +
-                (sum_dq ? "true" : "false") + ">",
-      .registers_per_thread = attributes.numRegs,
-      .spill_bytes_per_thread = static_cast<int>(attributes.localSizeBytes),
-      .shared_bytes_per_block =
-          static_cast<int>(attributes.sharedSizeBytes) + config.shared_bytes(sum_dq),
-      .threads_per_block = config.threads(),
-      .blocks = block_count(config, arguments),
-  };
+  const BackwardConfig& config = backward_config(choice.head_dim);
+  return resources_of(
+      kernel_of(choice, sum_dq),
+      instance_name(sum_dq ? "attention_backward_kv_dq_sm80" : "attention_backward_kv_sm80",
+                    choice.type, choice.head_dim),
+      {.blocks = block_count(config, arguments),
+       .threads = config.threads(),
+       .shared_bytes = config.shared_bytes(sum_dq)});
 }
 
 }  // namespace rackproof::kernels::attention::backward

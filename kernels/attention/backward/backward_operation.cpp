@@ -27,7 +27,7 @@ class BackwardOperation final : public Operation {
  public:
   [[nodiscard]] std::string_view name() const override { return "attention_backward"; }
   [[nodiscard]] std::string_view summary() const override {
-    return "attention backward: dQ, dK and dV; bf16, with atomics or deterministic";
+    return "attention backward: dQ, dK and dV; bf16 and fp16, with atomics or deterministic";
   }
   [[nodiscard]] std::span<const Variant> variants() const override { return kVariants; }
 

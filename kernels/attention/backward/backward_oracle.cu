@@ -1,7 +1,9 @@
 #include "kernels/attention/backward/backward_oracle.hpp"
+#include "kernels/common/convert.cuh"
 #include "runtime/error.hpp"
 
 #include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cmath>
@@ -12,11 +14,13 @@ namespace {
 constexpr int kThreads = 128;  // at least head_dim: a thread owns a column
 
 /// First elements of one (batch, key/value head); query heads of the group lie q_head_stride apart.
+template <typename T>
 struct GroupArguments {
-  const __nv_bfloat16* q;
-  const __nv_bfloat16* d_o;
-  const __nv_bfloat16* k;
-  const __nv_bfloat16* v;
+  const T* q;
+  const T* o;
+  const T* d_o;
+  const T* k;
+  const T* v;
   std::int64_t q_head_stride;
   std::int64_t q_row_stride;
   std::int64_t kv_row_stride;
@@ -50,20 +54,23 @@ __device__ double total(double value, double* scratch) {
   return reduce(value, scratch, [](double a, double b) { return a + b; });
 }
 
-__device__ double product(const double* a, const __nv_bfloat16* b, int head_dim) {
+template <typename T>
+__device__ double product(const double* a, const T* b, int head_dim) {
   double sum = 0;
   for (int d = 0; d < head_dim; ++d) {
-    sum += a[d] * static_cast<double>(__bfloat162float(b[d]));
+    sum += a[d] * static_cast<double>(to_float(b[d]));
   }
   return sum;
 }
 
-__device__ double value_of(const __nv_bfloat16* array, std::int64_t index) {
-  return static_cast<double>(__bfloat162float(array[index]));
+template <typename T>
+__device__ double value_of(const T* array, std::int64_t index) {
+  return static_cast<double>(to_float(array[index]));
 }
 
+template <typename T>
 __global__ void __launch_bounds__(kThreads)
-    backward_oracle_rows(const __grid_constant__ GroupArguments g) {
+    backward_oracle_rows(const __grid_constant__ GroupArguments<T> g) {
   __shared__ double q[kThreads];
   __shared__ double d_o[kThreads];
   __shared__ double weights[kThreads];
@@ -82,50 +89,24 @@ __global__ void __launch_bounds__(kThreads)
   const double q_abs_sum = total(fabs(q[thread]), scratch);
   const double do_abs_sum = total(fabs(d_o[thread]), scratch);
 
-  // O and lse.
   double maximum = -HUGE_VAL;
   for (int key = begin + thread; key < end; key += kThreads) {
     maximum = fmax(maximum, g.model.scale * product(q, g.k + key * g.kv_row_stride, g.head_dim));
   }
   maximum = reduce(maximum, scratch, [](double a, double b) { return fmax(a, b); });
   double sum = 0;
-  double output = 0;
-  for (int first = begin; first < end; first += kThreads) {
-    const int key = first + thread;
-    const double weight =
-        key < end
-            ? exp(g.model.scale * product(q, g.k + key * g.kv_row_stride, g.head_dim) - maximum)
-            : 0.0;
-    sum += weight;
-    __syncthreads();
-    weights[thread] = weight;
-    __syncthreads();
-    for (int i = 0; column && i < min(kThreads, end - first); ++i) {
-      output += weights[i] * value_of(g.v, (first + i) * g.kv_row_stride + thread);
-    }
+  for (int key = begin + thread; key < end; key += kThreads) {
+    sum += exp(g.model.scale * product(q, g.k + key * g.kv_row_stride, g.head_dim) - maximum);
   }
-  sum = total(sum, scratch);
-  const double lse = maximum + log(sum);
-  output = begin < end ? output / sum : 0.0;
-  const double do_o = d_o[thread] * output;
+  const double lse = maximum + log(total(sum, scratch));
+  const double do_o = column ? d_o[thread] * value_of(g.o, offset + thread) : 0.0;
   const double delta = total(do_o, scratch);
 
   // dQ, and what the errors depend on.
-  double p_squares = 0;
-  double p_dp_squares = 0;
-  for (int key = begin + thread; key < end; key += kThreads) {
-    const double p = exp(g.model.scale * product(q, g.k + key * g.kv_row_stride, g.head_dim) - lse);
-    const double dp = product(d_o, g.v + key * g.kv_row_stride, g.head_dim);
-    p_squares += p * p;
-    p_dp_squares += p * dp * p * dp;
-  }
   const RowFacts facts{.keys = static_cast<double>(end - begin),
                        .lse = lse,
                        .q_abs_sum = q_abs_sum,
                        .do_abs_sum = do_abs_sum,
-                       .p_squares = total(p_squares, scratch),
-                       .p_dp_squares = total(p_dp_squares, scratch),
-                       .do_o_squares = total(do_o * do_o, scratch),
                        .do_o_abs_sum = total(fabs(do_o), scratch)};
   const RowErrors errors = begin < end ? row_errors(g.model, facts) : RowErrors{};
   ElementSums dq{.terms = facts.keys};
@@ -144,13 +125,13 @@ __global__ void __launch_bounds__(kThreads)
     __syncthreads();
     for (int i = 0; column && i < min(kThreads, end - first); ++i) {
       const double k = value_of(g.k, (first + i) * g.kv_row_stride + thread);
-      const double error = dq_weight_error(g.model, errors, weights[i], gradients[i]) * k;
+      const double error = ds_weight_error(g.model, errors, weights[i], gradients[i]) * k;
       dq.value += gradients[i] * k;
       dq.squares += error * error;
       p_keys += weights[i] * k;
     }
   }
-  dq.common = errors.delta * g.model.sigmas * fabs(p_keys) + errors.relative * fabs(dq.value);
+  dq.common = errors.delta * fabs(p_keys) + errors.relative * fabs(dq.value);
   if (column) {
     g.dq[index * g.head_dim + thread] = dq;
   }
@@ -159,8 +140,9 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+template <typename T>
 __global__ void __launch_bounds__(kThreads)
-    backward_oracle_keys(const __grid_constant__ GroupArguments g) {
+    backward_oracle_keys(const __grid_constant__ GroupArguments<T> g) {
   __shared__ double k[kThreads];
   __shared__ double v[kThreads];
   __shared__ double weights[kThreads];
@@ -196,8 +178,8 @@ __global__ void __launch_bounds__(kThreads)
         const RowErrors& errors = g.rows[std::int64_t{head} * g.q_len + first + i].errors;
         const double q = value_of(g.q, offset);
         const double d_o = value_of(g.d_o, offset);
-        const double dk_error = dk_weight_error(g.model, errors, weights[i], gradients[i]) * q;
-        const double dv_error = dv_weight_error(g.model, errors, weights[i]) * d_o;
+        const double dk_error = ds_weight_error(g.model, errors, weights[i], gradients[i]) * q;
+        const double dv_error = p_weight_error(g.model, errors, weights[i]) * d_o;
         dk.value += gradients[i] * q;
         dk.squares += dk_error * dk_error;
         dk.terms += 1;
@@ -210,6 +192,45 @@ __global__ void __launch_bounds__(kThreads)
   if (column) {
     g.dk[std::int64_t{key} * g.head_dim + thread] = dk;
     g.dv[std::int64_t{key} * g.head_dim + thread] = dv;
+  }
+}
+
+template <typename T>
+void launch_oracle(const BackwardProblem& problem, const BackwardArguments& arguments,
+                   std::int64_t batch, std::int64_t kv_head, const ErrorModel& model,
+                   OracleRow* rows, ElementSums* dq, ElementSums* dk, ElementSums* dv,
+                   cudaStream_t stream) {
+  const std::int64_t q_first =
+      batch * arguments.q_strides.batch + kv_head * arguments.group * arguments.q_strides.head;
+  const std::int64_t kv_first =
+      batch * arguments.kv_strides.batch + kv_head * arguments.kv_strides.head;
+  const GroupArguments<T> group{
+      .q = static_cast<const T*>(arguments.q) + q_first,
+      .o = static_cast<const T*>(arguments.o) + q_first,
+      .d_o = static_cast<const T*>(arguments.d_o) + q_first,
+      .k = static_cast<const T*>(arguments.k) + kv_first,
+      .v = static_cast<const T*>(arguments.v) + kv_first,
+      .q_head_stride = arguments.q_strides.head,
+      .q_row_stride = arguments.q_strides.row,
+      .kv_row_stride = arguments.kv_strides.row,
+      .mask = arguments.mask,
+      .head_dim = static_cast<int>(problem.shape().head_dim),
+      .q_len = arguments.q_len,
+      .group = arguments.group,
+      .model = model,
+      .rows = rows,
+      .dq = dq,
+      .dk = dk,
+      .dv = dv,
+  };
+  const int query_rows = arguments.group * arguments.q_len;
+  if (query_rows > 0) {
+    backward_oracle_rows<<<static_cast<unsigned>(query_rows), kThreads, 0, stream>>>(group);
+    RACKPROOF_CUDA(cudaGetLastError());
+  }
+  if (arguments.kv_len > 0) {
+    backward_oracle_keys<<<static_cast<unsigned>(arguments.kv_len), kThreads, 0, stream>>>(group);
+    RACKPROOF_CUDA(cudaGetLastError());
   }
 }
 
@@ -228,31 +249,10 @@ BackwardOracle::BackwardOracle(const BackwardProblem& problem, const BackwardArg
 
 OracleGroup BackwardOracle::group(std::int64_t batch, std::int64_t kv_head, const ErrorModel& model,
                                   cudaStream_t stream) {
-  const AttentionProblem& forward = problem_.forward();
-  const std::int64_t q_index = forward.q_index(batch, kv_head * arguments_.group, 0);
-  const std::int64_t kv_index = forward.kv_index(batch, kv_head, 0);
-  const GroupArguments group{
-      .q = static_cast<const __nv_bfloat16*>(arguments_.q) + q_index,
-      .d_o = static_cast<const __nv_bfloat16*>(arguments_.d_o) + q_index,
-      .k = static_cast<const __nv_bfloat16*>(arguments_.k) + kv_index,
-      .v = static_cast<const __nv_bfloat16*>(arguments_.v) + kv_index,
-      .q_head_stride = arguments_.q_strides.head,
-      .q_row_stride = arguments_.q_strides.row,
-      .kv_row_stride = arguments_.kv_strides.row,
-      .mask = arguments_.mask,
-      .head_dim = static_cast<int>(problem_.shape().head_dim),
-      .q_len = arguments_.q_len,
-      .group = arguments_.group,
-      .model = model,
-      .rows = rows_.data(),
-      .dq = dq_.data(),
-      .dk = dk_.data(),
-      .dv = dv_.data(),
-  };
-  backward_oracle_rows<<<static_cast<unsigned>(rows_.size()), kThreads, 0, stream>>>(group);
-  RACKPROOF_CUDA(cudaGetLastError());
-  backward_oracle_keys<<<static_cast<unsigned>(arguments_.kv_len), kThreads, 0, stream>>>(group);
-  RACKPROOF_CUDA(cudaGetLastError());
+  const auto launch = problem_.shape().type == ElementType::bf16 ? &launch_oracle<__nv_bfloat16>
+                                                                 : &launch_oracle<__half>;
+  launch(problem_, arguments_, batch, kv_head, model, rows_.data(), dq_.data(), dk_.data(),
+         dv_.data(), stream);
   RACKPROOF_CUDA(cudaStreamSynchronize(stream));
   return {
       .rows = rows_.download(), .dq = dq_.download(), .dk = dk_.download(), .dv = dv_.download()};

@@ -2,8 +2,7 @@
 /// The gradients in float64 on the device, for problems too large for the host.
 ///
 /// Independent of the kernels: one CTA a query row (dQ), then one a key (dK, dV), scalar float64,
-/// no tiles, no tensor cores; O, lse and D are its own, not those that the forward kernel has
-/// stored.
+/// no tiles, no tensor cores; lse and D are its own, D from the O that was stored.
 
 #include "kernels/attention/backward/backward_arguments.hpp"
 #include "kernels/attention/backward/backward_tolerance.hpp"
@@ -22,7 +21,7 @@ struct OracleRow {
   RowErrors errors{};
 };
 
-/// One (batch, key/value head): its query rows, group x q_len, and its keys.
+/// One (batch, key/value head) of a launch: its query rows, group x q_len, and its keys.
 struct OracleGroup {
   std::vector<OracleRow> rows;
   std::vector<ElementSums> dq;  ///< [row][head_dim]
@@ -32,8 +31,9 @@ struct OracleGroup {
 
 class BackwardOracle {
  public:
+  /// `arguments`: one launch, which must outlive the object.
   BackwardOracle(const BackwardProblem& problem, const BackwardArguments& arguments);
-  /// Synchronises.
+  /// `batch`: within the launch. Synchronises.
   [[nodiscard]] OracleGroup group(std::int64_t batch, std::int64_t kv_head, const ErrorModel& model,
                                   cudaStream_t stream);
 

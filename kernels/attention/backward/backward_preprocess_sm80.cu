@@ -1,6 +1,7 @@
 /// Statistics of the query rows: D = sum_d dO_d O_d and lse in units of log2.
 
 #include "kernels/attention/backward/backward_arguments.hpp"
+#include "kernels/attention/kernel_table.hpp"
 #include "kernels/attention/sm80_config.hpp"
 #include "kernels/common/convert.cuh"
 #include "kernels/common/vector16.cuh"
@@ -14,10 +15,10 @@ namespace {
 constexpr int kThreads = 256;
 
 /// A row is read 16 bytes a lane by head_dim / 8 lanes, and added up among them.
-template <int kHeadDim>
+template <int kHeadDim, typename T>
 __global__ void __launch_bounds__(kThreads)
     attention_backward_preprocess(const __grid_constant__ BackwardArguments arguments) {
-  using Vector = Vector16<__nv_bfloat16>;
+  using Vector = Vector16<T>;
   constexpr int kLanesPerRow = kHeadDim * kElementBytes / kVectorBytes;
   constexpr int kRows = kThreads / kLanesPerRow;
   constexpr float kLog2E = 1.44269504088896341F;
@@ -39,7 +40,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto d_o =
         *reinterpret_cast<const Vector*>(static_cast<const char*>(arguments.d_o) + offset);
 #pragma unroll
-    for (int i = 0; i < kVectorElements<__nv_bfloat16>; ++i) {
+    for (int i = 0; i < kVectorElements<T>; ++i) {
       sum = fmaf(to_float(o[i]), to_float(d_o[i]), sum);
     }
   }
@@ -52,22 +53,28 @@ __global__ void __launch_bounds__(kThreads)
     float lse_log2 = infinity;
     if (exists) {
       const float lse =
-          arguments.lse[static_cast<std::int64_t>(head_of_batch) * arguments.q_len + row];
+          arguments.lse[static_cast<std::int64_t>(head_of_batch) * arguments.lse_head_stride + row];
       lse_log2 = lse == -infinity ? infinity : lse * kLog2E;
     }
     arguments.statistics[index] = {.lse_log2 = lse_log2, .delta = sum};
   }
 }
 
+constexpr KernelTable<void (*)(BackwardArguments)> kKernels{
+    .bf16_64 = &attention_backward_preprocess<64, __nv_bfloat16>,
+    .bf16_128 = &attention_backward_preprocess<128, __nv_bfloat16>,
+    .fp16_64 = &attention_backward_preprocess<64, __half>,
+    .fp16_128 = &attention_backward_preprocess<128, __half>,
+};
+
 }  // namespace
 
-void launch_preprocess_sm80(std::int64_t head_dim, const BackwardArguments& arguments,
+void launch_preprocess_sm80(const KernelChoice& choice, const BackwardArguments& arguments,
                             cudaStream_t stream) {
-  const std::int64_t rows_per_block = kThreads / (head_dim * kElementBytes / kVectorBytes);
+  const std::int64_t rows_per_block = kThreads / (choice.head_dim * kElementBytes / kVectorBytes);
   const std::int64_t rows =
       std::int64_t{arguments.batch} * arguments.q_heads * arguments.padded_q_len;
-  const auto kernel =
-      head_dim == 64 ? &attention_backward_preprocess<64> : &attention_backward_preprocess<128>;
+  const auto kernel = kKernels.of(choice.type, choice.head_dim);
   kernel<<<static_cast<unsigned>((rows + rows_per_block - 1) / rows_per_block), kThreads, 0,
            stream>>>(arguments);
   RACKPROOF_CUDA(cudaGetLastError());

@@ -2,6 +2,7 @@
 /// the fp32 sums that the dK/dV kernel's atomics have left.
 
 #include "kernels/attention/backward/backward_tile.cuh"
+#include "kernels/attention/kernel_table.hpp"
 #include "kernels/ptx/address.cuh"
 #include "runtime/error.hpp"
 
@@ -11,7 +12,7 @@ namespace rackproof::kernels::attention::backward {
 namespace {
 
 /// P (of the rows' scores) and dS = P (dP - D), rounded to the operand of dQ += dS K.
-template <BackwardConfig kConfig>
+template <BackwardConfig kConfig, typename T>
 __device__ __forceinline__ void row_gradient(
     Probabilities<kConfig.tile()>& gradients, const Scores<kConfig.tile()>& scores,
     const Scores<kConfig.tile()>& d_probabilities,
@@ -31,14 +32,14 @@ __device__ __forceinline__ void row_gradient(
           const float p = ptx::ex2(fmaf(scores[m][n][i], scale_log2, -row.lse_log2));
           gradient[e] = p * (d_probabilities[m][n][i] - row.delta);
         }
-        gradients[m][n / 2][n % 2 * 2 + half] = pack2<Element>(gradient[0], gradient[1]);
+        gradients[m][n / 2][n % 2 * 2 + half] = pack2<T>(gradient[0], gradient[1]);
       }
     }
   }
 }
 
 /// One CTA owns a tile of queries of one head and walks the keys that they see.
-template <int kHeadDim>
+template <int kHeadDim, typename T>
 __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
                                   backward_config(kHeadDim).min_blocks_per_sm)
     attention_backward_q_sm80(const __grid_constant__ BackwardArguments arguments) {
@@ -129,29 +130,28 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads(),
       const std::uint32_t k_rows = stage + static_cast<std::uint32_t>(step) * kStepBytes;
       const std::uint32_t v_rows = k_rows + kConfig.moving_bytes();
       Scores<kTile> scores;
-      multiply_query_keys<kTile, Element>(scores, from_shared, q_tile + warp_row_bytes, k_rows,
-                                          offsets);
+      multiply_query_keys<kTile, T>(scores, from_shared, q_tile + warp_row_bytes, k_rows, offsets);
       if (masked) {
         mask_scores<kTile>(scores, WindowView{.mask = arguments.mask}, warp_first_row + lane / 4,
                            first_key + step * kConfig.step_rows, lane);
       }
       Scores<kTile> d_probabilities;
-      multiply_query_keys<kTile, Element>(d_probabilities, from_shared, do_tile + warp_row_bytes,
-                                          v_rows, offsets);
+      multiply_query_keys<kTile, T>(d_probabilities, from_shared, do_tile + warp_row_bytes, v_rows,
+                                    offsets);
       Probabilities<kTile> gradients;
-      row_gradient<kConfig>(gradients, scores, d_probabilities, statistics, scale_log2);
-      multiply_probabilities_values<kTile, Element>(dq, gradients, k_rows, offsets);
+      row_gradient<kConfig, T>(gradients, scores, d_probabilities, statistics, scale_log2);
+      multiply_probabilities_values<kTile, T>(dq, gradients, k_rows, offsets);
     }
     stage = other;
   }
   // Nobody but the warp itself reads its rows of Q.
-  store_gradient<kConfig>(dq, arguments.scale, static_cast<char*>(arguments.dq) + q_offset,
-                          arguments.q_strides.row, arguments.q_len, q_tile + warp_row_bytes,
-                          warp_first_row, lane);
+  store_gradient<kConfig, T>(dq, arguments.scale, static_cast<char*>(arguments.dq) + q_offset,
+                             arguments.q_strides.row, arguments.q_len, q_tile + warp_row_bytes,
+                             warp_first_row, lane);
 }
 
 /// One CTA converts one query tile: each warp the 16 rows x 64 columns that it has summed.
-template <int kHeadDim>
+template <int kHeadDim, typename T>
 __global__ void __launch_bounds__(backward_config(kHeadDim).threads())
     attention_backward_convert_dq(const __grid_constant__ BackwardArguments arguments) {
   constexpr BackwardConfig kConfig = kHeadDim == 64 ? kHeadDim64 : kHeadDim128;
@@ -175,7 +175,7 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads())
       ptx::st_shared_4(
           rows + swizzled_offset<kRowBytes>(warp % 4 * 16 + half * 8 + lane / 4, warp / 4 * 8 + d) +
               static_cast<std::uint32_t>(lane % 4 * 4),
-          pack2<Element>(sums[i] * arguments.scale, sums[i + kWarpThreads] * arguments.scale));
+          pack2<T>(sums[i] * arguments.scale, sums[i + kWarpThreads] * arguments.scale));
     }
   }
   __syncthreads();
@@ -196,20 +196,30 @@ __global__ void __launch_bounds__(backward_config(kHeadDim).threads())
   }
 }
 
+constexpr KernelTable<void (*)(BackwardArguments)> kKernels{
+    .bf16_64 = &attention_backward_q_sm80<64, __nv_bfloat16>,
+    .bf16_128 = &attention_backward_q_sm80<128, __nv_bfloat16>,
+    .fp16_64 = &attention_backward_q_sm80<64, __half>,
+    .fp16_128 = &attention_backward_q_sm80<128, __half>,
+};
+constexpr KernelTable<void (*)(BackwardArguments)> kConvertKernels{
+    .bf16_64 = &attention_backward_convert_dq<64, __nv_bfloat16>,
+    .bf16_128 = &attention_backward_convert_dq<128, __nv_bfloat16>,
+    .fp16_64 = &attention_backward_convert_dq<64, __half>,
+    .fp16_128 = &attention_backward_convert_dq<128, __half>,
+};
+
 }  // namespace
 
-void enable_backward_q_sm80(std::int64_t head_dim) {
-  const auto kernel =
-      head_dim == 64 ? &attention_backward_q_sm80<64> : &attention_backward_q_sm80<128>;
-  RACKPROOF_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      backward_config(head_dim).shared_bytes(false)));
+void enable_backward_q_sm80(const KernelChoice& choice) {
+  allow_shared_bytes(kKernels.of(choice.type, choice.head_dim),
+                     backward_config(choice.head_dim).shared_bytes(false));
 }
 
-void launch_backward_q_sm80(std::int64_t head_dim, const BackwardArguments& arguments,
+void launch_backward_q_sm80(const KernelChoice& choice, const BackwardArguments& arguments,
                             cudaStream_t stream) {
-  const BackwardConfig& config = backward_config(head_dim);
-  const auto kernel =
-      head_dim == 64 ? &attention_backward_q_sm80<64> : &attention_backward_q_sm80<128>;
+  const BackwardConfig& config = backward_config(choice.head_dim);
+  const auto kernel = kKernels.of(choice.type, choice.head_dim);
   const std::int64_t blocks = std::int64_t{arguments.q_len + config.stationary_rows - 1} /
                               config.stationary_rows * arguments.q_heads * arguments.batch;
   kernel<<<static_cast<unsigned>(blocks), static_cast<unsigned>(config.threads()),
@@ -217,14 +227,14 @@ void launch_backward_q_sm80(std::int64_t head_dim, const BackwardArguments& argu
   RACKPROOF_CUDA(cudaGetLastError());
 }
 
-void launch_convert_dq_sm80(std::int64_t head_dim, const BackwardArguments& arguments,
+void launch_convert_dq_sm80(const KernelChoice& choice, const BackwardArguments& arguments,
                             cudaStream_t stream) {
-  const auto kernel =
-      head_dim == 64 ? &attention_backward_convert_dq<64> : &attention_backward_convert_dq<128>;
+  const auto kernel = kConvertKernels.of(choice.type, choice.head_dim);
   const std::int64_t blocks =
       std::int64_t{arguments.padded_q_len} / kQueryTile * arguments.q_heads * arguments.batch;
   kernel<<<static_cast<unsigned>(blocks),
-           static_cast<unsigned>(backward_config(head_dim).threads()), 0, stream>>>(arguments);
+           static_cast<unsigned>(backward_config(choice.head_dim).threads()), 0, stream>>>(
+      arguments);
   RACKPROOF_CUDA(cudaGetLastError());
 }
 

@@ -16,22 +16,21 @@ double dot(std::span<const double> a, std::span<const double> b) {
 
 RowWeights row_weights(std::span<const double> q, std::span<const double> d_o,
                        std::span<const double> k, std::span<const double> v, const KeyRange& keys,
-                       double scale) {
+                       double scale, std::span<const double> o) {
   const std::size_t head_dim = q.size();
   const auto row = [&](std::span<const double> array, std::int64_t j) {
     return array.subspan(static_cast<std::size_t>(keys.begin + j) * head_dim, head_dim);
   };
   const std::size_t first = static_cast<std::size_t>(keys.begin) * head_dim;
-  const ReferenceRow forward =
-      reference_row(q, k.subspan(first), v.subspan(first), keys.size(), scale);
-  RowWeights weights{.p = {},
-                     .dp = {},
-                     .ds = {},
-                     .output = forward.output,
-                     .lse = forward.lse,
-                     .delta = dot(d_o, forward.output)};
+  RowWeights weights{
+      .p = {},
+      .dp = {},
+      .ds = {},
+      .forward = reference_row(q, k.subspan(first), v.subspan(first), keys.size(), scale),
+      .delta = 0};
+  weights.delta = dot(d_o, o.empty() ? std::span<const double>(weights.forward.output) : o);
   for (std::int64_t j = 0; j < keys.size(); ++j) {
-    weights.p.push_back(std::exp(scale * dot(q, row(k, j)) - forward.lse));
+    weights.p.push_back(std::exp(scale * dot(q, row(k, j)) - weights.forward.lse));
     weights.dp.push_back(dot(d_o, row(v, j)));
     weights.ds.push_back(weights.p.back() * (weights.dp.back() - weights.delta));
   }

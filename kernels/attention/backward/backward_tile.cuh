@@ -10,7 +10,6 @@
 
 namespace rackproof::kernels::attention::backward {
 
-using Element = __nv_bfloat16;
 inline constexpr float kLog2E = 1.44269504088896341F;
 
 /// What a row sees, for mask_scores().
@@ -49,7 +48,7 @@ __device__ __forceinline__ bool needs_mask(const SequenceMask& mask, int first_r
 }
 
 /// Stages accumulators, times `factor`, in the warp's own rows of shared memory and stores them.
-template <BackwardConfig kConfig>
+template <BackwardConfig kConfig, typename T>
 __device__ __forceinline__ void store_gradient(Accumulators<kConfig.tile()>& sums, float factor,
                                                char* output, std::int64_t row_stride, int row_count,
                                                std::uint32_t rows, int first_row, int lane) {
@@ -64,7 +63,7 @@ __device__ __forceinline__ void store_gradient(Accumulators<kConfig.tile()>& sum
         ptx::st_shared_4(
             rows + swizzled_offset<Shape::kRowBytes>(m * 16 + half * 8 + lane / 4, d) +
                 static_cast<std::uint32_t>(lane % 4 * 4),
-            pack2<Element>(sums[m][d][half * 2] * factor, sums[m][d][half * 2 + 1] * factor));
+            pack2<T>(sums[m][d][half * 2] * factor, sums[m][d][half * 2 + 1] * factor));
       }
     }
   }

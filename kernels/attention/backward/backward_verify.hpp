@@ -20,15 +20,22 @@ struct HostArrays {
   std::vector<std::byte> q;
   std::vector<std::byte> k;
   std::vector<std::byte> v;
+  std::vector<std::byte> o;
   std::vector<std::byte> d_o;
-  std::vector<std::byte> gradients;  ///< dQ, dK, dV, one behind the other
+  std::vector<RowStatistics> statistics;  ///< as statistics_index() says
+  std::vector<std::byte> gradients;       ///< dQ, dK, dV, one behind the other
 };
 
-/// `arguments`: the device arrays that `arrays` was copied from, for the oracle. `host_pairs`:
-/// where the oracle takes over.
+/// Beside the elements, what hides below their tolerances:
+///   O as it was stored, on the rows that the host computes (a wrong O would make D wrong)
+///   D of every query row, as the preprocessing kernel has left it
+///   on the host: the errors of all of dQ and of all of dK, projected on what they would be if D
+///   were wrong by a factor (backward_projection.hpp)
+/// `launches`: the device arrays that `arrays` was copied from, for the oracle. `host_pairs`: where
+/// the oracle takes over.
 [[nodiscard]] Verification verify_gradients(const BackwardProblem& problem,
                                             const HostArrays& arrays,
-                                            const BackwardArguments& arguments, cudaStream_t stream,
-                                            double host_pairs = kHostPairs);
+                                            const std::vector<BackwardArguments>& launches,
+                                            cudaStream_t stream, double host_pairs = kHostPairs);
 
 }  // namespace rackproof::kernels::attention::backward

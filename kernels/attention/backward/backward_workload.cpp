@@ -1,27 +1,26 @@
 #include "kernels/attention/backward/backward_workload.hpp"
 
 #include "kernels/attention/attention_launch.hpp"
-#include "kernels/attention/backward/backward_verify.hpp"
+#include "kernels/attention/backward/backward_launches.hpp"
 #include "kernels/common/random_fill.hpp"
 #include "runtime/error.hpp"
 
 namespace rackproof::kernels::attention::backward {
 namespace {
 
-/// NaN in bf16 and fp32: an element that no kernel writes cannot pass.
+/// NaN in bf16, fp16 and fp32: an element that no kernel writes cannot pass.
 constexpr int kPoison = 0xff;
 
 using Bytes = runtime::DeviceBuffer<std::byte>;
-
-std::int64_t padded(std::int64_t q_len) {
-  return (q_len + kQueryTile - 1) / kQueryTile * kQueryTile;
-}
 
 /// O and lse of Q, K and V, by the forward kernel.
 void run_forward(const AttentionProblem& problem, const void* q, const void* k, const void* v,
                  void* o, float* lse) {
   const AttentionLaunch launch(implementations().front(), problem);
+  const SequenceTables tables = sequence_tables(problem);
   AttentionArguments arguments = make_arguments(problem);
+  arguments.cu_seqlens_q = tables.q.data();
+  arguments.cu_seqlens_kv = tables.kv.data();
   arguments.q = q;
   arguments.k = k;
   arguments.v = v;
@@ -36,14 +35,14 @@ void run_forward(const AttentionProblem& problem, const void* q, const void* k, 
 BackwardWorkload::BackwardWorkload(const BackwardProblem& problem, bool sum_dq,
                                    const PrepareOptions& options)
     : problem_(problem), sum_dq_(sum_dq) {
-  const AttentionShape& shape = problem_.shape();
-  enable_backward_kv_sm80(shape.head_dim, sum_dq_);
-  const auto rows = static_cast<std::size_t>(shape.batch * shape.q_heads * padded(shape.q_len));
+  enable_backward_kv_sm80(choice(), sum_dq_);
+  const auto rows = static_cast<std::size_t>(statistics_rows(problem_));
   statistics_ = runtime::DeviceBuffer<RowStatistics>(rows);
   if (sum_dq_) {
-    dq_sums_ = runtime::DeviceBuffer<float>(rows * static_cast<std::size_t>(shape.head_dim));
+    dq_sums_ =
+        runtime::DeviceBuffer<float>(rows * static_cast<std::size_t>(problem_.shape().head_dim));
   } else {
-    enable_backward_q_sm80(shape.head_dim);
+    enable_backward_q_sm80(choice());
   }
   const std::uint64_t sets = options.rotate_beyond_bytes / problem_.footprint_bytes() + 1;
   for (std::uint64_t set = 0; set < sets; ++set) {
@@ -73,12 +72,14 @@ BackwardWorkload::BufferSet BackwardWorkload::make_set(std::uint64_t seed) const
   return set;
 }
 
-BackwardArguments BackwardWorkload::arguments_of(BufferSet& set) {
+KernelChoice BackwardWorkload::choice() const {
+  return {.type = problem_.shape().type, .head_dim = problem_.shape().head_dim};
+}
+
+std::vector<BackwardArguments> BackwardWorkload::launches_of(BufferSet& set) {
   const AttentionProblem& forward = problem_.forward();
-  const AttentionShape& shape = problem_.shape();
-  const AttentionArguments shapes = make_arguments(forward);
-  const std::size_t bytes = element_bytes(shape.type);
-  return {
+  const std::size_t bytes = element_bytes(problem_.shape().type);
+  const BackwardArrays arrays{
       .q = set.q.data(),
       .k = set.k.data(),
       .v = set.v.data(),
@@ -89,43 +90,41 @@ BackwardArguments BackwardWorkload::arguments_of(BufferSet& set) {
       .dk = set.gradients.data() + forward.q_elements() * bytes,
       .dv = set.gradients.data() + (forward.q_elements() + forward.kv_elements()) * bytes,
       .statistics = statistics_.data(),
-      .dq_sums = dq_sums_.data(),
-      .q_strides = shapes.q_strides,
-      .kv_strides = shapes.kv_strides,
-      .mask = shapes.mask(shapes.q_len, shapes.kv_len),
-      .batch = static_cast<std::int32_t>(shape.batch),
-      .q_heads = shapes.q_heads,
-      .kv_heads = static_cast<std::int32_t>(shape.kv_heads),
-      .group = shapes.q_heads_per_kv_head,
-      .q_len = shapes.q_len,
-      .kv_len = shapes.kv_len,
-      .padded_q_len = static_cast<std::int32_t>(padded(shape.q_len)),
-      .scale = shapes.scale,
-  };
+      .dq_sums = dq_sums_.data()};
+  return make_launches(problem_, arrays);
 }
 
 void BackwardWorkload::launch(cudaStream_t stream) {
-  const BackwardArguments arguments = arguments_of(sets_[next_set_]);
-  const std::int64_t head_dim = problem_.shape().head_dim;
-  launch_preprocess_sm80(head_dim, arguments, stream);
   if (sum_dq_) {
     RACKPROOF_CUDA(cudaMemsetAsync(dq_sums_.data(), 0, dq_sums_.size_bytes(), stream));
-    launch_backward_kv_sm80(head_dim, true, arguments, stream);
-    launch_convert_dq_sm80(head_dim, arguments, stream);
-  } else {
-    launch_backward_kv_sm80(head_dim, false, arguments, stream);
-    launch_backward_q_sm80(head_dim, arguments, stream);
+  }
+  for (const BackwardArguments& arguments : launches_of(sets_[next_set_])) {
+    const bool has_queries = arguments.q_len > 0;
+    if (has_queries) {
+      launch_preprocess_sm80(choice(), arguments, stream);
+    }
+    if (arguments.kv_len > 0) {
+      launch_backward_kv_sm80(choice(), sum_dq_, arguments, stream);
+    }
+    if (has_queries && sum_dq_) {
+      launch_convert_dq_sm80(choice(), arguments, stream);
+    } else if (has_queries) {
+      launch_backward_q_sm80(choice(), arguments, stream);
+    }
   }
   last_set_ = next_set_;
   next_set_ = (next_set_ + 1) % sets_.size();
 }
 
 KernelResources BackwardWorkload::resources() const {
-  BackwardArguments arguments;
-  arguments.batch = static_cast<std::int32_t>(problem_.shape().batch);
-  arguments.kv_heads = static_cast<std::int32_t>(problem_.shape().kv_heads);
-  arguments.kv_len = static_cast<std::int32_t>(problem_.shape().kv_len);
-  return backward_kv_sm80_resources(problem_.shape().head_dim, sum_dq_, arguments);
+  KernelResources all;
+  std::int64_t blocks = 0;
+  for (const BackwardArguments& arguments : make_launches(problem_, {})) {
+    all = backward_kv_sm80_resources(choice(), sum_dq_, arguments);
+    blocks += all.blocks;
+  }
+  all.blocks = blocks;
+  return all;
 }
 
 OutputView BackwardWorkload::output() {
@@ -138,15 +137,20 @@ Verification BackwardWorkload::verify(cudaStream_t stream) {
   return verify_beyond(kHostPairs, stream);
 }
 
+HostArrays BackwardWorkload::download() const {
+  const BufferSet& set = sets_[last_set_];
+  return {.q = set.q.download(),
+          .k = set.k.download(),
+          .v = set.v.download(),
+          .o = set.o.download(),
+          .d_o = set.d_o.download(),
+          .statistics = statistics_.download(),
+          .gradients = set.gradients.download()};
+}
+
 Verification BackwardWorkload::verify_beyond(double host_pairs, cudaStream_t stream) {
   RACKPROOF_CUDA(cudaStreamSynchronize(stream));
-  BufferSet& set = sets_[last_set_];
-  const HostArrays arrays{.q = set.q.download(),
-                          .k = set.k.download(),
-                          .v = set.v.download(),
-                          .d_o = set.d_o.download(),
-                          .gradients = set.gradients.download()};
-  return verify_gradients(problem_, arrays, arguments_of(set), stream, host_pairs);
+  return verify_gradients(problem_, download(), launches_of(sets_[last_set_]), stream, host_pairs);
 }
 
 }  // namespace rackproof::kernels::attention::backward

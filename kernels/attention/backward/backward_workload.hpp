@@ -2,6 +2,7 @@
 /// A backward problem on a device: buffers, launches, verification.
 
 #include "kernels/attention/backward/backward_arguments.hpp"
+#include "kernels/attention/backward/backward_verify.hpp"
 #include "runtime/device_buffer.hpp"
 
 #include <cstddef>
@@ -11,7 +12,8 @@ namespace rackproof::kernels::attention::backward {
 
 class BackwardWorkload final : public Workload {
  public:
-  /// O and lse come from the forward kernel. `sum_dq`: dQ by atomics along with dK and dV; else in
+  /// O and lse come from the forward kernel. The sequences of a packed batch are launched one after
+  /// the other. `sum_dq`: dQ by atomics along with dK and dV; else in
   /// a fixed order by a kernel of its own.
   BackwardWorkload(const BackwardProblem& problem, bool sum_dq, const PrepareOptions& options);
 
@@ -21,6 +23,8 @@ class BackwardWorkload final : public Workload {
   /// dQ, dK, dV, one behind the other.
   [[nodiscard]] OutputView output() override;
   [[nodiscard]] Verification verify(cudaStream_t stream) override;
+  /// The arrays of the most recent launch; the device must be idle.
+  [[nodiscard]] HostArrays download() const;
   [[nodiscard]] Verification verify_beyond(double host_pairs, cudaStream_t stream);
 
  private:
@@ -34,7 +38,8 @@ class BackwardWorkload final : public Workload {
     runtime::DeviceBuffer<std::byte> gradients;
   };
   [[nodiscard]] BufferSet make_set(std::uint64_t seed) const;
-  [[nodiscard]] BackwardArguments arguments_of(BufferSet& set);
+  [[nodiscard]] KernelChoice choice() const;
+  [[nodiscard]] std::vector<BackwardArguments> launches_of(BufferSet& set);
 
   BackwardProblem problem_;
   bool sum_dq_;
