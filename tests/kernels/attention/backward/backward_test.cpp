@@ -176,20 +176,21 @@ void shift_gradients(BackwardWorkload& workload, const BackwardProblem& problem,
   const HostArrays arrays = workload.download();
   const auto head_dim = static_cast<std::size_t>(problem.shape().head_dim);
   const ElementType type = problem.shape().type;
-  const Group group(problem, arrays, 0, 0);
   std::vector<double> shift(of_dq ? problem.forward().q_elements()
                                   : problem.forward().kv_elements());
-  for (std::int64_t i = 0; i < group.heads() * group.q_len(); ++i) {
-    const std::int64_t head = i / group.q_len();
-    const std::int64_t row = i % group.q_len();
-    const RowWeights weights = group.weights(head, row);
-    const std::vector<double> q = group.q(head, row);
-    for (std::size_t j = 0; j < weights.p.size(); ++j) {
-      const std::size_t key = static_cast<std::size_t>(group.keys(row).begin) + j;
-      const double step = share * problem.forward().scale() * weights.delta * weights.p[j];
-      for (std::size_t d = 0; d < head_dim; ++d) {
-        shift[(of_dq ? group.q_index(head, row) : group.kv_index(static_cast<std::int64_t>(key))) +
-              d] -= step * (of_dq ? group.k()[key * head_dim + d] : q[d]);
+  for (std::int64_t batch = 0; batch < problem.shape().batch; ++batch) {
+    const Group group(problem, arrays, batch, 0);
+    for (std::int64_t row = 0; row < group.q_len(); ++row) {
+      const RowWeights weights = group.weights(0, row);
+      const std::vector<double> q = group.q(0, row);
+      for (std::size_t j = 0; j < weights.p.size(); ++j) {
+        const auto key = static_cast<std::size_t>(group.keys(row).begin) + j;
+        const double step = share * problem.forward().scale() * weights.delta * weights.p[j];
+        const std::uint64_t index =
+            of_dq ? group.q_index(0, row) : group.kv_index(static_cast<std::int64_t>(key));
+        for (std::size_t d = 0; d < head_dim; ++d) {
+          shift[index + d] -= step * (of_dq ? group.k()[key * head_dim + d] : q[d]);
+        }
       }
     }
   }
@@ -210,7 +211,7 @@ TEST(BackwardVerify, OnePercentOfDIsFound) {
   for (const ElementType type : {ElementType::bf16, ElementType::fp16}) {
     for (const bool of_dq : {true, false}) {
       const BackwardProblem problem(
-          {.type = type, .q_heads = 4, .q_len = 256, .kv_len = 64, .head_dim = 64});
+          {.type = type, .batch = 6, .q_len = 128, .kv_len = 128, .head_dim = 64});
       BackwardWorkload workload(problem, false, {.seed = 9, .rotate_beyond_bytes = 0});
       const runtime::Stream stream;
       workload.launch(stream.get());
