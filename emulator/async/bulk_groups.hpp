@@ -14,6 +14,12 @@ namespace rackproof::emulator::async {
 
 /// One copy under way: its tickets change as it goes on.
 struct BulkStore {
+  BulkStore() = default;
+  virtual ~BulkStore() = default;
+  BulkStore(const BulkStore&) = delete;
+  BulkStore& operator=(const BulkStore&) = delete;
+  /// A wait has ordered its reads, or all of it.
+  virtual void waited(bool reads_only) = 0;
   OperationQueue::Ticket read = 0;
   OperationQueue::Ticket write = 0;  ///< 0 until the source has been read
 };
@@ -40,6 +46,13 @@ class BulkGroups {
   void finish(std::uint32_t lanes, OperationQueue& queue) {
     drain(queue, true, [&](const Entry& entry) { return (lanes >> entry.lane & 1U) != 0; });
   }
+  /// The cluster has ended, and all of its operations with it.
+  void end() {
+    for (Entry& entry : copies_) {
+      entry.copy->waited(false);
+    }
+    copies_.clear();
+  }
 
  private:
   struct Entry {
@@ -57,6 +70,7 @@ class BulkGroups {
         if (!reads_only) {
           queue.drain(entry.copy->write);
         }
+        entry.copy->waited(reads_only);
       }
       if (!is_due || reads_only) {
         copies_[kept++] = entry;

@@ -8,8 +8,9 @@ namespace rackproof::emulator::check {
 /// How far an operation reaches (PTX ISA 9.0, section 8.5). Clusters count as device: silence.
 enum class Scope : std::uint8_t { cta, device, system };
 /// Strong accesses do not race with strong ones whose scope includes them (PTX ISA, 8.7.1).
-/// in_flight: the destination of a cp.async that nobody has waited for.
-enum class Strength : std::uint8_t { weak, strong, in_flight };
+/// in_flight: of an asynchronous operation that nobody has waited for; async_proxy: of one that is
+/// over, whose writes other asynchronous operations may read without a proxy fence.
+enum class Strength : std::uint8_t { weak, strong, in_flight, async_proxy };
 
 /// Counts the synchronisations of one CTA. It saturates: what comes later counts as ordered.
 using Time = std::uint32_t;

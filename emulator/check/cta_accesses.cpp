@@ -1,5 +1,6 @@
 // Accesses against the shadow: who came before, and is it ordered?
 #include "emulator/check/cta_checker.hpp"
+#include "emulator/check/view.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -7,107 +8,15 @@
 
 namespace rackproof::emulator::check {
 
-/// Judges pairs of accesses with the eyes of one warp.
-class CtaChecker::View {
- public:
-  View(const CtaChecker& checker, std::uint32_t warp, bool is_shared)
-      : checker_(&checker), state_(&checker.warps_[warp]), warp_(warp), is_shared_(is_shared) {}
-
-  /// Did an own atomic see what was released after `earlier`, of another CTA of this grid?
-  [[nodiscard]] bool counted(const Access& earlier, std::uint32_t units) const {
-    if (!state_->pending || earlier.cta == checker_->cta_ || !checker_->grid_->holds(earlier.cta)) {
-      return false;
-    }
-    const CtaKnowledge* const known = state_->pending->counted.find(earlier.cta);
-    return known != nullptr &&
-           known->knows(earlier.warp(), lane_of(earlier, units), earlier.time());
-  }
-
-  /// Of shared memory's accesses; for those of other CTAs nothing of the kind is known.
-  [[nodiscard]] Time known_to_all() const { return is_shared_ ? state_->own.all() : 0; }
-
-  bool operator()(const Access& earlier, const Access& now, std::uint32_t units) const {
-    if (earlier.strength() == Strength::in_flight) [[unlikely]] {
-      return false;
-    }
-    if (earlier.cta == checker_->cta_) {
-      if (earlier.warp() == warp_) {
-        return earlier.time() < state_->sync || by_same_lanes(earlier, now, units) ||
-               both_strong(earlier, now);
-      }
-      return earlier.time() <= state_->own.all() ||
-             state_->own.knows(earlier.warp(), lane_of(earlier, units), earlier.time()) ||
-             both_strong(earlier, now);
-    }
-    return foreign(earlier, now, units);
-  }
-
- private:
-  static std::uint32_t lane_of(const Access& access, std::uint32_t units) {
-    return access.lane_of(static_cast<std::uint32_t>(std::countr_zero(units)));
-  }
-  static bool both_strong(const Access& earlier, const Access& now) {
-    return earlier.strength() == Strength::strong && now.strength() == Strength::strong;
-  }
-  static bool by_same_lanes(const Access& earlier, const Access& now, std::uint32_t units) {
-    if (earlier.code() == lane_code::kUnknown || now.code() == lane_code::kUnknown) {
-      return true;
-    }
-    if (earlier.code() == lane_code::kSeveral || now.code() == lane_code::kSeveral) {
-      return false;
-    }
-    if (earlier.same_lanes(now)) {
-      return true;
-    }
-    for (; units != 0; units &= units - 1) {
-      const auto unit = static_cast<std::uint32_t>(std::countr_zero(units));
-      if (earlier.lane_of(unit) != now.lane_of(unit)) {
-        return false;
-      }
-    }
-    return true;
-  }
-  [[nodiscard]] bool foreign(const Access& earlier, const Access& now, std::uint32_t units) const {
-    const Grid& grid = *checker_->grid_;
-    const bool is_other_grid = !grid.holds(earlier.cta);
-    if (is_other_grid && !grid.is_unordered_with(earlier.cta)) {
-      return true;
-    }
-    const std::uint32_t lane = lane_of(earlier, units);
-    const auto knows = [&](const Clock& clock) {
-      const CtaKnowledge* const known = clock.find(earlier.cta);
-      return known != nullptr && known->knows(earlier.warp(), lane, earlier.time());
-    };
-    if (knows(state_->foreign)) {
-      return true;
-    }
-    // A strong read cannot be stale, so what it may have observed counts too.
-    if (now.strength() == Strength::strong && state_->pending &&
-        std::any_of(state_->pending->observed.begin(), state_->pending->observed.end(), knows)) {
-      return true;
-    }
-    const Grid* const other = is_other_grid ? checker_->detector_->grid_of(earlier.cta) : &grid;
-    if (other == nullptr || (is_other_grid && (grid.talks_to_host || other->talks_to_host))) {
-      return true;
-    }
-    const Scope needed = other->device == grid.device ? Scope::device : Scope::system;
-    return both_strong(earlier, now) && earlier.scope() >= needed && now.scope() >= needed;
-  }
-
-  const CtaChecker* checker_;
-  const WarpState* state_;
-  std::uint32_t warp_;
-  bool is_shared_;
-};
-
 namespace {
 
 Finding make_finding(const Piece& piece, const Access& now, const Conflict& conflict) {
   const auto unit = static_cast<std::uint32_t>(std::countr_zero(conflict.units));
   const bool in_flight = conflict.earlier.strength() == Strength::in_flight;
-  return {in_flight                   ? Finding::Kind::after_copy
-          : conflict.earlier_was_read ? Finding::Kind::after_read
-                                      : Finding::Kind::after_write,
+  return {in_flight && conflict.earlier_was_read ? Finding::Kind::after_async_read
+          : in_flight                            ? Finding::Kind::after_copy
+          : conflict.earlier_was_read            ? Finding::Kind::after_read
+                                                 : Finding::Kind::after_write,
           piece.address_of(unit),
           now.lane_of(unit),
           conflict.earlier,
@@ -332,6 +241,23 @@ Finding CtaChecker::shared(const Request& request) {
     return {Finding::Kind::uninitialised, row.address(lane), lane, {}, 0, nullptr};
   }
   return {};
+}
+
+Finding CtaChecker::distributed(const Request& request, CtaChecker& home) {
+  if (options_.races && request.semantics != Semantics::weak) {
+    synchronise_with(home, request);
+  }
+  if (request.kind != AccessKind::read) {
+    for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
+      home.expect_written(request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest))),
+                          request.row.bytes);
+    }
+  }
+  if (!options_.races) {
+    return {};
+  }
+  return check(request, false, false,
+               [&home](std::uint64_t line) -> Line& { return home.shared_line(line); });
 }
 
 Finding CtaChecker::begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& destination) {

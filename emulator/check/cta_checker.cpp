@@ -69,20 +69,27 @@ void CtaChecker::fence(std::uint32_t index, std::uint32_t lanes, Scope scope) {
   advance(warp);
 }
 
-void CtaChecker::release_to(std::uint32_t index, std::uint32_t lanes, Clock& clock) {
+void CtaChecker::release_to(std::uint32_t index, std::uint32_t lanes, Knowledge& knowledge) {
   if (!options_.races) {
     return;
   }
   WarpState& warp = warps_[index];
-  clock.join(publish(warp, index, lanes));
+  knowledge.known.join(publish(warp, index, lanes));
+  if (warp.pending) {
+    knowledge.proxied.join(warp.pending->proxied);
+  }
   advance(warp);
 }
 
-void CtaChecker::acquire_from(std::uint32_t index, const Clock& clock) {
+void CtaChecker::acquire_from(std::uint32_t index, const Knowledge& knowledge) {
   if (!options_.races) {
     return;
   }
-  acquire(warps_[index], clock);
+  WarpState& warp = warps_[index];
+  acquire(warp, knowledge.known);
+  if (!knowledge.proxied.empty()) {
+    pending(warp).proxied.join(knowledge.proxied);
+  }
   warp_sync(index);
 }
 
@@ -119,6 +126,7 @@ void CtaChecker::arrive(std::uint32_t index, std::uint32_t lanes, BarrierClock& 
       barrier.observed[level].join(warp.pending->observed[level]);
     }
     barrier.counted.join(warp.pending->counted);
+    barrier.proxied.join(warp.pending->proxied);
   }
   advance(warp);
 }
@@ -131,13 +139,15 @@ void CtaChecker::depart(std::uint32_t index, const BarrierClock& barrier, bool w
   warp.own.join(barrier.own);
   acquire(warp, barrier.foreign);
   if (!barrier.released[0].empty() || !barrier.observed[kScopes - 1].empty() ||
-      !barrier.observed[0].empty() || !barrier.observed[1].empty() || !barrier.counted.empty()) {
+      !barrier.observed[0].empty() || !barrier.observed[1].empty() || !barrier.counted.empty() ||
+      !barrier.proxied.empty()) {
     Pending& known = pending(warp);
     for (std::size_t level = 0; level < kScopes; ++level) {
       known.released[level].join(barrier.released[level]);
       known.observed[level].join(barrier.observed[level]);
     }
     known.counted.join(barrier.counted);
+    known.proxied.join(barrier.proxied);
   }
   if (whole_warp) {
     warp_sync(index);
@@ -290,15 +300,38 @@ void CtaChecker::shared_arrive(std::uint32_t warp, std::uint64_t address) {
   }
 }
 
-void CtaChecker::shared_release(std::uint64_t address, const Clock& clock) {
+void CtaChecker::shared_release(std::uint64_t address, const Knowledge& knowledge) {
   if (options_.races) {
     shared_locations_.resize(kLineBytes / 4 * shared_.size());
     std::shared_ptr<const Snapshot>& location = shared_location(address);
     auto snapshot = location ? std::make_shared<Snapshot>(*location) : std::make_shared<Snapshot>();
     snapshot->warp = kNoWarp;
     snapshot->clock.used = true;
-    snapshot->clock.foreign.join(clock);
+    snapshot->clock.foreign.join(knowledge.known);
+    snapshot->clock.proxied.join(knowledge.proxied);
     location = std::move(snapshot);
+  }
+}
+
+// Strong accesses to the shared memory of another CTA synchronise like those to one's own.
+void CtaChecker::synchronise_with(CtaChecker& home, const Request& request) {
+  for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
+    const std::uint64_t address =
+        request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
+    if (!home.shared_locations_.empty() && home.shared_location(address)) {
+      const BarrierClock& there = home.shared_location(address)->clock;
+      Knowledge knowledge{there.foreign, there.proxied};
+      knowledge.known.add(home.cta_, there.own);
+      acquire(warps_[request.warp], knowledge.known);
+      if (!knowledge.proxied.empty()) {
+        pending(warps_[request.warp]).proxied.join(knowledge.proxied);
+      }
+    }
+    if (request.kind != AccessKind::read) {
+      Knowledge knowledge;
+      release_to(request.warp, kAllLanes, knowledge);
+      home.shared_release(address, knowledge);
+    }
   }
 }
 

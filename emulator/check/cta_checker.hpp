@@ -37,8 +37,10 @@ struct Finding {
     uninitialised,
     after_write,
     after_read,
-    after_copy,   ///< a cp.async that is still in flight
-    after_range,  ///< a copy or fill of another stream
+    after_copy,        ///< an asynchronous copy that is still in flight
+    after_async_read,  ///< the source of one
+    unfenced,          ///< a generic write that no proxy fence makes visible to the async proxy
+    after_range,       ///< a copy or fill of another stream
   };
   Kind kind = Kind::none;
   std::uint64_t address = 0;
@@ -46,6 +48,21 @@ struct Finding {
   Access earlier;          ///< after_write, after_read, after_copy
   std::uint32_t unit = 0;  ///< earlier.lane_of(unit) is the lane
   const RangeAccess* range = nullptr;
+};
+
+/// What somebody knows, and what of it lies before a proxy fence.
+struct Knowledge {
+  Clock known;
+  Clock proxied;
+};
+
+/// One asynchronous operation: its issuer and what that knew.
+struct AsyncToken {
+  std::uint32_t warp = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t pc = 0;
+  Time time = 0;
+  Knowledge knowledge;
 };
 
 /// What those that arrive at a barrier bring, for those that leave it.
@@ -56,6 +73,7 @@ struct BarrierClock {
   std::array<Clock, kScopes> released;
   std::array<Clock, kScopes> observed;
   Clock counted;
+  Clock proxied;
 };
 
 class CtaChecker {
@@ -72,6 +90,8 @@ class CtaChecker {
   [[nodiscard]] bool checks_races() const { return options_.races; }
   [[nodiscard]] Finding global(const Request& request);
   [[nodiscard]] Finding shared(const Request& request);
+  /// Accesses to the shared memory of another CTA of the cluster.
+  [[nodiscard]] Finding distributed(const Request& request, CtaChecker& home);
 
   /// cp.async: the destination belongs to the copy until landed() is told.
   [[nodiscard]] Finding begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& destination);
@@ -81,12 +101,35 @@ class CtaChecker {
   /// A strong atomic of the CTA's own machinery: an mbarrier's arrival behind copies.
   void shared_arrive(std::uint32_t warp, std::uint64_t address);
 
-  /// Another CTA of the cluster arrived on the mbarrier at `address`, with what it knows.
-  void shared_release(std::uint64_t address, const Clock& clock);
-  /// Synchronisation beyond the CTA (cluster barriers): what `lanes` of `warp` know joins `clock`;
-  /// what `clock` knows, `warp` does from now on.
-  void release_to(std::uint32_t warp, std::uint32_t lanes, Clock& clock);
-  void acquire_from(std::uint32_t warp, const Clock& clock);
+  /// Another CTA of the cluster, or an asynchronous operation, arrived on the mbarrier at
+  /// `address`, with what it knows.
+  void shared_release(std::uint64_t address, const Knowledge& knowledge);
+  /// Synchronisation beyond the CTA (cluster barriers): what `lanes` of `warp` know joins
+  /// `knowledge`; what that holds, `warp` knows from now on.
+  void release_to(std::uint32_t warp, std::uint32_t lanes, Knowledge& knowledge);
+  void acquire_from(std::uint32_t warp, const Knowledge& knowledge);
+
+  /// Asynchronous operations will have written these bytes of the CTA's shared memory.
+  void expect_written(std::uint64_t address, std::uint64_t bytes) {
+    if (options_.shared_init && bytes != 0) {
+      mark_initialised(address, static_cast<std::uint32_t>(bytes));
+    }
+  }
+
+  // cta_async.cpp. Accesses of the async proxy, by host addresses: to shared memory of the CTA of
+  // `home`, or to global memory (nullptr). Only with races.
+  /// fence.proxy.async: what is known now is visible to the async proxy.
+  void proxy_fence(std::uint32_t warp, std::uint32_t lanes);
+  /// Begins an operation; its accesses follow, then async_issued().
+  [[nodiscard]] AsyncToken issue_async(std::uint32_t warp, std::uint32_t lane, std::uint32_t pc);
+  void async_issued(const AsyncToken& token);
+  /// What is touched belongs to the operation from now on.
+  [[nodiscard]] Finding begin_async(const AsyncToken& token, CtaChecker* home,
+                                    std::uint64_t address, std::uint64_t bytes, bool writes);
+  /// The access is over. `is_waited`: the issuer waited for it, so it is as if it were made now;
+  /// else it counts as made at issue, and whoever acquires its mbarrier knows that.
+  void end_async(const AsyncToken& token, CtaChecker* home, std::uint64_t address,
+                 std::uint64_t bytes, bool writes, bool is_waited);
 
   void fence(std::uint32_t warp, std::uint32_t lanes, Scope scope);
   /// The serial number of the CTA in clocks.
@@ -109,6 +152,7 @@ class CtaChecker {
     std::array<Clock, kScopes> observed;
     Clock counted;                              ///< of `observed`, what own atomics saw
     std::vector<std::uint64_t> seen_snapshots;  ///< the newest of each warp
+    Clock proxied;                              ///< what lies before a proxy fence
     std::uint64_t seen_address = 0;
     std::uint64_t seen_version = 0;
   };
@@ -154,6 +198,7 @@ class CtaChecker {
   [[nodiscard]] std::shared_ptr<const Snapshot>& shared_location(std::uint64_t address) {
     return shared_locations_[(address - shared_base_) / 4];
   }
+  void synchronise_with(CtaChecker& home, const Request& request);
   [[nodiscard]] Line& shared_line(std::uint64_t address) {
     return shared_[(address - shared_base_) / kLineBytes];
   }

@@ -8,6 +8,7 @@
 
 #include "emulator/check/access.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -66,6 +67,31 @@ class Line {
   }
   /// Copies in flight to `now.units` have been waited for: they become writes of `now`.
   void land(const Access& now) { remember_write(now); }
+
+  /// The operation in flight that `now` names is over: its record becomes `now`'s.
+  void end_in_flight(const Access& now, bool was_write) {
+    const auto end = [&now](Access& record) {
+      if ((record.units & now.units) != 0 && record.cta == now.cta && record.where == now.where &&
+          record.strength() == Strength::in_flight) {
+        record.when = now.when;
+      }
+    };
+    if (!was_write) {
+      std::for_each(reads_.begin(), reads_.end(), end);
+      return;
+    }
+    end(write_);
+    for (std::uint32_t rest = has_stamps() ? now.units & extra_->in_flight : 0; rest != 0;
+         rest &= rest - 1) {
+      const auto unit = static_cast<std::uint32_t>(std::countr_zero(rest));
+      Stamp& stamp = extra_->stamps[unit];
+      if (stamp.cta == now.cta && stamp.where == now.where) {
+        stamp.when = now.when;
+        extra_->in_flight &= ~(1U << unit);
+        extra_->newest = std::max(extra_->newest, now.time());
+      }
+    }
+  }
 
   [[nodiscard]] bool is_split() const { return extra_ && extra_->bytes; }
   /// The line of 32 bytes, splitting this one first if need be.

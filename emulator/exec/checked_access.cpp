@@ -1,6 +1,6 @@
 // Between resolved accesses and the checker: what it is asked, and what a finding says.
 #include "emulator/exec/access_faults.hpp"
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
@@ -12,16 +12,42 @@
 namespace rackproof::emulator::exec {
 namespace {
 
+// The CTA of the cluster in whose shared memory a host address lies.
+Cta* home_of(Warp& warp, std::uint64_t host) {
+  Cluster& cluster = warp.cta().cluster();
+  for (std::uint32_t rank = 0; rank < cluster.size(); ++rank) {
+    Cta& cta = cluster.cta(rank);
+    const std::uint64_t address = host - cta.shared_bias();
+    if (address >= cta.shared_base() && address < cta.shared_end()) {
+      return &cta;
+    }
+  }
+  return nullptr;
+}
+
+// "cp.async", "cp.async.bulk.tensor": which instruction an access in flight belongs to.
+std::string asynchronous(const GridContext& grid, const check::Access& access) {
+  const bool is_here = grid.checked != nullptr && grid.checked->holds(access.cta);
+  if (!is_here) {
+    return "asynchronous operation";
+  }
+  const std::string name = grid.kernel->source.at(access.pc())->mnemonic();
+  const bool is_small = name.starts_with("cp.async.c");
+  return is_small ? "cp.async" : name.substr(0, name.find_first_of(':'));
+}
+
 [[noreturn]] void raise(Warp& warp, const check::Finding& finding, AddressKind space,
                         AccessType type, std::uint32_t bytes) {
   Cta& cta = warp.cta();
   const GridContext& grid = cta.grid();
-  const bool is_shared = space == AddressKind::shared;
+  const bool is_shared = space == AddressKind::shared || space == AddressKind::shared_cluster;
   std::string text;
   if (is_shared) {
-    text = std::string("shared ") + verb(type) + " of " + std::to_string(bytes) + " bytes at " +
-           hex(finding.address - cta.shared_bias()) + " (of " + std::to_string(cta.shared_bytes()) +
-           ")";
+    Cta& home = space == AddressKind::shared ? cta : *home_of(warp, finding.address);
+    text = std::string(space == AddressKind::shared ? "shared " : "shared::cluster ") + verb(type) +
+           " of " + std::to_string(bytes) + " bytes at " +
+           hex(finding.address - home.shared_bias()) + " (of " +
+           std::to_string(home.shared_bytes()) + ")";
   } else {
     text = std::string("global ") + verb(type) + " of " + std::to_string(bytes) + " bytes at " +
            hex(finding.address) + " (" + grid.describe_address(finding.address) + ")";
@@ -35,18 +61,24 @@ namespace {
   const bool is_same_cta =
       is_same_grid &&
       (is_shared || finding.earlier.cta == grid.checked->first + cta.linear_index());
-  const char* const hint = is_same_cta ? " (a barrier is missing)"
-                           : is_same_grid
-                               ? " (another CTA: a fence and a flag, or a grid barrier, is missing)"
-                               : " (another grid: nothing orders the two streams)";
+  const char* const hint =
+      space == AddressKind::shared_cluster ? " (barrier.cluster or an mbarrier is missing)"
+      : is_same_cta                        ? " (a barrier is missing)"
+      : is_same_grid ? " (another CTA: a fence and a flag, or a grid barrier, is missing)"
+                     : " (another grid: nothing orders the two streams)";
   switch (finding.kind) {
     case check::Finding::Kind::uninitialised:
       throw FaultRaised(Fault::Kind::uninitialised_shared, finding.lane,
                         text + " reads what nobody wrote");
     case check::Finding::Kind::after_copy:
       throw FaultRaised(Fault::Kind::race, finding.lane,
-                        text + " is not ordered after the cp.async of " + earlier() +
-                            " (wait for the copy, then synchronise)");
+                        text + " is not ordered after the " + asynchronous(grid, finding.earlier) +
+                            " of " + earlier() + " (wait for the copy, then synchronise)");
+    case check::Finding::Kind::after_async_read:
+      throw FaultRaised(Fault::Kind::race, finding.lane,
+                        text + " is not ordered after the asynchronous read by the " +
+                            asynchronous(grid, finding.earlier) + " of " + earlier() +
+                            " (wait until it has read its source)");
     case check::Finding::Kind::after_range:
       throw FaultRaised(Fault::Kind::race, finding.lane,
                         text + " is not ordered after the " + finding.range->what +
@@ -78,8 +110,9 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
                     const void* data, std::uint32_t stride) {
   check::CtaChecker* const checker = warp.cta().checker();
   const bool is_shared = space == AddressKind::shared;
+  const bool is_distributed = space == AddressKind::shared_cluster;
   if (checker == nullptr ||
-      !(is_shared || (space == AddressKind::global && checker->checks_races()))) {
+      !(is_shared || is_distributed || (space == AddressKind::global && checker->checks_races()))) {
     return;
   }
   check::Request request;
@@ -100,7 +133,10 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
   if (type == AccessType::write && !addresses.contiguous) {
     request.row.apart = !addresses.uniform || !all_equal(request.data, stride, bytes, lanes);
   }
-  const check::Finding finding = is_shared ? checker->shared(request) : checker->global(request);
+  const check::Finding finding =
+      is_shared        ? checker->shared(request)
+      : is_distributed ? checker->distributed(request, *home_of(warp, addresses.low)->checker())
+                       : checker->global(request);
   if (finding.kind != check::Finding::Kind::none) [[unlikely]] {
     // Tiles at the edge of a problem are loaded whole, and what was not written is masked later.
     if (finding.kind == check::Finding::Kind::uninitialised && op.handler == load_matrix) {

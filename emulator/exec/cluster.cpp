@@ -113,6 +113,15 @@ void Cluster::watch_for_deadlock() {
   }
 }
 
+void Cluster::finish() {
+  operations_.drain_all();
+  for (const auto& cta : ctas_) {
+    for (std::uint32_t i = 0; i < warps_per_cta_; ++i) {
+      cta->warp(i).bulk_groups().end();
+    }
+  }
+}
+
 bool Cluster::force_operation() {
   bool forced = operations_.force();
   for (std::size_t i = 0; !forced && i < ctas_.size(); ++i) {

@@ -3,7 +3,7 @@
 /// clusters runs clusters of one CTA (PTX ISA 9.0, sections 2.2.2 and 5.1.6).
 
 #include "emulator/async/operation_queue.hpp"
-#include "emulator/check/clock.hpp"
+#include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/grid_context.hpp"
 
@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace rackproof::emulator::exec {
@@ -24,6 +25,8 @@ struct Issuer {
   std::uint32_t lane = 0;
   std::uint32_t pc = 0;
 };
+
+class AsyncRecord;
 
 class Cluster {
  public:
@@ -42,7 +45,7 @@ class Cluster {
   /// Nothing else in the grid can progress: an asynchronous operation lands. False: there is none.
   bool force_operation();
   /// All CTAs have finished: what they left under way lands.
-  void finish() { operations_.drain_all(); }
+  void finish();
   /// The CTA that ran last, for messages; the first one that waits, for reports of a deadlock.
   [[nodiscard]] Cta* running() const { return running_; }
   [[nodiscard]] std::string describe_waiting();
@@ -64,8 +67,17 @@ class Cluster {
 
   /// An arrival on the mbarrier at a shared::cluster address, or transactions that complete on it,
   /// by an asynchronous operation. Throws FaultRaised.
-  void arrive(std::uint64_t address, std::uint32_t count);
-  void complete_transactions(std::uint64_t address, std::uint32_t bytes);
+  /// `record`, which may be nullptr, is what the checks know of the operation.
+  void arrive(std::uint64_t address, std::uint32_t count,
+              const std::shared_ptr<AsyncRecord>& record = nullptr);
+  void complete_transactions(std::uint64_t address, std::uint32_t bytes,
+                             const std::shared_ptr<AsyncRecord>& record);
+  /// Somebody saw a phase of the mbarrier at `address` complete.
+  void see_phase(std::uint64_t address) {
+    if (!unseen_.empty()) {
+      end_seen(address);
+    }
+  }
 
   /// barrier.cluster: all threads that have not exited arrive, then wait (PTX ISA 9.7.13.4).
   void barrier_arrive(Warp& warp, std::uint32_t lanes, bool releases);
@@ -85,6 +97,8 @@ class Cluster {
   std::uint64_t run_ctas(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
                          bool may_communicate);
   void watch_for_deadlock();
+  void end_seen(std::uint64_t address);
+  void complete_on(std::uint64_t address, const std::shared_ptr<AsyncRecord>& record);
   [[nodiscard]] Arrivals& arrivals(const Warp& warp);
   void complete_barrier();
 
@@ -100,8 +114,10 @@ class Cluster {
   bool idle_ = false;
   std::uint32_t fruitless_runs_ = 0;
   std::vector<Arrivals> arrivals_;  ///< by rank and warp; empty: no barrier was used
-  check::Clock barrier_clock_;      ///< of those that have arrived
-  check::Clock released_clock_;     ///< of the phase that is complete
+  check::Knowledge arriving_;       ///< of those that have arrived
+  check::Knowledge released_;       ///< of the phase that is complete
+  /// Operations that have landed and completed on an mbarrier whose phase nobody has seen yet.
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<AsyncRecord>>> unseen_;
 };
 
 }  // namespace rackproof::emulator::exec

@@ -24,7 +24,7 @@ void Cluster::barrier_arrive(Warp& warp, std::uint32_t lanes, bool releases) {
   }
   mine.arrived |= lanes;
   if (check::CtaChecker* const checker = warp.cta().checker(); checker != nullptr && releases) {
-    checker->release_to(warp.index(), lanes, barrier_clock_);
+    checker->release_to(warp.index(), lanes, arriving_);
   }
   complete_barrier();
 }
@@ -39,7 +39,7 @@ void Cluster::barrier_wait(Warp& warp, std::uint32_t lanes) {
   if (const std::uint32_t passed = lanes & mine.passed; passed != 0) {
     mine.passed &= ~passed;
     if (check::CtaChecker* const checker = warp.cta().checker(); checker != nullptr) {
-      checker->acquire_from(warp.index(), released_clock_);
+      checker->acquire_from(warp.index(), released_);
     }
   }
   if (const std::uint32_t waiting = lanes & mine.arrived; waiting != 0) {
@@ -68,7 +68,7 @@ void Cluster::complete_barrier() {
     return;
   }
   note_progress();
-  released_clock_ = std::exchange(barrier_clock_, {});
+  released_ = std::exchange(arriving_, {});
   for (std::uint32_t rank = 0; rank < size(); ++rank) {
     for (std::uint32_t i = 0; i < warps_per_cta_; ++i) {
       Warp& warp = ctas_[rank]->warp(i);
@@ -78,7 +78,7 @@ void Cluster::complete_barrier() {
       each.arrived = 0;
       if (check::CtaChecker* const checker = ctas_[rank]->checker();
           checker != nullptr && asleep != 0) {
-        checker->acquire_from(i, released_clock_);
+        checker->acquire_from(i, released_);
       }
       warp.release_barrier(kClusterBarrier, false, 0, false);
     }

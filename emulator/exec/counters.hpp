@@ -53,7 +53,11 @@ struct GridCounters {
   std::uint64_t shared_wavefronts_minimum = 0;  ///< passes without any bank conflict
   std::uint64_t distributed_shared_bytes = 0;   ///< of accesses to other CTAs of the cluster
   std::uint64_t barrier_waits = 0;
-  std::uint64_t async_copy_bytes = 0;  ///< cp.async and bulk copies
+  std::uint64_t async_copy_bytes = 0;   ///< cp.async
+  std::uint64_t bulk_requests = 0;      ///< cp.async.bulk and cp.async.bulk.tensor
+  std::uint64_t bulk_load_bytes = 0;    ///< of them, from global memory, a multicast once
+  std::uint64_t bulk_store_bytes = 0;   ///< to global memory
+  std::uint64_t bulk_shared_bytes = 0;  ///< to shared memory, in every CTA of a multicast
   std::uint64_t ctas = 0;
   std::uint64_t warps = 0;
 };
@@ -82,6 +86,10 @@ inline void add(GridCounters& sum, const GridCounters& part) {
   sum.shared_wavefronts_minimum += part.shared_wavefronts_minimum;
   sum.distributed_shared_bytes += part.distributed_shared_bytes;
   sum.barrier_waits += part.barrier_waits;
+  sum.bulk_requests += part.bulk_requests;
+  sum.bulk_load_bytes += part.bulk_load_bytes;
+  sum.bulk_store_bytes += part.bulk_store_bytes;
+  sum.bulk_shared_bytes += part.bulk_shared_bytes;
   sum.async_copy_bytes += part.async_copy_bytes;
   sum.ctas += part.ctas;
   sum.warps += part.warps;

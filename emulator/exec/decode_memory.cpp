@@ -189,7 +189,8 @@ void fill(Decoder& decoder) {
 }
 void st(Decoder& decoder) {
   if (decoder.modifiers().take("async")) {
-    decoder.refuse("asynchronous stores are not supported");
+    asynchronous_store(decoder, false);
+    return;
   }
   if (decoder.modifiers().take("bulk")) {
     fill(decoder);
@@ -201,7 +202,8 @@ void st(Decoder& decoder) {
 void atomic(Decoder& decoder, bool has_result) {
   Modifiers& modifiers = decoder.modifiers();
   if (modifiers.take("async")) {
-    decoder.refuse("asynchronous reductions are not supported");
+    asynchronous_store(decoder, true);
+    return;
   }
   Ordering ordering = take_semantics(modifiers);
   if (ordering.semantics == check::Semantics::weak) {
@@ -255,8 +257,11 @@ std::int64_t literal(Decoder& decoder, std::size_t index) {
 
 void copy(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
-  if (!modifiers.take("async") || modifiers.take("bulk") || modifiers.take("reduce")) {
-    decoder.refuse("of the asynchronous copies only cp.async is supported");
+  const bool is_reduction = modifiers.take("reduce");
+  modifiers.take("async");
+  if (modifiers.take("bulk")) {
+    copy_bulk(decoder, is_reduction);
+    return;
   }
   if (modifiers.take("mbarrier")) {
     copy_async_mbarrier(decoder);
@@ -314,8 +319,14 @@ void fence(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   const bool is_proxy = modifiers.take_prefix("proxy");
   const check::Scope scope = take_scope(modifiers, check::Scope::device);
+  // Only fence.proxy.async, for all memory or for shared memory, makes generic writes of shared
+  // memory visible to asynchronous operations.
+  const bool is_async = is_proxy && modifiers.take("async") && !modifiers.take("global");
   take_everything(decoder);
-  Op& op = decoder.emit(is_proxy ? no_operation : fence_memory, InstructionClass::other);
+  Op& op = decoder.emit(is_async   ? fence_proxy
+                        : is_proxy ? no_operation
+                                   : fence_memory,
+                        InstructionClass::other);
   op.scope = static_cast<std::uint8_t>(scope);
 }
 

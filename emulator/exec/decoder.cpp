@@ -22,6 +22,7 @@ const DecodeTable& decode_table() {
     add_tcgen05(result);
     add_cluster(result);
     add_wgmma(result);
+    add_tensor_map(result);
     return result;
   }();
   return table;

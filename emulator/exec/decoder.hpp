@@ -179,6 +179,7 @@ void add_tcgen05(DecodeTable& table);
 void copy_bulk(Decoder& decoder, bool is_reduction);           ///< of the cp family, after "bulk"
 void asynchronous_store(Decoder& decoder, bool is_reduction);  ///< st.async, red.async
 void add_cluster(DecodeTable& table);
+void add_tensor_map(DecodeTable& table);
 void cluster_barrier(Decoder& decoder);  ///< of the barrier family, after "barrier.cluster"
 void add_wgmma(DecodeTable& table);
 /// The registers of D and A of its wgmma.mma_async; empty if it has none.

@@ -75,6 +75,11 @@ class GridExecution::Impl {
     const std::uint64_t cluster_size = std::max<std::uint64_t>(grid_.config.cluster.count(), 1);
     total_ = grid_.config.grid.count() / cluster_size;
     limit_ = std::max<std::size_t>(grid_.config.resident_blocks / cluster_size, 1);
+    if (grid_.config.steals_clusters) {
+      grid_.steal_cluster = [this]() -> std::optional<std::uint64_t> {
+        return has_unstarted() ? std::optional(take_unstarted()) : std::nullopt;
+      };
+    }
     place_shared_memory(static_cast<std::uint32_t>(cluster_size));
     window_ = std::min(kInitialWindow, limit_);
     state_ =

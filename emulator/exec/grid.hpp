@@ -51,6 +51,7 @@ struct LaunchConfig {
   std::uint32_t resident_blocks = 0;  ///< occupancy x SMs: how many CTAs are on the device at once
   std::uint32_t multiprocessors = 0;
   int device = 0;
+  bool steals_clusters = true;  ///< clusterlaunchcontrol.try_cancel takes the next; else never one
   std::uint64_t seed = 0;
   async::Ordering ordering = async::Ordering::random;  ///< of what is asynchronous
   std::uint32_t threads = 1;  ///< host threads that may run CTAs side by side

@@ -11,6 +11,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,8 @@ struct GridContext {
   /// By rank in the cluster: DecodedKernel::constants with the addresses of that CTA's shared
   /// memory. Nobody reads the first.
   const std::vector<AlignedBuffer>* rank_constants = nullptr;
+  /// clusterlaunchcontrol: takes a cluster that has not begun, by its index; in the serial phase.
+  std::function<std::optional<std::uint64_t>()> steal_cluster;
   std::uint64_t workspace = 0;          ///< address for grid-wide synchronisation; 0: none
   check::Detector* detector = nullptr;  ///< with check::Grid: only if races are looked for
   check::Grid* checked = nullptr;

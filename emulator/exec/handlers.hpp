@@ -41,6 +41,8 @@ void no_operation(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 /// membar, fence: scope.
 void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// fence.proxy.async
+void fence_proxy(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_atomic.cpp. a + immediate: address; b, c: operands; dst may be kNoRef.
 enum class AtomicOp : std::uint8_t { add, exch, cas, min, max, inc, dec, and_, or_, xor_ };
@@ -120,6 +122,32 @@ void cluster_wait(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void map_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// getctarank: dst the rank of address a.
 void rank_of_address(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_tensor_map.cpp
+enum class TensorMapField : std::uint8_t {
+  global_address,
+  rank,
+  box_dim,
+  global_dim,
+  global_stride,
+  element_stride,
+  elemtype,
+  interleave_layout,
+  swizzle_mode,
+  swizzle_atomicity,
+  fill_mode
+};
+inline constexpr std::uint8_t kTensorMapFields = 11;
+/// a + immediate: address; b: value of `size` bytes; c: dimension; d: TensorMapField.
+void replace_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// a + immediate: global address; b + d: shared address of `size` bytes.
+void copy_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
+
+// ops_launch_control.cpp
+/// a + immediate: response; b + d: mbarrier, an address of `size` bytes; c: 1 for all CTAs.
+void launch_control_cancel(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// a: handle; list: results; mode: 0 is_canceled, 1 v4, 2 to 4 x, y, z.
+void launch_control_query(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_control.cpp
 void branch(LaneContext& lanes, const Op& op, std::uint32_t mask);          ///< immediate: target

@@ -58,6 +58,13 @@ void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   }
 }
 
+void fence_proxy(LaneContext& lanes, const Op&, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  if (check::CtaChecker* const checker = warp.cta().checker()) {
+    checker->proxy_fence(warp.index(), mask);
+  }
+}
+
 void barrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const auto lane = static_cast<std::uint32_t>(std::countr_zero(mask));

@@ -1,6 +1,7 @@
 // mbarrier: PTX ISA 9.0, section 9.7.13.15. The object's meaning is async::Mbarrier's.
 #include "emulator/async/mbarrier.hpp"
 #include "emulator/exec/access_faults.hpp"
+#include "emulator/exec/async_check.hpp"
 #include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
@@ -36,19 +37,6 @@ Mbarrier read(std::uint64_t pointer, std::uint32_t lane) {
   return barrier;
 }
 
-// What lanes of one CTA know when they arrive on an mbarrier of another.
-void release_remotely(Warp& warp, std::uint32_t lanes, const Addresses& addresses, Cta& home) {
-  check::CtaChecker* const checker = warp.cta().checker();
-  if (checker == nullptr) {
-    return;
-  }
-  check::Clock clock;
-  checker->release_to(warp.index(), lanes, clock);
-  for_each_lane(lanes, [&](std::uint32_t lane) {
-    home.checker()->shared_release(addresses.value[lane], clock);
-  });
-}
-
 // Calls action(object) for the lanes' mbarriers, lowest lane first within each CTA.
 template <class Action>
 void for_each_object(Warp& warp, const Op& op, std::uint32_t mask, AccessType type,
@@ -74,11 +62,6 @@ void for_each_object(Warp& warp, const Op& op, std::uint32_t mask, AccessType ty
     }
     const Addresses offsets = part;
     resolve(warp, op, kind, type, kObjectBytes, same, part);
-    if (is_remote) {
-      const auto rank = offsets.value[lowest_lane(same)] >> kClusterRankShift;
-      release_remotely(warp, same, part,
-                       warp.cta().cluster().cta(static_cast<std::uint32_t>(rank)));
-    }
     for_each_lane(same, [&](std::uint32_t lane) {
       action(Object{lane, offsets.value[lane], part.value[lane]});
     });
@@ -198,6 +181,9 @@ void mbarrier_test(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     const bool over = read(object.pointer, lane).parity() != parity;
     done |= static_cast<std::uint32_t>(over) << lane;
     in_vain = over ? in_vain : object.address;
+    if (over) {
+      cta.cluster().see_phase(object.address);
+    }
   });
   write_predicate(lanes, op.dst, done, mask);
   if (in_vain != 0) {
@@ -244,24 +230,45 @@ void CopyOwner::arrive(const async::Arrival& arrival, std::uint32_t lanes) {
   });
 }
 
-void Cluster::arrive(std::uint64_t address, std::uint32_t count) {
+void Cluster::complete_on(std::uint64_t address, const std::shared_ptr<AsyncRecord>& record) {
+  note_progress();
+  if (record == nullptr) {
+    return;
+  }
+  Cta& home = cta(static_cast<std::uint32_t>(address >> kClusterRankShift));
+  home.checker()->shared_release(address + home.shared_bias(), record->knowledge());
+  unseen_.emplace_back(address, record);
+}
+
+void Cluster::end_seen(std::uint64_t address) {
+  std::erase_if(unseen_, [address](const auto& entry) {
+    if (entry.first == address) {
+      entry.second->end_observed();
+    }
+    return entry.first == address;
+  });
+}
+
+void Cluster::arrive(std::uint64_t address, std::uint32_t count,
+                     const std::shared_ptr<AsyncRecord>& record) {
   const auto pointer = reinterpret_cast<std::uint64_t>(
       shared_at(address, kObjectBytes, kWarpSize, "arrival on the mbarrier"));
   Mbarrier barrier = read(pointer, kWarpSize);
   check(barrier.arrive(count), kWarpSize, kTooMany);
   barrier.advance_if_complete();
   write(pointer, barrier.word());
-  note_progress();
+  complete_on(address, record);
 }
 
-void Cluster::complete_transactions(std::uint64_t address, std::uint32_t bytes) {
+void Cluster::complete_transactions(std::uint64_t address, std::uint32_t bytes,
+                                    const std::shared_ptr<AsyncRecord>& record) {
   const auto pointer = reinterpret_cast<std::uint64_t>(
       shared_at(address, kObjectBytes, kWarpSize, "complete_tx on the mbarrier"));
   Mbarrier barrier = read(pointer, kWarpSize);
   check(barrier.expect(-std::int64_t{bytes}), kWarpSize, kTransactions);
   barrier.advance_if_complete();
   write(pointer, barrier.word());
-  note_progress();
+  complete_on(address, record);
 }
 
 std::string Warp::describe_poll() const {

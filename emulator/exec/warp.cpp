@@ -1,6 +1,6 @@
 #include "emulator/exec/warp.hpp"
 
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/memory_access.hpp"
 #include "emulator/exec/rows.hpp"
 
@@ -261,6 +261,9 @@ void Warp::exit_lanes(std::uint32_t lanes) {
   if (!copies_.empty()) {
     CopyOwner owner(*this);
     copies_.wait_all(lanes, owner);
+  }
+  if (!bulk_groups_.empty()) {
+    bulk_groups_.finish(lanes, cta_->cluster().operations());
   }
   live_ &= ~lanes;
   mask_ &= ~lanes;

@@ -5,6 +5,7 @@
 /// others are ready is put aside, so that one that spins cannot starve what it waits for (PTX ISA:
 /// independent thread scheduling).
 
+#include "emulator/async/bulk_groups.hpp"
 #include "emulator/async/copy_queue.hpp"
 #include "emulator/exec/aligned_buffer.hpp"
 #include "emulator/exec/counters.hpp"
@@ -80,6 +81,7 @@ class Warp : public LaneContext {
   /// All frames; base[0] is that of the current group.
   [[nodiscard]] std::byte* registers() { return registers_.data(); }
   [[nodiscard]] const std::byte* registers() const { return registers_.data(); }
+  [[nodiscard]] async::BulkGroups& bulk_groups() { return bulk_groups_; }
   /// What cp.async has under way goes on, whether or not the warp itself can run.
   void step_copies();
   [[nodiscard]] std::byte* local_memory(std::uint32_t lane) const;
@@ -178,6 +180,7 @@ class Warp : public LaneContext {
   std::uint32_t local_bytes_ = 0;
   async::CopyQueue copies_;
   WgmmaPipe wgmma_;
+  async::BulkGroups bulk_groups_;
 };
 
 }  // namespace rackproof::emulator::exec

@@ -1,0 +1,224 @@
+// Boxes of tensors: PTX ISA 9.0, sections 5.5.3 (tiled), 5.5.4 (im2col) and 9.7.9.27.
+#include "emulator/exec/access_faults.hpp"
+#include "emulator/exec/bulk_transfer.hpp"
+#include "emulator/exec/cluster.hpp"
+#include "emulator/exec/fault.hpp"
+#include "emulator/exec/rows.hpp"
+#include "emulator/exec/windows.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+using async::TensorMap;
+using async::TensorMode;
+using Coordinates = std::array<std::int64_t, 5>;
+
+constexpr std::uint64_t kMapAlignment = 64;
+
+[[noreturn]] void refuse(std::uint32_t lane, const std::string& rule) {
+  throw FaultRaised(Fault::Kind::illegal_instruction, lane, "tensor copy: " + rule);
+}
+
+TensorMap read_map(Warp& warp, const BulkOp& bulk, std::uint32_t lane) {
+  const std::uint64_t address = read_address(warp, bulk.map, lane);
+  GridContext& grid = warp.cta().grid();
+  if (address % kMapAlignment != 0) {
+    throw FaultRaised(Fault::Kind::misaligned_address, lane,
+                      "the tensor map at " + hex(address) + " is not aligned to 64 bytes");
+  }
+  TensorMap map;
+  switch (classify(address)) {
+    case AddressKind::parameter: {
+      const std::uint64_t offset = address & kWindowOffsetMask;
+      const auto& parameters = grid.config.parameters;
+      if (offset + sizeof map > parameters.size()) {
+        throw FaultRaised(Fault::Kind::illegal_address, lane,
+                          "the tensor map lies outside the kernel's parameters");
+      }
+      std::memcpy(&map, parameters.data() + offset, sizeof map);
+      break;
+    }
+    case AddressKind::global:
+      grid.check_global(address, sizeof map, lane, "read of a tensor map", warp.pc());
+      std::memcpy(&map, reinterpret_cast<const void*>(address), sizeof map);
+      break;
+    default:
+      refuse(lane, "the tensor map at " + hex(address) +
+                       " is neither a parameter nor in constant or global memory");
+  }
+  if (map.magic != TensorMap::kMagic) {
+    refuse(lane, "what lies at " + hex(address) +
+                     " is no tensor map (cuTensorMapEncode*), or was overwritten");
+  }
+  if (const std::string rule = async::broken_rule(map); !rule.empty()) {
+    refuse(lane, "the tensor map is not valid: " + rule);
+  }
+  return map;
+}
+
+/// Collects rows: dimension 0 from `coordinates[0]` on, the others as given.
+class RowCollector {
+ public:
+  RowCollector(const TensorMap& map, std::int64_t first, std::uint32_t count) : map_(map) {
+    const auto size = static_cast<std::int64_t>(map.size(0));
+    begin_ = std::clamp<std::int64_t>(-first, 0, count);
+    end_ = std::clamp<std::int64_t>(size - first, begin_, count);
+    origin_ =
+        map.address + async::global_bytes(map.element, static_cast<std::uint64_t>(first + begin_));
+  }
+  void add(const Coordinates& at, BulkTransfer& transfer) const {
+    bool is_inside = begin_ != end_;
+    std::uint64_t address = origin_;
+    for (std::size_t i = 1; i < map_.rank; ++i) {
+      is_inside = is_inside && at[i] >= 0 && at[i] <= std::int64_t{map_.last_index[i]};
+      address += static_cast<std::uint64_t>(at[i]) * map_.strides[i - 1];
+    }
+    transfer.rows.push_back(is_inside
+                                ? BulkTransfer::Row{address, static_cast<std::uint32_t>(begin_),
+                                                    static_cast<std::uint32_t>(end_)}
+                                : BulkTransfer::Row{});
+  }
+
+ private:
+  const TensorMap& map_;
+  std::int64_t begin_;
+  std::int64_t end_;
+  std::uint64_t origin_;
+};
+
+void collect_tile(const TensorMap& map, const Coordinates& origin, const RowCollector& rows,
+                  BulkTransfer& transfer) {
+  std::array<std::uint32_t, 5> count{1, 1, 1, 1, 1};
+  for (std::size_t i = 1; i < map.rank; ++i) {
+    count[i] = (std::uint32_t{map.box[i]} + map.element_strides[i] - 1U) / map.element_strides[i];
+  }
+  std::array<std::uint32_t, 5> at{};
+  for (at[4] = 0; at[4] < count[4]; ++at[4]) {
+    for (at[3] = 0; at[3] < count[3]; ++at[3]) {
+      for (at[2] = 0; at[2] < count[2]; ++at[2]) {
+        for (at[1] = 0; at[1] < count[1]; ++at[1]) {
+          Coordinates place = origin;
+          for (std::size_t i = 1; i < map.rank; ++i) {
+            place[i] += std::int64_t{at[i]} * map.element_strides[i];
+          }
+          rows.add(place, transfer);
+        }
+      }
+    }
+  }
+}
+
+// Pixels one after the other along W, then H, D and N, inside the box of the pixels' corners.
+void collect_im2col(const TensorMap& map, const Coordinates& origin,
+                    const std::array<std::int64_t, 3>& offsets, const RowCollector& rows,
+                    BulkTransfer& transfer) {
+  const std::size_t spatial = map.rank - std::size_t{2};
+  Coordinates at = origin;
+  for (std::uint32_t pixel = 0; pixel < map.pixels; ++pixel) {
+    Coordinates place = at;
+    for (std::size_t i = 0; i < spatial; ++i) {
+      place[i + 1] += offsets[i];
+    }
+    rows.add(place, transfer);
+    std::size_t dimension = 1;
+    for (; dimension <= spatial; ++dimension) {
+      at[dimension] += map.element_strides[dimension];
+      const std::int64_t last = std::int64_t{map.last_index[dimension]} + map.upper[dimension - 1];
+      if (at[dimension] <= last) {
+        break;
+      }
+      at[dimension] = map.lower[dimension - 1];
+    }
+    if (dimension > spatial) {
+      ++at[dimension];
+    }
+  }
+}
+
+void check_first_coordinate(const TensorMap& map, std::int64_t first, std::uint32_t lane) {
+  using enum async::TensorElement;
+  const std::int64_t unit = map.element == b4x16 ? 2 : async::is_packed(map.element) ? 128 : 1;
+  if (first % unit != 0) {
+    refuse(lane, "the innermost coordinate " + std::to_string(first) + " is no multiple of " +
+                     std::to_string(unit) + ", as the packed element type demands");
+  }
+}
+
+// Which maps an instruction takes.
+void check_mode(const TensorMap& map, const BulkOp& bulk, std::uint32_t lane) {
+  const bool is_im2col = bulk.mode == BulkOp::Mode::im2col;
+  if (map.rank != bulk.dimensions) {
+    refuse(lane, "the instruction is for " + std::to_string(bulk.dimensions) +
+                     " dimensions, the tensor map has " + std::to_string(map.rank));
+  }
+  if (is_im2col != (map.mode == TensorMode::im2col) || map.mode == TensorMode::im2col_wide) {
+    refuse(lane, std::string("the instruction is for ") + (is_im2col ? "im2col" : "tiled") +
+                     " tensor maps, this is another");
+  }
+  if (map.interleave != async::TensorInterleave::none) {
+    refuse(lane, "interleaved layouts are not supported by the emulator");
+  }
+  const bool scatters = bulk.mode == BulkOp::Mode::gather4 || bulk.mode == BulkOp::Mode::scatter4;
+  if (scatters && map.box[1] != 1) {
+    refuse(lane, "tile::gather4 and tile::scatter4 need a box of one row (boxDim[1] is " +
+                     std::to_string(map.box[1]) + ")");
+  }
+  if (bulk.direction == BulkOp::Direction::shared_to_global &&
+      map.element == async::TensorElement::b4x16_p64) {
+    refuse(lane, "16U4_ALIGN16B can be loaded only");
+  }
+}
+
+}  // namespace
+
+BulkTransfer tensor_transfer(Warp& warp, const BulkOp& bulk, std::uint32_t lane) {
+  const TensorMap map = read_map(warp, bulk, lane);
+  check_mode(map, bulk, lane);
+  Coordinates origin{};
+  for (std::size_t i = 0; i < origin.size(); ++i) {
+    if (bulk.coordinates[i] != kNoRef) {
+      origin[i] = register_row<std::int32_t>(warp, bulk.coordinates[i])[lane];
+    }
+  }
+  check_first_coordinate(map, origin[0], lane);
+  BulkTransfer transfer;
+  transfer.element = map.element;
+  transfer.swizzle = map.swizzle;
+  transfer.fill = map.fill;
+  transfer.is_reduction = bulk.is_reduction;
+  transfer.reduction = bulk.reduction;
+  const bool is_im2col = map.mode == TensorMode::im2col;
+  transfer.row_elements = is_im2col ? map.channels : map.box[0];
+  transfer.row_shared_bytes =
+      static_cast<std::uint32_t>(async::shared_bytes(map.element, transfer.row_elements));
+  const RowCollector rows(map, origin[0], transfer.row_elements);
+  switch (bulk.mode) {
+    case BulkOp::Mode::gather4:
+    case BulkOp::Mode::scatter4:
+      for (std::size_t i = 1; i < origin.size(); ++i) {
+        rows.add({origin[0], origin[i], 0, 0, 0}, transfer);
+      }
+      break;
+    case BulkOp::Mode::im2col: {
+      std::array<std::int64_t, 3> offsets{};
+      for (std::size_t i = 0; i < offsets.size(); ++i) {
+        if (bulk.offsets[i] != kNoRef) {
+          offsets[i] = register_row<std::uint32_t>(warp, bulk.offsets[i])[lane] & 0xffffU;
+        }
+      }
+      collect_im2col(map, origin, offsets, rows, transfer);
+      break;
+    }
+    default:
+      collect_tile(map, origin, rows, transfer);
+      break;
+  }
+  return transfer;
+}
+
+}  // namespace rackproof::emulator::exec
