@@ -34,16 +34,20 @@ class CtaChecker::View {
     if (earlier.cta == checker_->cta_) {
       if (earlier.warp() == warp_) {
         return earlier.time() < state_->sync || by_same_lanes(earlier, now, units) ||
-               both_strong(earlier, now);
+               both_strong(earlier, now) ||
+               (earlier.strength() == Strength::async_proxy && known(earlier, units));
       }
-      return earlier.time() <= state_->own.all() ||
-             state_->own.knows(earlier.warp(), lane_of(earlier, units), earlier.time()) ||
-             both_strong(earlier, now);
+      return known(earlier, units) || both_strong(earlier, now);
     }
     return foreign(earlier, now, units);
   }
 
  private:
+  /// Of accesses of the own CTA: has what was acquired covered them?
+  [[nodiscard]] bool known(const Access& earlier, std::uint32_t units) const {
+    return earlier.time() <= state_->own.all() ||
+           state_->own.knows(earlier.warp(), lane_of(earlier, units), earlier.time());
+  }
   static std::uint32_t lane_of(const Access& access, std::uint32_t units) {
     return access.lane_of(static_cast<std::uint32_t>(std::countr_zero(units)));
   }

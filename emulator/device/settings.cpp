@@ -97,6 +97,16 @@ void read_ordering(Settings& settings) {
   }
 }
 
+// steal or never
+bool read_launch_control() {
+  constexpr const char* kName = "RACKPROOF_EMULATOR_LAUNCH_CONTROL";
+  const std::string text = environment(kName, "steal");
+  if (text != "steal" && text != "never") {
+    throw SettingsError(std::string(kName) + "=" + text + " is not steal or never");
+  }
+  return text == "steal";
+}
+
 std::filesystem::path resolve_rack() {
   constexpr const char* kName = "RACKPROOF_EMULATOR_RACK";
   const std::string rack = environment(kName, "gb300-nvl72");
@@ -170,6 +180,7 @@ Settings read_settings() {
   settings.tray = number<int>("RACKPROOF_EMULATOR_TRAY", 0);
   settings.seed = number<std::uint64_t>("RACKPROOF_EMULATOR_SEED", 0);
   read_ordering(settings);
+  settings.steals_clusters = read_launch_control();
   settings.checks = read_checks();
   settings.threads = number<std::uint32_t>("RACKPROOF_EMULATOR_THREADS", default_threads());
   if (settings.threads == 0 || settings.threads > kMaxThreads) {

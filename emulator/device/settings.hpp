@@ -18,9 +18,10 @@ class SettingsError : public std::runtime_error {
 };
 
 struct Settings {
-  std::filesystem::path rack_file;                     ///< RACKPROOF_EMULATOR_RACK, resolved
-  int tray = 0;                                        ///< RACKPROOF_EMULATOR_TRAY
-  std::uint64_t seed = 0;                              ///< RACKPROOF_EMULATOR_SEED
+  std::filesystem::path rack_file;  ///< RACKPROOF_EMULATOR_RACK, resolved
+  int tray = 0;                     ///< RACKPROOF_EMULATOR_TRAY
+  std::uint64_t seed = 0;           ///< RACKPROOF_EMULATOR_SEED
+  bool steals_clusters = true;      ///< RACKPROOF_EMULATOR_LAUNCH_CONTROL is not "never"
   async::Ordering ordering = async::Ordering::random;  ///< RACKPROOF_EMULATOR_ORDERING
   std::uint64_t kernel_seed = 0;  ///< of what is drawn in kernels: that of the ordering, or seed
   exec::Checks checks;            ///< EMULATOR_CHECKS

@@ -206,6 +206,7 @@ std::unique_ptr<Operation> make_operation(const PreparedLaunch& prepared) {
   exec::LaunchConfig config = prepared.config;
   const device::Settings& settings = Core::instance().settings();
   config.ordering = settings.ordering;
+  config.steals_clusters = settings.steals_clusters;
   config.seed = settings.kernel_seed + launch_number.fetch_add(1);
   if (config.preferred_cluster.count() != 0 && config.seed % 2 == 0) {
     config.cluster = config.preferred_cluster;

@@ -152,13 +152,13 @@ void check_first_coordinate(const TensorMap& map, std::int64_t first, std::uint3
 // Which maps an instruction takes.
 void check_mode(const TensorMap& map, const BulkOp& bulk, std::uint32_t lane) {
   const bool is_im2col = bulk.mode == BulkOp::Mode::im2col;
-  if (map.rank != bulk.dimensions) {
-    refuse(lane, "the instruction is for " + std::to_string(bulk.dimensions) +
-                     " dimensions, the tensor map has " + std::to_string(map.rank));
-  }
   if (is_im2col != (map.mode == TensorMode::im2col) || map.mode == TensorMode::im2col_wide) {
     refuse(lane, std::string("the instruction is for ") + (is_im2col ? "im2col" : "tiled") +
                      " tensor maps, this is another");
+  }
+  if (map.rank != bulk.dimensions) {
+    refuse(lane, "the instruction is for " + std::to_string(bulk.dimensions) +
+                     " dimensions, the tensor map has " + std::to_string(map.rank));
   }
   if (map.interleave != async::TensorInterleave::none) {
     refuse(lane, "interleaved layouts are not supported by the emulator");

@@ -65,6 +65,8 @@ class Cluster {
   [[nodiscard]] std::byte* shared_at(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane,
                                      std::string_view what);
 
+  /// Throws FaultRaised for `lane` unless a valid mbarrier lies at a shared::cluster address.
+  void check_barrier(std::uint64_t address, std::uint32_t lane);
   /// An arrival on the mbarrier at a shared::cluster address, or transactions that complete on it,
   /// by an asynchronous operation. Throws FaultRaised.
   /// `record`, which may be nullptr, is what the checks know of the operation.

@@ -178,7 +178,7 @@ class BulkIssue {
   void load_into(std::uint64_t destination, std::uint64_t barrier) {
     const std::uint64_t bytes = transfer_->shared_bytes();
     (void)cluster_.shared_at(destination, bytes, lane_, "bulk write to shared memory");
-    (void)cluster_.shared_at(barrier, sizeof(std::uint64_t), lane_, "mbarrier of a bulk copy");
+    cluster_.check_barrier(barrier, lane_);
     cta_.grid().counters.bulk_shared_bytes += bytes;
     note_write(destination, bytes);
     cluster_.issue(
@@ -197,7 +197,6 @@ class BulkIssue {
     const std::uint64_t destination = shared_address(warp_, bulk_.destination, lane_);
     const std::uint64_t barrier = shared_address(warp_, bulk_.barrier, lane_);
     check_box(destination);
-    check_multiple(barrier, sizeof(std::uint64_t), lane_, "the mbarrier");
     if (bulk_.is_own_shared && destination >> kClusterRankShift != cta_.rank()) {
       throw FaultRaised(Fault::Kind::illegal_address, lane_,
                         "the destination .shared::cta of a bulk copy lies in CTA rank " +
@@ -244,7 +243,7 @@ class BulkIssue {
     check_box(destination);
     const std::uint64_t barrier =
         barrier_of(destination, shared_address(warp_, bulk_.barrier, lane_), false);
-    check_multiple(barrier, sizeof(std::uint64_t), lane_, "the mbarrier");
+    cluster_.check_barrier(barrier, lane_);
     const std::uint64_t bytes = transfer_->shared_bytes();
     (void)cluster_.shared_at(destination, bytes, lane_, "bulk write to shared memory");
     ++cta_.grid().counters.bulk_requests;
@@ -331,6 +330,7 @@ void store_async(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                         "different CTAs");
     }
     (void)cluster.shared_at(destination, bytes, lane, "asynchronous write to shared memory");
+    cluster.check_barrier(barrier, lane);
     std::array<std::byte, 16> data{};
     for (std::uint32_t i = 0; i < op.list_size; ++i) {
       const Ref ref = warp.kernel().refs[op.list + i];

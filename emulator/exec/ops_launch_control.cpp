@@ -56,7 +56,6 @@ void launch_control_cancel(LaneContext& lanes, const Op& op, std::uint32_t mask)
     const std::uint64_t place = read_address(lanes, response, lane) & kWindowOffsetMask;
     const std::uint64_t barrier = read_address(lanes, object, lane) & kWindowOffsetMask;
     check_aligned(place, sizeof(Handle), lane, "the response");
-    check_aligned(barrier, sizeof(std::uint64_t), lane, "the mbarrier");
     const Handle handle = try_cancel(cta.grid());
     const std::uint32_t first = op.c != 0 ? 0 : cta.rank();
     const std::uint32_t last = op.c != 0 ? cluster.size() - 1 : cta.rank();
@@ -65,6 +64,7 @@ void launch_control_cancel(LaneContext& lanes, const Op& op, std::uint32_t mask)
       constexpr std::uint64_t kOffset = (std::uint64_t{1} << kClusterRankShift) - 1;
       const std::uint64_t there = (place & kOffset) | rank << kClusterRankShift;
       const std::uint64_t signal = (barrier & kOffset) | rank << kClusterRankShift;
+      cluster.check_barrier(signal, lane);
       (void)cluster.shared_at(there, sizeof handle, lane, "response of try_cancel");
       Cta& home = cluster.cta(static_cast<std::uint32_t>(rank));
       if (check::CtaChecker* const checker = home.checker()) {

@@ -186,7 +186,9 @@ void mbarrier_test(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     }
   });
   write_predicate(lanes, op.dst, done, mask);
-  if (in_vain != 0) {
+  if (in_vain == 0) {
+    warp.end_poll();
+  } else {
     warp.note_poll(in_vain);
     cta.cluster().operations().demand(in_vain);
     cta.demand_copies(static_cast<std::uint32_t>(in_vain));
@@ -247,6 +249,15 @@ void Cluster::end_seen(std::uint64_t address) {
     }
     return entry.first == address;
   });
+}
+
+void Cluster::check_barrier(std::uint64_t address, std::uint32_t lane) {
+  if (address % kObjectBytes != 0) {
+    throw FaultRaised(Fault::Kind::misaligned_address, lane,
+                      "the mbarrier at " + hex(address) + " is not aligned to 8 bytes");
+  }
+  (void)read(reinterpret_cast<std::uint64_t>(shared_at(address, kObjectBytes, lane, "mbarrier")),
+             lane);
 }
 
 void Cluster::arrive(std::uint64_t address, std::uint32_t count,

@@ -1,10 +1,12 @@
 // tcgen05.mma, .cp, .shift, .commit: PTX ISA 9.0, sections 9.7.16.9 to 9.7.16.11. They take effect
 // when async::OperationQueue says so, those of one warp in order.
+#include "emulator/exec/async_check.hpp"
 #include "emulator/exec/cluster.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/tensor_issue.hpp"
 #include "emulator/exec/tensor_tracking.hpp"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -142,6 +144,11 @@ void tensor_commit(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     const std::uint64_t address = addresses.value[lane] & kWindowOffsetMask;
     const Issuer issuer{&cta, warp.index(), lane, warp.pc() - 1};
     const check::Clock knowledge = track_commit(warp);
+    // Whoever waits for the barrier knows what the issuer knew.
+    const std::shared_ptr<AsyncRecord> record = AsyncRecord::begin(warp, lane);
+    if (record) {
+      record->issued();
+    }
     const auto arrive = [&](std::uint64_t barrier) {
       const std::byte* const object =
           cta.cluster().shared_at(barrier, sizeof(std::uint64_t), lane, "tcgen05.commit");
@@ -149,11 +156,11 @@ void tensor_commit(LaneContext& lanes, const Op& op, std::uint32_t mask) {
           cta.cluster().cta(static_cast<std::uint32_t>(barrier >> kClusterRankShift)).checker();
       cta.cluster().issue(
           issuer, pipe_of(warp),
-          [cluster = &cta.cluster(), barrier, checker, object, knowledge] {
+          [cluster = &cta.cluster(), barrier, checker, object, knowledge, record] {
             if (checker != nullptr) {
-              checker->shared_release(reinterpret_cast<std::uintptr_t>(object), knowledge);
+              checker->shared_release(reinterpret_cast<std::uintptr_t>(object), {knowledge, {}});
             }
-            cluster->arrive(barrier, 1);
+            cluster->arrive(barrier, 1, record);
           },
           barrier);
     };

@@ -159,7 +159,6 @@ void Warp::step_copies() {
 std::uint32_t Warp::run(std::uint32_t budget) {
   yielded_ = false;
   passed_gate_ = false;
-  poll_pc_ = 0;
   const bool goes_on = std::exchange(stopped_, false);
   step_copies();
   executed_ = 0;

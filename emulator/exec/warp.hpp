@@ -115,6 +115,7 @@ class Warp : public LaneContext {
     poll_address_ = address;
     poll_pc_ = pc_ - 1;
   }
+  void end_poll() { poll_pc_ = 0; }
   [[nodiscard]] bool polls(std::uint64_t address) const {
     return yielded_ && poll_pc_ != 0 && poll_address_ == address;
   }

@@ -19,6 +19,7 @@ class SettingsTest : public testing::Test {
           "RACKPROOF_EMULATOR_SEED", "EMULATOR_CHECKS", "RACKPROOF_EMULATOR_TRACE",
           "RACKPROOF_EMULATOR_COUNTERS", "CUDA_VISIBLE_DEVICES", "OMPI_COMM_WORLD_RANK",
           "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "RACKPROOF_EMULATOR_THREADS",
+          "RACKPROOF_EMULATOR_ORDERING", "RACKPROOF_EMULATOR_LAUNCH_CONTROL",
           "OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"}) {
       unsetenv(name);
     }
@@ -49,6 +50,27 @@ TEST_F(SettingsTest, ChecksByName) {
   const Settings some = read_settings();
   EXPECT_TRUE(some.checks.bounds && some.checks.races);
   EXPECT_FALSE(some.checks.shared_init);
+}
+
+TEST_F(SettingsTest, OrderingOfAsynchronousOperations) {
+  EXPECT_EQ(read_settings().ordering, async::Ordering::random);
+  setenv("RACKPROOF_EMULATOR_SEED", "7", 1);
+  EXPECT_EQ(read_settings().kernel_seed, 7U);
+  setenv("RACKPROOF_EMULATOR_ORDERING", "random:12", 1);
+  EXPECT_EQ(read_settings().kernel_seed, 12U);
+  setenv("RACKPROOF_EMULATOR_ORDERING", "late", 1);
+  EXPECT_EQ(read_settings().ordering, async::Ordering::late);
+  setenv("RACKPROOF_EMULATOR_ORDERING", "eager", 1);
+  EXPECT_EQ(read_settings().ordering, async::Ordering::eager);
+  for (const char* bad : {"soon", "random:", "random:x"}) {
+    setenv("RACKPROOF_EMULATOR_ORDERING", bad, 1);
+    EXPECT_NE(refusal().find("RACKPROOF_EMULATOR_ORDERING"), std::string::npos) << bad;
+  }
+  unsetenv("RACKPROOF_EMULATOR_ORDERING");
+  setenv("RACKPROOF_EMULATOR_LAUNCH_CONTROL", "never", 1);
+  EXPECT_FALSE(read_settings().steals_clusters);
+  setenv("RACKPROOF_EMULATOR_LAUNCH_CONTROL", "sometimes", 1);
+  EXPECT_NE(refusal().find("is not steal or never"), std::string::npos);
 }
 
 TEST_F(SettingsTest, UnknownRackNamesTheKnownOnes) {

@@ -19,6 +19,7 @@ struct Planted {
 [[nodiscard]] const std::vector<Planted>& global_memory_faults();
 [[nodiscard]] const std::vector<Planted>& address_faults();
 [[nodiscard]] const std::vector<Planted>& synchronisation_faults();
+[[nodiscard]] const std::vector<Planted>& async_proxy_faults();
 
 }  // namespace rackproof::test
 

@@ -215,8 +215,8 @@ TEST(Bulk, CopiesBetweenCtasOfACluster) {
             "%r6, %b, %r4;\nadd.u32 %r7, %r5, 1024;\n@%e "
             "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%r7], [%s], "
             "1024, [%r6];\n@%e st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.b32 "
-            "[%r5+4096], {%r4, %r4, 3, 4}, [%r6];\n" +
-            std::string(kWait) + "add.u32 %s, %s, 1024;\n" + copy_out(4096) +
+            "[%r5+2048], {%r4, %r4, 3, 4}, [%r6];\n" +
+            std::string(kWait) + "add.u32 %s, %s, 1024;\n" + copy_out(1152) +
             "barrier.cluster.arrive;\nbarrier.cluster.wait;",
         2);
     run.expect_clean(ordering, 5);
@@ -225,8 +225,8 @@ TEST(Bulk, CopiesBetweenCtasOfACluster) {
       for (std::uint32_t i = 0; i < 256; ++i) {
         ASSERT_EQ(out[i], 4 * i + 7);
       }
-      EXPECT_EQ(out[768], cta);
-      EXPECT_EQ(out[771], 4U);
+      EXPECT_EQ(out[256], cta);
+      EXPECT_EQ(out[259], 4U);
     }
   }
 }
