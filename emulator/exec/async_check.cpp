@@ -29,6 +29,26 @@ void AsyncRecord::write_shared(std::uint64_t address, std::uint64_t bytes, std::
   add({&home, address + home.shared_bias(), bytes, true}, address, what);
 }
 
+void AsyncRecord::read_chunks(std::uint32_t rank, std::span<const tensor::OperandChunk> chunks,
+                              std::string_view what) {
+  constexpr std::uint32_t kChunkBytes = 16;
+  std::vector<std::uint32_t> offsets;
+  offsets.reserve(chunks.size());
+  for (const tensor::OperandChunk& chunk : chunks) {
+    offsets.push_back(chunk.address);
+  }
+  std::sort(offsets.begin(), offsets.end());
+  const std::uint64_t window = std::uint64_t{rank} << kClusterRankShift;
+  for (std::size_t i = 0; i < offsets.size();) {
+    std::size_t end = i + 1;
+    while (end < offsets.size() && offsets[end] <= offsets[end - 1] + kChunkBytes) {
+      ++end;
+    }
+    read_shared(window | offsets[i], offsets[end - 1] + kChunkBytes - offsets[i], what);
+    i = end;
+  }
+}
+
 void AsyncRecord::read_global(std::uint64_t address, std::uint64_t bytes, std::string_view what) {
   add({nullptr, address, bytes, false}, address, what);
 }
@@ -93,6 +113,15 @@ void AsyncRecord::end(bool writes, bool reads, bool is_waited) {
 
 void AsyncRecord::end_observed() {
   end(true, true, false);
+  for (const std::shared_ptr<AsyncRecord>& each : earlier_) {
+    each->end_observed();
+  }
+  earlier_.clear();
+}
+
+void AsyncRecord::forget_reads() {
+  token_.time = 0;
+  end(false, true, false);
 }
 
 void AsyncRecord::end_waited(bool reads_only) {

@@ -6,10 +6,13 @@
 #include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/cluster.hpp"
 #include "emulator/exec/warp.hpp"
+#include "emulator/tensor/shared_descriptor.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace rackproof::emulator::exec {
@@ -24,6 +27,9 @@ class AsyncRecord {
   /// read".
   void read_shared(std::uint64_t address, std::uint64_t bytes, std::string_view what);
   void write_shared(std::uint64_t address, std::uint64_t bytes, std::string_view what);
+  /// Operands of a matrix operation in the shared memory of a CTA of the cluster.
+  void read_chunks(std::uint32_t rank, std::span<const tensor::OperandChunk> chunks,
+                   std::string_view what);
   /// The same for global memory, by host address.
   void read_global(std::uint64_t address, std::uint64_t bytes, std::string_view what);
   void write_global(std::uint64_t address, std::uint64_t bytes, std::string_view what);
@@ -33,6 +39,10 @@ class AsyncRecord {
   /// An mbarrier's phase that the operation completed was seen: its accesses are those of the
   /// issuer at the time of issue, for whoever acquires the mbarrier.
   void end_observed();
+  /// Another operation that completes when this one does.
+  void add(std::shared_ptr<AsyncRecord> earlier) { earlier_.push_back(std::move(earlier)); }
+  /// What it has read may be overwritten by whoever knows that, on whatever way.
+  void forget_reads();
   /// The issuer has waited for the operation: reads only, or all of it.
   void end_waited(bool reads_only);
   /// What an mbarrier hands on when the operation completes on it.
@@ -52,6 +62,7 @@ class AsyncRecord {
   Cta* cta_;
   check::AsyncToken token_;
   std::vector<Region> regions_;
+  std::vector<std::shared_ptr<AsyncRecord>> earlier_;
 };
 
 }  // namespace rackproof::emulator::exec

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -74,6 +75,10 @@ class Cluster {
               const std::shared_ptr<AsyncRecord>& record = nullptr);
   void complete_transactions(std::uint64_t address, std::uint32_t bytes,
                              const std::shared_ptr<AsyncRecord>& record);
+  /// Matrix operations of one warp (an identifier of the caller's) since its last commit.
+  [[nodiscard]] std::vector<std::shared_ptr<AsyncRecord>>& uncommitted(std::uint32_t warp) {
+    return uncommitted_[warp];
+  }
   /// Somebody saw a phase of the mbarrier at `address` complete.
   void see_phase(std::uint64_t address) {
     if (!unseen_.empty()) {
@@ -120,6 +125,7 @@ class Cluster {
   check::Knowledge released_;       ///< of the phase that is complete
   /// Operations that have landed and completed on an mbarrier whose phase nobody has seen yet.
   std::vector<std::pair<std::uint64_t, std::shared_ptr<AsyncRecord>>> unseen_;
+  std::map<std::uint32_t, std::vector<std::shared_ptr<AsyncRecord>>> uncommitted_;
 };
 
 }  // namespace rackproof::emulator::exec

@@ -29,6 +29,7 @@ Op& emit_on_object(Decoder& decoder, Handler handler, std::size_t address, std::
   (void)modifiers.take_type();
   Op& op = decoder.emit(handler, kClass);
   op.semantics = static_cast<std::uint8_t>(check::Semantics::acq_rel);
+  op.scope = static_cast<std::uint8_t>(check::Scope::device);  // other CTAs of the cluster included
   op.mode = mode;
   if (handler != mbarrier_arrive && handler != mbarrier_transactions) {
     op.mode |= kMbarrierLocal;

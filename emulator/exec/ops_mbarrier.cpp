@@ -188,6 +188,7 @@ void mbarrier_test(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   write_predicate(lanes, op.dst, done, mask);
   if (in_vain == 0) {
     warp.end_poll();
+    warp.end_turn();
   } else {
     warp.note_poll(in_vain);
     cta.cluster().operations().demand(in_vain);

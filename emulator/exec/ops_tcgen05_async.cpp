@@ -21,6 +21,27 @@ async::OperationQueue::Pipe pipe_of(Warp& warp) {
   return pipe;
 }
 
+// Warps of the cluster, counted through.
+std::uint32_t key_of(Warp& warp) {
+  constexpr std::uint32_t kMostWarps = 32;
+  return warp.cta().rank() * kMostWarps + warp.index();
+}
+
+// Operands in shared memory stay as they are until a commit behind the operation is waited for.
+void record_operands(Warp& warp, std::uint32_t lane, const tensor::TensorSides& sides,
+                     const tensor::TensorFootprint& footprint) {
+  const std::shared_ptr<AsyncRecord> record = AsyncRecord::begin(warp, lane);
+  if (record == nullptr) {
+    return;
+  }
+  const std::uint32_t first = sides.count == 2 ? warp.cta().rank() & ~1U : warp.cta().rank();
+  for (const tensor::SharedChunks& part : footprint.shared_reads) {
+    record->read_chunks(first + part.side, part.chunks, "operand of a tensor operation");
+  }
+  record->issued();
+  warp.cta().cluster().uncommitted(key_of(warp)).push_back(record);
+}
+
 // `operation`: TensorMultiply, TensorCopy or TensorShift.
 template <class Operation>
 void issue(Warp& warp, std::uint32_t lane, std::uint32_t cta_group, Operation operation) {
@@ -28,7 +49,9 @@ void issue(Warp& warp, std::uint32_t lane, std::uint32_t cta_group, Operation op
   const tensor::TensorSides sides = tensor_sides(cta, cta_group);
   with_rules(lane, [&] { operation.validate(sides); });
   if (cta.grid().config.checks.races) {
-    track_operation(warp, lane, cta_group, operation.footprint(sides));
+    const tensor::TensorFootprint footprint = operation.footprint(sides);
+    record_operands(warp, lane, sides, footprint);
+    track_operation(warp, lane, cta_group, footprint);
   }
   cta.cluster().issue({&cta, warp.index(), lane, warp.pc() - 1}, pipe_of(warp),
                       [operation = std::move(operation), sides, lane] {
@@ -148,6 +171,9 @@ void tensor_commit(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     const std::shared_ptr<AsyncRecord> record = AsyncRecord::begin(warp, lane);
     if (record) {
       record->issued();
+      for (auto& each : std::exchange(cta.cluster().uncommitted(key_of(warp)), {})) {
+        record->add(std::move(each));
+      }
     }
     const auto arrive = [&](std::uint64_t barrier) {
       const std::byte* const object =

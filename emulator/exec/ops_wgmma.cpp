@@ -1,4 +1,5 @@
 // wgmma: PTX ISA 9.0, section 9.7.15. The arithmetic is emulator/tensor's.
+#include "emulator/exec/async_check.hpp"
 #include "emulator/exec/cluster.hpp"
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
@@ -242,8 +243,13 @@ void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   for (std::uint32_t i = 0; i < op.list_size; ++i) {
     (i < spec.sum_registers() ? work.sums : work.operands).push_back(row_offset(warp, refs[i]));
   }
+  // The first warp speaks for all four.
+  const std::shared_ptr<AsyncRecord> record = quarter == 0 ? AsyncRecord::begin(warp, 0) : nullptr;
   if (!spec.a_in_registers) {
     const auto all = chunks_of(warp, op, op.a, spec.a);
+    if (record) {
+      record->read_chunks(warp.cta().rank(), all, "operand A of wgmma.mma_async");
+    }
     for (OperandChunk chunk : all) {
       if (chunk.line / WgmmaSpec::kWarpRows == quarter) {
         chunk.line %= WgmmaSpec::kWarpRows;
@@ -255,6 +261,10 @@ void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     }
   }
   work.chunks_b = chunks_of(warp, op, op.b, spec.b);
+  if (record) {
+    record->read_chunks(warp.cta().rank(), work.chunks_b, "operand B of wgmma.mma_async");
+    record->issued();
+  }
   if (quarter == 0) {
     count_fetch(grid.counters, operand_wavefronts(work.chunks_b, spec.b));
   }
@@ -274,6 +284,9 @@ void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     throw FaultRaised(Fault::Kind::race, 0,
                       "wgmma.mma_async without wgmma.fence: one has to come before the first, and "
                       "after its registers were changed (PTX ISA 9.0, section 9.7.15.7.1)");
+  }
+  if (record) {
+    operation.waited = [record] { record->forget_reads(); };
   }
   operation.land = [work = std::make_shared<const Multiplication>(std::move(work))] { (*work)(); };
   try {
@@ -300,9 +313,23 @@ void wgmma_commit(LaneContext& lanes, const Op&, std::uint32_t mask) {
 
 void wgmma_wait(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  if (whole_warp(warp, mask, "wgmma.wait_group")) {
-    warp.wgmma().wait(static_cast<std::uint64_t>(op.immediate));
+  if (!whole_warp(warp, mask, "wgmma.wait_group")) {
+    return;
   }
+  const auto pending = static_cast<std::uint64_t>(op.immediate);
+  const std::uint64_t count = warp.wgmma().completed_by_wait(pending);
+  const std::uint32_t first = warp.index() / WgmmaSpec::kWarps * WgmmaSpec::kWarps;
+  Cta& cta = warp.cta();
+  for (std::uint32_t i = first; count != 0 && i < first + WgmmaSpec::kWarps; ++i) {
+    if (cta.warp(i).wgmma().issued() < count) {
+      warp.repeat();
+      return;
+    }
+  }
+  for (std::uint32_t i = first; count != 0 && i < first + WgmmaSpec::kWarps; ++i) {
+    cta.warp(i).wgmma().complete(count);
+  }
+  warp.wgmma().wait(pending);
 }
 
 void wgmma_watch(LaneContext& lanes, const Op& op, std::uint32_t mask) {

@@ -159,6 +159,7 @@ void Warp::step_copies() {
 std::uint32_t Warp::run(std::uint32_t budget) {
   yielded_ = false;
   passed_gate_ = false;
+  turn_over_ = false;
   const bool goes_on = std::exchange(stopped_, false);
   step_copies();
   executed_ = 0;
@@ -205,7 +206,7 @@ void Warp::execute(std::uint32_t budget) {
     }
     if (pc_ >= limit_) {
       leave();
-      if (yielded_ || stopped_ || live_ == 0 || !select()) {
+      if (yielded_ || stopped_ || turn_over_ || live_ == 0 || !select()) {
         return;
       }
     }

@@ -105,6 +105,17 @@ class Warp : public LaneContext {
   /// Puts `lanes` of the current group to sleep until release(barrier).
   void wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result);
   void release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count);
+  /// The present instruction has to wait for others: it comes again in the next turn.
+  void repeat() {
+    --pc_;
+    yield();
+  }
+  /// The other warps of the CTA have their turn: on hardware, too, all see a phase end before the
+  /// next one can, and programs rely on that.
+  void end_turn() {
+    turn_over_ = true;
+    limit_ = 0;
+  }
   [[nodiscard]] std::uint32_t lanes_at_barrier(std::uint32_t barrier) const;
   void yield() {
     yielded_ = true;
@@ -167,6 +178,7 @@ class Warp : public LaneContext {
   bool is_alone_ = false;  ///< no other group when it was entered
   bool yielded_ = false;
   bool passed_gate_ = false;
+  bool turn_over_ = false;
   std::uint32_t poll_pc_ = 0;
   std::uint64_t poll_address_ = 0;
   bool stopped_ = false;

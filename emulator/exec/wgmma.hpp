@@ -55,6 +55,7 @@ class WgmmaPipe {
     std::vector<Row> operands;
     async::Moment moment = async::Moment::at_wait();
     std::function<void()> land;
+    std::function<void()> waited;  ///< may be empty: a wait has ordered it
   };
 
   /// False: a fence is missing between this and what has changed its registers, or before the
@@ -65,6 +66,12 @@ class WgmmaPipe {
   void commit();
   /// All but the latest `pending` committed groups are complete, their registers free.
   void wait(std::uint64_t pending);
+  /// A warpgroup multiplies as one: what wait(pending) of one warp completes, counted from the
+  /// first operation of the kernel, the others must have issued, and it completes for them, too.
+  [[nodiscard]] std::uint64_t completed_by_wait(std::uint64_t pending) const;
+  [[nodiscard]] std::uint64_t issued() const { return issued_; }
+  /// The first `count` operations of the kernel have read their operands and written their sums.
+  void complete(std::uint64_t count);
   /// A scheduling step: whatever was drawn to land by now does.
   void step();
   /// Everything lands; registers stay taken until the wait.
@@ -92,7 +99,8 @@ class WgmmaPipe {
 
   std::vector<Pending> pending_;  ///< not yet waited for, in order of issue
   std::uint64_t group_ = 0;       ///< the open one
-  std::vector<Use> uses_;         ///< by row
+  std::uint64_t issued_ = 0;
+  std::vector<Use> uses_;  ///< by row
   std::uint64_t now_ = 0;
   std::uint64_t fenced_ = 0;     ///< when last; 0: never
   std::uint64_t batch_end_ = 0;  ///< the last commit or wait

@@ -43,6 +43,7 @@ void WgmmaPipe::issue(Operation operation) {
   }
   const bool now = operation.moment.immediate();
   pending_.push_back({std::move(operation), group_, false});
+  ++issued_;
   if (now) {
     land_all();
   }
@@ -59,6 +60,24 @@ void WgmmaPipe::land_first(std::size_t count) {
       pending_[i].landed = true;
       pending_[i].operation.land();
       pending_[i].operation.land = nullptr;
+    }
+  }
+}
+
+std::uint64_t WgmmaPipe::completed_by_wait(std::uint64_t pending) const {
+  const auto left = std::count_if(pending_.begin(), pending_.end(), [&](const Pending& each) {
+    return each.group + pending >= group_;
+  });
+  return issued_ - static_cast<std::uint64_t>(left);
+}
+
+void WgmmaPipe::complete(std::uint64_t count) {
+  const std::uint64_t retired = issued_ - pending_.size();
+  const std::uint64_t first = count > retired ? std::min(count - retired, pending_.size()) : 0;
+  land_first(first);
+  for (std::uint64_t i = 0; i < first; ++i) {
+    if (auto waited = std::exchange(pending_[i].operation.waited, nullptr)) {
+      waited();
     }
   }
 }

@@ -99,6 +99,8 @@ TEST_F(Hopper, ClusterSizesFollowCudasRules) {
   EXPECT_EQ(launch(16, {cluster(16)}), cudaSuccess);
   EXPECT_EQ(data_[15], 1615U);
   EXPECT_EQ(launch(32, {cluster(32)}), cudaErrorInvalidClusterSize);
+  ASSERT_EQ(cudaFuncSetAttribute(cluster_shape, cudaFuncAttributeNonPortableClusterSizeAllowed, 0),
+            cudaSuccess);
 }
 
 TEST_F(Hopper, KernelsMayRequireTheirCluster) {

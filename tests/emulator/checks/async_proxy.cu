@@ -307,7 +307,7 @@ __global__ void __cluster_dims__(2, 1, 1) neighbour_exits_early(int* out) {
     cluster_arrive();
     cluster_wait();
   }
-  out[threadIdx.x] = sum;
+  out[blockIdx.x * 32 + threadIdx.x] = sum;
 }
 template <bool kCorrect>
 __global__ void __cluster_dims__(2, 1, 1) cluster_wait_without_arrive(int* out) {
@@ -323,6 +323,7 @@ __global__ void __cluster_dims__(2, 1, 1) cluster_wait_without_arrive(int* out) 
 namespace rackproof::test {
 
 const std::vector<Planted>& async_proxy_faults() {
+  // Where it says "shared read", the order of warps decides whether the copy has begun.
   static const std::vector<Planted> faults = {
       RACKPROOF_PLANTED(bulk_store_without_proxy_fence,
                         "bulk store of a tile that threads wrote, without fence.proxy.async",
@@ -331,18 +332,18 @@ const std::vector<Planted>& async_proxy_faults() {
                         "fence.proxy.async behind the barrier, in a thread that issues nothing",
                         "no fence.proxy.async lies between", 1, kThreads),
       RACKPROOF_PLANTED(bulk_data_read_without_wait, "bulk-loaded tile read without a wait",
-                        "is not ordered after the cp.async.bulk", 1, kThreads),
+                        "shared read", 1, kThreads),
       RACKPROOF_PLANTED(bulk_data_waited_for_by_one_warp,
-                        "bulk-loaded tile read by a warp that did not wait", "is not ordered after",
+                        "bulk-loaded tile read by a warp that did not wait", "shared read", 1,
+                        kThreads),
+      RACKPROOF_PLANTED(phase_flipped, "mbarrier waited for with the wrong parity", "shared read",
                         1, kThreads),
-      RACKPROOF_PLANTED(phase_flipped, "mbarrier waited for with the wrong parity",
-                        "is not ordered after the cp.async.bulk", 1, kThreads),
       RACKPROOF_PLANTED(stage_overwritten_before_it_was_stored,
                         "stage written again without cp.async.bulk.wait_group.read",
                         "is not ordered after the asynchronous read", 1, kThreads),
       RACKPROOF_PLANTED(stage_refilled_while_it_is_read,
-                        "stage loaded again before its readers handed it back",
-                        "is not ordered after", 1, kThreads),
+                        "stage loaded again before its readers handed it back", "barrier", 1,
+                        kThreads),
       RACKPROOF_PLANTED(stored_data_read_without_wait,
                         "bulk-stored data read after wait_group.read only",
                         "is not ordered after the cp.async.bulk", 1, kThreads),
