@@ -45,6 +45,11 @@ Json to_json(const exec::GridCounters& counters) {
   json["shared_wavefronts_minimum"] = counters.shared_wavefronts_minimum;
   json["barrier_waits"] = counters.barrier_waits;
   json["async_copy_bytes"] = counters.async_copy_bytes;
+  json["bulk_requests"] = counters.bulk_requests;
+  json["bulk_load_bytes"] = counters.bulk_load_bytes;
+  json["bulk_store_bytes"] = counters.bulk_store_bytes;
+  json["bulk_shared_bytes"] = counters.bulk_shared_bytes;
+  json["distributed_shared_bytes"] = counters.distributed_shared_bytes;
   json["ctas"] = counters.ctas;
   json["warps"] = counters.warps;
   return json;
