@@ -219,8 +219,12 @@ void Decoder::mark_spins(std::size_t first_op) {
     }
     const bool polls =
         std::any_of(out_->code.begin() + static_cast<std::ptrdiff_t>(target),
-                    out_->code.begin() + static_cast<std::ptrdiff_t>(i),
-                    [](const Op& inner) { return (inner.flags & op_flags::kSynchronising) != 0; });
+                    out_->code.begin() + static_cast<std::ptrdiff_t>(i), [](const Op& inner) {
+                      // try_wait gives the others their turn itself: one poll a turn.
+                      const bool blocks =
+                          inner.handler == mbarrier_test && (inner.mode & kMbarrierBlocking) != 0;
+                      return (inner.flags & op_flags::kSynchronising) != 0 && !blocks;
+                    });
     if (polls) {
       op.flags |= op_flags::kSpinBranch;
     }
