@@ -64,8 +64,9 @@ struct OperandChunk {
   std::uint16_t element = 0;
 };
 /// All chunks of an operand, line by line (MN-major: K by K). `shared_begin` and `shared_end` bound
-/// the shared memory there is: DescriptorError if a chunk leaves it, if the base is off its swizzle
-/// boundary with a base offset of 0, or if type, major-ness and swizzle do not fit.
+/// the shared memory there is: DescriptorError if a chunk leaves it, or if type, major-ness and
+/// swizzle do not fit. With a base offset of 0 the swizzle is that of the address bits wherever the
+/// matrix begins, as bulk copies write it.
 [[nodiscard]] std::vector<OperandChunk> operand_chunks(const MatrixDescriptor& descriptor,
                                                        const SharedOperand& operand,
                                                        std::uint32_t shared_begin,
