@@ -35,7 +35,7 @@ struct DecodedOperand {
 };
 
 /// Which vectors the loops use; the answer is the same.
-enum class VectorPath : std::uint8_t { portable, avx2, avx512 };
+enum class VectorPath : std::uint8_t { portable, avx512 };
 [[nodiscard]] bool vector_path_available(VectorPath path);
 [[nodiscard]] VectorPath best_vector_path();
 

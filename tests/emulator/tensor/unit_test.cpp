@@ -71,7 +71,7 @@ constexpr UnitFile kFiles[] = {
 };
 
 std::vector<VectorPath> paths() {
-  std::vector<VectorPath> all{VectorPath::portable, VectorPath::avx2, VectorPath::avx512};
+  std::vector<VectorPath> all{VectorPath::portable, VectorPath::avx512};
   std::erase_if(all, [](VectorPath path) { return !vector_path_available(path); });
   return all;
 }
