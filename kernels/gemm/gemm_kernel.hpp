@@ -71,7 +71,7 @@ struct GemmKernel {
 [[nodiscard]] std::span<const GemmKernel> sm89_native_kernels(ElementType type);
 /// fp8, widened to fp16 in registers; needs the conversions of sm_89. (gemm_sm89_fp8.cu)
 [[nodiscard]] std::span<const GemmKernel> sm89_kernels(ElementType type);
-/// Every kernel for `type`, whatever device it needs. (gemm_workload.cpp)
+/// The mma.sync and FMA kernels for `type`, which every device of the list runs. (gemm_workload.cpp)
 [[nodiscard]] std::vector<GemmKernel> all_kernels(ElementType type);
 
 }  // namespace rackproof::kernels::gemm

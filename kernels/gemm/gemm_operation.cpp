@@ -4,6 +4,8 @@
 #include "kernels/gemm/gemm_plan.hpp"
 #include "kernels/gemm/gemm_split.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
+#include "kernels/gemm/sm90/sm90_kernels.hpp"
+#include "kernels/gemm/sm90/sm90_launch.hpp"
 #include "runtime/error.hpp"
 
 #include <algorithm>
@@ -17,17 +19,25 @@ struct KernelSet {
   Variant variant;
   std::span<const GemmKernel> (*kernels)(ElementType);
   bool split_k = false;  ///< cuts K into as many slices as choose_split() says
+  /// Why its kernels cannot run a problem of their types; nullptr: they can.
+  std::optional<std::string> (*declines)(const GemmProblem&) = nullptr;
 };
 
 constexpr ComputeCapability kNewest{99, 9};
+constexpr ComputeCapability kHopper{9, 0};
+// Split-K first: few rows and a deep K are limited by reading B, and many CTAs beat wide
+// instructions. Then the widest matrix unit of the device.
 constexpr std::array kKernelSets{
     KernelSet{{"sm89_native_splitk", {8, 9}, {8, 9}}, &sm89_native_kernels, true},
     KernelSet{{"sm89_native", {8, 9}, {8, 9}}, &sm89_native_kernels},
     KernelSet{{"sm120_native_splitk", {12, 0}, {12, 9}}, &sm89_native_kernels, true},
     KernelSet{{"sm120_native", {12, 0}, {12, 9}}, &sm89_native_kernels},
     KernelSet{{"sm89_splitk", {8, 9}, kNewest}, &sm89_kernels, true},
-    KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
     KernelSet{{"sm80_splitk", {8, 0}, kNewest}, &sm80_kernels, true},
+    KernelSet{{"sm90", kHopper, kHopper}, &sm90::kernels, false, &sm90::tma_declines},
+    KernelSet{
+        {"sm90_fp8_fast", kHopper, kHopper}, &sm90::fast_fp8_kernels, false, &sm90::tma_declines},
+    KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
     KernelSet{{"sm80", {8, 0}, kNewest}, &sm80_kernels},
 };
 
@@ -60,9 +70,21 @@ const GemmKernel* split_kernel(const KernelSet& set, const GemmProblem& problem)
   return smallest;
 }
 
+/// The kernels that large problems of a type run on.
+std::span<const GemmKernel> kernels_on(ElementType type, ComputeCapability cc) {
+  for (const KernelSet& set : kKernelSets) {
+    if (!set.split_k && cc >= set.variant.minimum_cc && cc <= set.variant.maximum_cc &&
+        !set.kernels(type).empty()) {
+      return set.kernels(type);
+    }
+  }
+  // No variant runs on the device, and says so: the plan needs a size all the same.
+  return sm80_kernels(type).empty() ? sm89_kernels(type) : sm80_kernels(type);
+}
+
 /// What our kernels compute in one wave: the largest tile that fits, which large problems use.
 WaveTile wave_tile(ElementType type, const SizingContext& context) {
-  const auto kernels = sm80_kernels(type).empty() ? sm89_kernels(type) : sm80_kernels(type);
+  const auto kernels = kernels_on(type, context.cc);
   if (kernels.empty()) {
     throw ParamError("type", "no GEMM multiplies " + std::string(to_string(type)));
   }
@@ -99,6 +121,11 @@ class GemmOperation final : public Operation {
     const auto kernels = set.kernels(gemm.type());
     if (kernels.empty()) {
       return NotSupported{"has no kernel for " + std::string(to_string(gemm.type()))};
+    }
+    if (set.declines != nullptr) {
+      if (std::optional<std::string> reason = set.declines(gemm)) {
+        return NotSupported{*std::move(reason)};
+      }
     }
     if (set.split_k) {
       const GemmKernel* kernel = split_kernel(set, gemm);

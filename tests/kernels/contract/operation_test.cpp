@@ -56,8 +56,7 @@ TEST(ChooseVariant, SaysWhyNothingFitsAnOldDevice) {
   EXPECT_EQ(reason.find("no variant of gemm runs this problem on compute capability 7.5 ("), 0U)
       << reason;
   const std::string last =
-      "sm80_splitk: needs compute capability 8.0 to 99.9; sm80: needs compute capability 8.0 to "
-      "99.9)";
+      "sm89: needs compute capability 8.9 to 99.9; sm80: needs compute capability 8.0 to 99.9)";
   EXPECT_TRUE(reason.ends_with(last)) << reason;
 }
 
@@ -73,7 +72,7 @@ TEST(ChooseVariant, NeverReplacesAForcedVariantSilently) {
   const ScopedVariable force(kForce, "gemm:sm999");
   const std::string reason = reason_of(choose_variant(gemm::gemm_operation(), problem(), {9, 0}));
   EXPECT_EQ(reason.find("RACKPROOF_VARIANT names 'sm999', but gemm has only: "), 0U) << reason;
-  EXPECT_TRUE(reason.ends_with("sm80_splitk, sm80")) << reason;
+  EXPECT_TRUE(reason.ends_with("sm89, sm80")) << reason;
 }
 
 TEST(FigureOf, IsWorkOverTimeOrTimeOverAccesses) {

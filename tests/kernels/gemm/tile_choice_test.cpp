@@ -107,6 +107,17 @@ TEST(VariantChoice, SplitsFewRowsAndDeepK) {
             "sm89_splitk");
 }
 
+/// sm_90a code runs on 9.0 alone, and the TMA unit stores rows of whole 16 bytes.
+TEST(VariantChoice, TakesWgmmaOnHopperAlone) {
+  const GemmShape shape{.m = 256, .n = 256, .k = 256};
+  EXPECT_EQ(choice_of(ElementType::bf16, shape, {9, 0}), "sm90");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {9, 0}), "sm90");
+  EXPECT_EQ(choice_of(ElementType::tf32, shape, {9, 0}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {9, 0}), "sm80_splitk");
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 256, .n = 252, .k = 256}, {9, 0}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::bf16, shape, {10, 3}), "sm80");
+}
+
 TEST(VariantChoice, RefusesFp8BeforeComputeCapability89) {
   const GemmShape shape{.m = 256, .n = 256, .k = 256};
   const std::string reason = choice_of(ElementType::fp8_e5m2, shape, {8, 0});

@@ -3,10 +3,12 @@
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
+#include "kernels/gemm/sm90/sm90_kernels.hpp"
 #include "runtime/stream.hpp"
 
 #include <cstdlib>
 #include <iostream>
+#include <vector>
 
 namespace rackproof::kernels::gemm {
 namespace {
@@ -15,7 +17,11 @@ int launch(std::string_view name, const GemmShape& shape, int slices) {
   for (const ElementType type :
        {ElementType::bf16, ElementType::fp16, ElementType::fp32, ElementType::tf32,
         ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2}) {
-    for (const GemmKernel& kernel : all_kernels(type)) {
+    std::vector<GemmKernel> kernels = all_kernels(type);
+    for (const auto& set : {sm90::kernels(type), sm90::fast_fp8_kernels(type)}) {
+      kernels.insert(kernels.end(), set.begin(), set.end());
+    }
+    for (const GemmKernel& kernel : kernels) {
       if (kernel.name == name) {
         const runtime::Stream stream;
         const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel,
