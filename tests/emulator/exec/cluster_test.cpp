@@ -130,6 +130,18 @@ TEST(Cluster, ThreadsArriveOnMbarriersOfOtherCtas) {
   }
 }
 
+// CTA 0 is gone when the others arrive on its mbarrier.
+TEST(Cluster, ArrivalsOnACtaThatHasExitedAreLost) {
+  ClusterRun run(std::string("setp.eq.u32 %p1, %i, 0;\n@%p1 mbarrier.init.shared.b64 [b], 1;\n") +
+                 kBarrier +
+                 "setp.eq.u32 %p2, %c, 0;\n@%p2 ret;\nmov.u32 %r4, 0;\nL:\nadd.u32 %r4, %r4, "
+                 "1;\nsetp.lt.u32 %p3, %r4, 4000;\n@%p3 bra L;\nmov.u32 %r1, b;\nmov.u32 %r3, "
+                 "0;\nmapa.shared::cluster.u32 %r2, %r1, %r3;\nmbarrier.arrive.shared::cluster.b64 "
+                 "_, [%r2];\nst.global.u32 [%o], 3;");
+  ASSERT_EQ(run.go().state, GridState::finished);
+  EXPECT_EQ(run.value(3, 7), 3U);
+}
+
 TEST(Cluster, MisuseIsNamed) {
   const std::pair<std::string, const char*> cases[] = {
       {"mov.u32 %r1, 4;\nmapa.shared::cluster.u32 %r2, %s, %r1;", "cluster of 4 CTAs"},
