@@ -45,6 +45,11 @@ bool CtaChecker::is_coherent(const Request& request, const Piece& piece, const A
   if (view.counted(conflict.earlier, conflict.units)) {
     return true;
   }
+  // Look-back scans in place (CUB's unique): who has seen the relaxed status word of the tile
+  // before overwrites its input. That word was computed from what was read.
+  if (conflict.earlier_was_read && view.answered(conflict.earlier, conflict.units)) {
+    return true;
+  }
   if (conflict.earlier.strength() != Strength::strong || conflict.earlier_was_read) {
     return false;
   }
@@ -339,6 +344,14 @@ bool CtaChecker::is_initialised_anywhere(std::uint64_t address, std::uint32_t by
     }
   }
   return false;
+}
+
+void CtaChecker::forget_initialised(std::uint64_t address, std::uint32_t bytes) {
+  if (options_.shared_init) {
+    for (std::uint64_t at = address - shared_base_; at < address - shared_base_ + bytes; ++at) {
+      initialised_[at / 64] &= ~(std::uint64_t{1} << at % 64);
+    }
+  }
 }
 
 void CtaChecker::mark_initialised(std::uint64_t address, std::uint32_t bytes) {

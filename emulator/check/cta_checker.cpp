@@ -127,6 +127,7 @@ void CtaChecker::arrive(std::uint32_t index, std::uint32_t lanes, BarrierClock& 
     }
     barrier.counted.join(warp.pending->counted);
     barrier.proxied.join(warp.pending->proxied);
+    barrier.answered.join(warp.pending->answered);
   }
   advance(warp);
 }
@@ -140,7 +141,7 @@ void CtaChecker::depart(std::uint32_t index, const BarrierClock& barrier, bool w
   acquire(warp, barrier.foreign);
   if (!barrier.released[0].empty() || !barrier.observed[kScopes - 1].empty() ||
       !barrier.observed[0].empty() || !barrier.observed[1].empty() || !barrier.counted.empty() ||
-      !barrier.proxied.empty()) {
+      !barrier.proxied.empty() || !barrier.answered.empty()) {
     Pending& known = pending(warp);
     for (std::size_t level = 0; level < kScopes; ++level) {
       known.released[level].join(barrier.released[level]);
@@ -148,6 +149,7 @@ void CtaChecker::depart(std::uint32_t index, const BarrierClock& barrier, bool w
     }
     known.counted.join(barrier.counted);
     known.proxied.join(barrier.proxied);
+    known.answered.join(barrier.answered);
   }
   if (whole_warp) {
     warp_sync(index);
@@ -189,6 +191,9 @@ void CtaChecker::observe(const Request& request) {
       Pending& known = pending(warp);
       if (known.seen_address == at && known.seen_version == location->version) {
         continue;
+      }
+      if (location->device == grid_->device) {
+        known.answered.join(location->before);
       }
       for (std::size_t level = 0; level <= static_cast<std::size_t>(request.scope); ++level) {
         const bool is_near = level == 2 || (level == 1 && location->device == grid_->device) ||
@@ -242,7 +247,13 @@ void CtaChecker::publish_writes(const Request& request) {
       published = &clocks;
     }
   }
-  if (published == nullptr && detector_->locations().empty()) {
+  Clock before;
+  if (request.semantics == Semantics::relaxed && request.kind == AccessKind::write &&
+      request.scope == Scope::device) {
+    before = publish(warp, request.warp, kAllLanes);
+    before.join(pending(warp).answered);
+  }
+  if (published == nullptr && before.empty() && detector_->locations().empty()) {
     return;
   }
   const bool adds = request.kind == AccessKind::atomic || request.row.bytes < 4;
@@ -251,12 +262,15 @@ void CtaChecker::publish_writes(const Request& request) {
         request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
     for (std::uint64_t at = address; at < address + request.row.bytes; at += 4) {
       detector_->locations().write(at, published, request.scope, adds, cta_, grid_->device);
+      if (!before.empty()) {
+        detector_->locations().note_before(at, before, cta_, grid_->device);
+      }
     }
     if (request.row.uniform) {
       break;
     }
   }
-  if (releases) {
+  if (releases || !before.empty()) {
     advance(warp);
   }
 }

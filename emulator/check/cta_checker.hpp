@@ -74,6 +74,7 @@ struct BarrierClock {
   std::array<Clock, kScopes> observed;
   Clock counted;
   Clock proxied;
+  Clock answered;
 };
 
 class CtaChecker {
@@ -97,6 +98,9 @@ class CtaChecker {
   [[nodiscard]] Finding begin_copy(std::uint32_t warp, std::uint32_t pc, const Row& destination);
   void end_copy(std::uint32_t warp, std::uint32_t pc, std::uint32_t lane, std::uint64_t address,
                 std::uint32_t bytes);
+
+  /// Nobody wrote these bytes of shared memory after all: what was written was worth nothing.
+  void forget_initialised(std::uint64_t address, std::uint32_t bytes);
 
   /// A strong atomic of the CTA's own machinery: an mbarrier's arrival behind copies.
   void shared_arrive(std::uint32_t warp, std::uint64_t address);
@@ -150,7 +154,8 @@ class CtaChecker {
   struct Pending {  ///< only for warps that fence or use strong accesses
     std::array<Clock, kScopes> released;
     std::array<Clock, kScopes> observed;
-    Clock counted;                              ///< of `observed`, what own atomics saw
+    Clock counted;   ///< of `observed`, what own atomics saw
+    Clock answered;  ///< reads that a relaxed store came after, which was seen: see is_coherent
     std::vector<std::uint64_t> seen_snapshots;  ///< the newest of each warp
     Clock proxied;                              ///< what lies before a proxy fence
     std::uint64_t seen_address = 0;

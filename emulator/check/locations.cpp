@@ -33,4 +33,14 @@ void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* c
   location.version = next_version_++;
 }
 
+void Locations::note_before(std::uint64_t address, const Clock& before, std::uint32_t cta,
+                            int device) {
+  Location& location = by_word_[address / 4];
+  location.before = before;
+  location.cta = cta;
+  location.device = device;
+  location.by_atomic = false;
+  location.version = next_version_++;
+}
+
 }  // namespace rackproof::emulator::check

@@ -14,6 +14,16 @@ class CtaChecker::View {
   View(const CtaChecker& checker, std::uint32_t warp, bool is_shared)
       : checker_(&checker), state_(&checker.warps_[warp]), warp_(warp), is_shared_(is_shared) {}
 
+  /// Was a relaxed store seen that came after `earlier`, of another CTA of this grid?
+  [[nodiscard]] bool answered(const Access& earlier, std::uint32_t units) const {
+    if (!state_->pending || !checker_->grid_->holds(earlier.cta)) {
+      return false;
+    }
+    const CtaKnowledge* const known = state_->pending->answered.find(earlier.cta);
+    return known != nullptr &&
+           known->knows(earlier.warp(), lane_of(earlier, units), earlier.time());
+  }
+
   /// Did an own atomic see what was released after `earlier`, of another CTA of this grid?
   [[nodiscard]] bool counted(const Access& earlier, std::uint32_t units) const {
     if (!state_->pending || earlier.cta == checker_->cta_ || !checker_->grid_->holds(earlier.cta)) {

@@ -36,6 +36,14 @@ std::string asynchronous(const GridContext& grid, const check::Access& access) {
   return is_small ? "cp.async" : name.substr(0, name.find_first_of(':'));
 }
 
+// "shared memory at 0x40 (of 4096)"
+std::string describe_shared(Warp& warp, std::uint64_t address) {
+  Cta* const home = home_of(warp, address);
+  const Cta& cta = home == nullptr ? warp.cta() : *home;
+  return "shared memory at " + hex(address - cta.shared_bias()) + " (of " +
+         std::to_string(cta.shared_bytes()) + ")";
+}
+
 [[noreturn]] void raise(Warp& warp, const check::Finding& finding, AddressKind space,
                         AccessType type, std::uint32_t bytes) {
   Cta& cta = warp.cta();
@@ -111,6 +119,11 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
   check::CtaChecker* const checker = warp.cta().checker();
   const bool is_shared = space == AddressKind::shared;
   const bool is_distributed = space == AddressKind::shared_cluster;
+  const std::uint32_t tainted =
+      type == AccessType::write && warp.taint() != nullptr ? warp.taint()->stored() & lanes : 0;
+  if (tainted != 0 && space == AddressKind::global) {
+    warp.taint()->report(tainted, "global memory is written with a value");
+  }
   if (checker == nullptr ||
       !(is_shared || is_distributed || (space == AddressKind::global && checker->checks_races()))) {
     return;
@@ -138,11 +151,24 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
       : is_distributed ? checker->distributed(request, *home_of(warp, addresses.low)->checker())
                        : checker->global(request);
   if (finding.kind != check::Finding::Kind::none) [[unlikely]] {
-    // Tiles at the edge of a problem are loaded whole, and what was not written is masked later.
-    if (finding.kind == check::Finding::Kind::uninitialised && op.handler == load_matrix) {
-      return;
+    if (finding.kind == check::Finding::Kind::uninitialised && type == AccessType::read) {
+      // Tiles at the edge of a problem are loaded whole, and what was not written is masked later.
+      if (op.handler == load_matrix) {
+        return;
+      }
+      const DecodedKernel& kernel = warp.kernel();
+      if (const auto& instruction = *kernel.source[warp.pc() - 1]; instruction.opcode == "ld") {
+        warp.taint(lanes, describe_shared(warp, finding.address) + ", " +
+                              describe_location(*warp.cta().grid().module, instruction.where));
+        return;
+      }
     }
     raise(warp, finding, space, type, bytes);
+  }
+  if (tainted != 0 && is_shared) {
+    for_each_lane(tainted, [&](std::uint32_t lane) {
+      checker->forget_initialised(request.row.address(lane), bytes);
+    });
   }
 }
 
@@ -153,7 +179,8 @@ bool check_row(Warp& warp, const Op& op, AddressKind space, AccessType type, std
   if (checker == nullptr || (!is_shared && !checker->checks_races())) {
     return true;
   }
-  if (static_cast<check::Semantics>(op.semantics) != check::Semantics::weak) {
+  if (static_cast<check::Semantics>(op.semantics) != check::Semantics::weak ||
+      warp.taint() != nullptr) {
     return false;
   }
   check::Request request;

@@ -201,6 +201,11 @@ void Warp::execute(std::uint32_t budget) {
       flops_ += threads * op.flops;
     }
     ++executed_;
+    if (taint_) [[unlikely]] {
+      if (!taint_->follow(*this, op, *kernel_->source[pc_ - 1], active, mask_)) {
+        taint_.reset();
+      }
+    }
     if (active != 0) {
       op.handler(*this, op, active);
     }
@@ -211,6 +216,13 @@ void Warp::execute(std::uint32_t budget) {
       }
     }
   }
+}
+
+void Warp::taint(std::uint32_t lanes, std::string origin) {
+  if (!taint_) {
+    taint_ = std::make_unique<Taint>();
+  }
+  taint_->begin(*kernel_->source[pc_ - 1], lanes, std::move(origin));
 }
 
 void Warp::stop_at_gate() {

@@ -11,6 +11,7 @@
 #include "emulator/exec/counters.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
 #include "emulator/exec/op.hpp"
+#include "emulator/exec/taint.hpp"
 #include "emulator/exec/wgmma.hpp"
 
 #include <array>
@@ -104,6 +105,9 @@ class Warp : public LaneContext {
   [[nodiscard]] std::uint32_t gather_anywhere(const std::uint32_t* members, std::uint32_t active);
   /// Puts `lanes` of the current group to sleep until release(barrier).
   void wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result);
+  /// The results of the load that executes are worth nothing for `lanes`: see Taint.
+  void taint(std::uint32_t lanes, std::string origin);
+  [[nodiscard]] const Taint* taint() const { return taint_.get(); }
   void release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count);
   /// The present instruction has to wait for others: it comes again in the next turn.
   void repeat() {
@@ -194,6 +198,7 @@ class Warp : public LaneContext {
   async::CopyQueue copies_;
   WgmmaPipe wgmma_;
   async::BulkGroups bulk_groups_;
+  std::unique_ptr<Taint> taint_;  ///< only while something is tainted
 };
 
 }  // namespace rackproof::emulator::exec

@@ -85,6 +85,34 @@ __global__ void last_block_sees_stale_line(int* out) {
   }
 }
 
+// CTA 1 overwrites what CTA 0 has read: the status word comes after the reading, without a release.
+template <bool kCorrect>
+__global__ void look_back_in_place(int* out) {
+  const auto publish = [out] {
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      asm volatile("st.relaxed.gpu.global.u32 [%0], 1;" ::"l"(out) : "memory");
+    }
+  };
+  if (blockIdx.x == 0) {
+    if (!kCorrect) {
+      publish();
+    }
+    const int value = out[64 + threadIdx.x];
+    if (kCorrect) {
+      publish();
+    }
+    out[1024 + threadIdx.x] = value;
+  } else {
+    int seen = 0;
+    while (seen == 0) {
+      asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(out) : "memory");
+    }
+    __syncthreads();
+    out[64 + threadIdx.x] = 5;
+  }
+}
+
 template <bool kCorrect>
 __global__ void neighbours_tile(int* out) {
   const unsigned i = blockIdx.x * kThreads + threadIdx.x;
@@ -344,6 +372,9 @@ const std::vector<Planted>& global_memory_faults() {
       RACKPROOF_PLANTED(last_block_sees_stale_line,
                         "last-block without an acquiring fence, results loaded before",
                         "another CTA", kBlocks, kThreads),
+      RACKPROOF_PLANTED(look_back_in_place,
+                        "tile overwritten after a message sent before it was read", "another CTA",
+                        2, kThreads),
       RACKPROOF_PLANTED(neighbours_tile, "a CTA reads what the next CTA writes", "another CTA",
                         kBlocks, kThreads),
       RACKPROOF_PLANTED(stencil_in_place, "stencil updates its input in place", "is not ordered",

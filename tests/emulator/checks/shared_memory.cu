@@ -301,6 +301,22 @@ __global__ void uninitialised_tile(int* out) {
   out[t] = tile[kThreads - 1 - t];
 }
 
+// Merges and scans read past the end of a tile, and use nothing of it.
+template <bool kCorrect>
+__global__ void uninitialised_value_decides(int* out) {
+  __shared__ volatile int tile[2 * kThreads];
+  tile[threadIdx.x] = static_cast<int>(threadIdx.x);
+  __syncthreads();
+  const int value = tile[threadIdx.x + kThreads];
+  const bool is_inside = kCorrect ? threadIdx.x >= 2 * kThreads : threadIdx.x < kThreads;
+  int result = is_inside & (value > 0) ? value : 7;
+  tile[threadIdx.x + kThreads] = value;
+  if (result != 7) {
+    result = 1;
+  }
+  out[threadIdx.x] = result;
+}
+
 template <bool kCorrect>
 __global__ void uninitialised_accumulator(int* out) {
   __shared__ int sum;
@@ -364,6 +380,9 @@ const std::vector<Planted>& shared_memory_faults() {
                         "named-barrier ring without the barrier that hands the slot back",
                         "barrier", 1, 64),  // a race, or arrivals that pair with themselves
       RACKPROOF_PLANTED(uninitialised_tile, "the end of a shared tile is never written",
+                        "reads what nobody wrote", 1, kThreads),
+      RACKPROOF_PLANTED(uninitialised_value_decides,
+                        "what nobody wrote in shared memory decides a result",
                         "reads what nobody wrote", 1, kThreads),
       RACKPROOF_PLANTED(uninitialised_accumulator, "atomicAdd on a shared word nobody set",
                         "what nobody wrote", 1, kThreads),

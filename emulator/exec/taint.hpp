@@ -1,0 +1,46 @@
+#pragma once
+/// Follows what a warp loaded from shared memory that nobody wrote, until it matters.
+///
+/// Correct programs do load such words: scans over padded arrays, merges that read past the end of
+/// a tile. What counts is a value that decides a branch, forms an address or reaches global memory.
+/// Values are followed through arithmetic, selects and shared memory; through shuffles, matrix
+/// instructions, local memory and calls they are not.
+
+#include "emulator/exec/op.hpp"
+#include "emulator/ptx/module.hpp"
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+namespace rackproof::emulator::exec {
+
+class Taint {
+ public:
+  /// The results of load `instruction` are tainted for `lanes`. `origin`: "shared memory at 0x40,
+  /// PTX line 12 (x.cu:3)"; the first one is named in findings.
+  void begin(const ptx::Instruction& instruction, std::uint32_t lanes, std::string origin);
+  /// Before `op` of `instruction` executes for `active`, a part of `present` by its guard. Throws
+  /// FaultRaised where a tainted value matters. False: nothing is tainted any more.
+  [[nodiscard]] bool follow(const LaneContext& values, const Op& op,
+                            const ptx::Instruction& instruction, std::uint32_t active,
+                            std::uint32_t present);
+  /// Lanes for which the store that executes writes a tainted value.
+  [[nodiscard]] std::uint32_t stored() const { return stored_; }
+  /// A finding for the lowest of `lanes`, if there are any. `use`: "a branch is decided by a
+  /// value".
+  void report(std::uint32_t lanes, const char* use) const;
+
+ private:
+  [[nodiscard]] std::uint32_t of(ptx::RegisterIndex index) const;
+  [[nodiscard]] std::uint32_t of(const ptx::Operand& operand) const;
+  [[nodiscard]] std::uint32_t result(const LaneContext& values, const Op& op,
+                                     const ptx::Instruction& instruction) const;
+  void set(const ptx::Operand& operand, std::uint32_t lanes, std::uint32_t active);
+
+  std::unordered_map<ptx::RegisterIndex, std::uint32_t> registers_;  ///< lanes; never 0
+  std::uint32_t stored_ = 0;
+  std::string origin_;
+};
+
+}  // namespace rackproof::emulator::exec
