@@ -116,7 +116,7 @@ TEST(Checks, OutsideSharedMemory) {
 TEST(Checks, UninitialisedSharedMemory) {
   Case planted(
       "setp.lt.u32 %p1, %i, 5;\n@%p1 st.shared.u32 [%s], %i;\nbar.sync 0;\nld.shared.u32 %r1, "
-      "[%s];");
+      "[%s];\nst.global.u32 [%y], %r1;");
   const std::string message = planted.fault(Fault::Kind::uninitialised_shared);
   EXPECT_CONTAINS(message, "PTX line 22");
   EXPECT_CONTAINS(message, "reads what nobody wrote");
