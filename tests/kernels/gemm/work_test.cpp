@@ -32,24 +32,78 @@ constexpr std::uint64_t kTilesM = 2;
 constexpr std::uint64_t kTilesN = 2;
 constexpr std::uint64_t kTilesK = 5;
 
-/// Runs 2 x 2 tiles over 5 K-tiles in a process of its own and returns the emulator's counters.
-nlohmann::json count(const Case& instance) {
+/// Runs `kernel` once in a process of its own and returns the emulator's counters of `symbol`.
+/// `setting`: environment of the process.
+nlohmann::json count_launch(const std::string& setting, const std::string& kernel,
+                            const std::string& symbol, std::uint64_t m, std::uint64_t n,
+                            std::uint64_t k) {
   const std::string file =
-      testing::TempDir() + "counters_" + instance.kernel + "_" + std::to_string(getpid()) + ".json";
+      testing::TempDir() + "counters_" + kernel + "_" + std::to_string(getpid()) + ".json";
   std::remove(file.c_str());
-  const std::string command = "RACKPROOF_EMULATOR_COUNTERS='" + file + "' '" LAUNCH_GEMM "' " +
-                              instance.kernel + " " + std::to_string(kTilesM * instance.tile_m) +
-                              " " + std::to_string(kTilesN * instance.tile_n) + " " +
-                              std::to_string(kTilesK * instance.tile_k) + " 1";
+  const std::string command = setting + " RACKPROOF_EMULATOR_COUNTERS='" + file +
+                              "' '" LAUNCH_GEMM "' " + kernel + " " + std::to_string(m) + " " +
+                              std::to_string(n) + " " + std::to_string(k) + " 1";
   EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
   const nlohmann::json document = nlohmann::json::parse(std::ifstream(file));
-  for (const auto& kernel : document.at("kernels")) {
-    if (kernel.at("name").get<std::string>().find(instance.symbol) != std::string::npos) {
-      return kernel.at("counters");
+  for (const auto& found : document.at("kernels")) {
+    if (found.at("name").get<std::string>().find(symbol) != std::string::npos) {
+      return found.at("counters");
     }
   }
-  ADD_FAILURE() << "no kernel named like " << instance.symbol << " in " << file;
+  ADD_FAILURE() << "no kernel named like " << symbol << " in " << file;
   return {};
+}
+
+/// 2 x 2 tiles over 5 K-tiles.
+nlohmann::json count(const Case& instance) {
+  return count_launch("", instance.kernel, instance.symbol, kTilesM * instance.tile_m,
+                      kTilesN * instance.tile_n, kTilesK * instance.tile_k);
+}
+
+/// sm_90a: 4 x 2 tiles over 5 K-tiles, on an emulated H100.
+struct BulkCase {
+  std::string kernel;
+  std::uint64_t tile_m;
+  std::uint64_t tile_n;
+  std::uint64_t tile_k;
+  std::uint64_t cluster;
+  std::string flops;
+};
+
+void PrintTo(const BulkCase& instance, std::ostream* stream) {
+  *stream << instance.kernel;
+}
+
+class GemmBulkWork : public testing::TestWithParam<BulkCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    All, GemmBulkWork,
+    testing::Values(BulkCase{"gemm_wgmma_bf16_128x256x64_cluster2", 128, 256, 64, 2,
+                             "mma_flops_f16"},
+                    BulkCase{"gemm_wgmma_fp16_128x128x64", 128, 128, 64, 1, "mma_flops_f16"},
+                    BulkCase{"gemm_wgmma_fp8_e4m3_256x128x128_promoted_cluster2", 256, 128, 128, 2,
+                             "mma_flops_fp8"}),
+    [](const auto& instance) { return instance.param.kernel; });
+
+/// No product twice; A once a tile, B once a cluster; results once; no bank conflict in panels.
+TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
+  constexpr std::uint64_t kRows = 4;
+  constexpr std::uint64_t kColumns = 2;
+  constexpr std::uint64_t kLineBytes = 128;  // of K, a row of a stage
+  const BulkCase& gemm = GetParam();
+  const std::uint64_t m = kRows * gemm.tile_m;
+  const std::uint64_t n = kColumns * gemm.tile_n;
+  const std::uint64_t k = kTilesK * gemm.tile_k;
+  const nlohmann::json counters =
+      count_launch("RACKPROOF_EMULATOR_RACK=dgx-h100", gemm.kernel, "gemm_sm90_kernel", m, n, k);
+  EXPECT_EQ(counters.at(gemm.flops).get<double>(), 2 * static_cast<double>(m * n * k));
+  const std::uint64_t stages = kRows * kColumns * kTilesK;
+  EXPECT_EQ(counters.at("bulk_load_bytes").get<std::uint64_t>(),
+            stages * (gemm.tile_m + gemm.tile_n / gemm.cluster) * kLineBytes);
+  EXPECT_EQ(counters.at("bulk_shared_bytes").get<std::uint64_t>(),
+            stages * (gemm.tile_m + gemm.tile_n) * kLineBytes);
+  EXPECT_EQ(counters.at("bulk_store_bytes").get<std::uint64_t>(), m * n * 2);
+  EXPECT_EQ(counters.at("global_requests").get<std::uint64_t>(), 0U);
+  EXPECT_EQ(counters.at("shared_wavefronts"), counters.at("shared_wavefronts_minimum"));
 }
 
 class GemmWork : public testing::TestWithParam<Case> {};
