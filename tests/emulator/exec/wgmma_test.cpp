@@ -158,7 +158,9 @@ std::string operands(const WgmmaCase& test) {
 
 // A kernel that copies `image` to shared memory, loads D, A and metadata of each thread from `in`
 // (register by register, 128 threads each), and runs `body`, then stores D to `out`.
-std::string kernel(const WgmmaCase& test, const std::string& body) {
+constexpr const char* kProxyFence = "fence.proxy.async;\n";
+std::string kernel(const WgmmaCase& test, const std::string& body,
+                   const std::string& proxy_fence = kProxyFence) {
   const std::size_t sums = sum_registers(test);
   std::string text =
       header("sm_90a") + ".shared .align 1024 .b8 smem[" + std::to_string(kImageBytes) +
@@ -186,7 +188,7 @@ std::string kernel(const WgmmaCase& test, const std::string& body) {
     load("%a" + std::to_string(i), sums + i);
   }
   load("%meta", sums + 4);
-  text += "fence.proxy.async;\nbar.sync 0;\n" + body;
+  text += proxy_fence + "bar.sync 0;\n" + body;
   for (std::size_t i = 0; i < sums; ++i) {
     text += "st.global.u32 [%x+" + std::to_string(i * kThreads * 4) + "], %d" + std::to_string(i) +
             ";\n";
@@ -343,8 +345,9 @@ std::uint32_t metadata_word(const WgmmaCase& test, const Data& data, std::size_t
 
 class Harness {
  public:
-  Harness(const WgmmaCase& test, const std::string& body, unsigned seed = 1)
-      : runner(kernel(test, body), 90), data(draw(test, seed)), test_(test) {
+  Harness(const WgmmaCase& test, const std::string& body, unsigned seed = 1,
+          const std::string& proxy_fence = kProxyFence)
+      : runner(kernel(test, body, proxy_fence), 90), data(draw(test, seed)), test_(test) {
     runner.config().block = {kThreads, 1, 1};
     runner.config().seed = seed;
   }
@@ -479,6 +482,12 @@ TEST(WgmmaFaults, NameTheRule) {
   has(fault(test, std::string("or.b64 %db, %db, 0x10000000000000;\n") + kFence + multiply(test) +
                       kCommit + kWait),
       "bits 52 to 61");
+  // Shared memory is read through the async proxy, until the wait.
+  has(Harness(test, std::string(kFence) + multiply(test) + kCommit + kWait, 1, "").fault(),
+      "no fence.proxy.async");
+  has(fault(test, std::string(kFence) + multiply(test) + kCommit +
+                      "mov.u32 %s, smem;\nst.shared.u32 [%s], %c;\n" + kWait),
+      "is not ordered after");
   Harness half(test, kFence + multiply(test) + kCommit + kWait);
   half.runner.config().block = {64, 1, 1};
   has(half.fault(), "warpgroup");
