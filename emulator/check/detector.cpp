@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kFinishedGrids = 256;
 constexpr std::size_t kRanges = 64;
+constexpr const char* kNothingOrders = " (nothing orders the two)";
 // Half of this is memory that kernels touched: beyond it the oldest history is dropped.
 constexpr std::size_t kMaxPages = 65536;
 
@@ -22,6 +23,15 @@ bool RangeAccess::touches(std::uint64_t address, std::uint64_t bytes) const {
   }
   const std::uint64_t offset = (address - base) % pitch;
   return offset < row_bytes || offset + bytes > pitch;
+}
+
+bool RangeAccess::meets(const RangeAccess& other) const {
+  for (std::uint64_t row = 0; row < rows; ++row) {
+    if (other.touches(base + row * pitch, row_bytes)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Grid& Detector::begin_grid(std::uint64_t ctas, int device, OperationOrder order) {
@@ -39,16 +49,12 @@ Grid& Detector::begin_grid(std::uint64_t ctas, int device, OperationOrder order)
   grid->device = device;
   next_cta_ += count;
   for (const auto& other : grids_) {
-    const bool is_ordered = order.sequence == 0 || other->order.sequence == 0 ||
-                            order.before.knows(other->order.stream, other->order.sequence);
-    if (!is_ordered) {
+    if (!order.follows(other->order)) {
       grid->unordered.emplace_back(other->first, other->first + other->count - 1);
     }
   }
   for (const RangeAccess& range : ranges_) {
-    grid->meets_ranges =
-        grid->meets_ranges ||
-        (order.sequence != 0 && !order.before.knows(range.order.stream, range.order.sequence));
+    grid->meets_ranges = grid->meets_ranges || !order.follows(range.order);
   }
   grid->order = std::move(order);
   ++running_;
@@ -128,19 +134,24 @@ void Detector::apply_forgotten() {
 }
 
 std::string Detector::range_access(RangeAccess access) {
+  apply_forgotten();
   std::vector<const Grid*> unordered;
   for (const auto& grid : grids_) {
     if (grid->order.sequence != 0 && !grid->is_finished) {
       grid->meets_ranges = true;
     }
-    if (grid->order.sequence != 0 && !grid->talks_to_host &&
-        !access.order.before.knows(grid->order.stream, grid->order.sequence)) {
+    if (!grid->talks_to_host && !access.order.follows(grid->order)) {
       unordered.push_back(grid.get());
     }
   }
   std::string message;
-  if (!unordered.empty()) {
-    apply_forgotten();
+  for (const RangeAccess& range : ranges_) {
+    if ((access.writes || range.writes) && access.meets(range) &&
+        !access.order.follows(range.order)) {
+      message = access.what + " is not ordered after the " + range.what + kNothingOrders;
+    }
+  }
+  if (message.empty() && !unordered.empty()) {
     const auto ordered = [&unordered](const Access& earlier, const Access&, std::uint32_t) {
       return std::none_of(unordered.begin(), unordered.end(),
                           [&](const Grid* grid) { return grid->holds(earlier.cta); });
@@ -165,7 +176,7 @@ std::string Detector::range_access(RangeAccess access) {
             message = access.what + " is not ordered after the " +
                       (conflict.earlier_was_read ? "read" : "write") + " of its byte " +
                       std::to_string(start + unit * unit_bytes - access.base) + " by " +
-                      grid->describe(conflict.earlier, unit) + " (nothing orders the two streams)";
+                      grid->describe(conflict.earlier, unit) + kNothingOrders;
           }
           if (!is_split) {
             break;
@@ -182,7 +193,7 @@ std::string Detector::range_access(RangeAccess access) {
       }
     }
   }
-  if (access.order.sequence != 0) {
+  if (access.order.sequence != 0 && !access.precedes_later) {
     ranges_.push_back(std::move(access));
     if (ranges_.size() > kRanges) {
       ranges_.pop_front();
@@ -195,7 +206,7 @@ const RangeAccess* Detector::unordered_range(const Grid& grid, std::uint64_t add
                                              std::uint64_t bytes, bool writes) const {
   for (const RangeAccess& range : ranges_) {
     if ((writes || range.writes) && range.touches(address, bytes) &&
-        !grid.order.before.knows(range.order.stream, range.order.sequence)) {
+        !grid.order.follows(range.order)) {
       return &range;
     }
   }

@@ -9,7 +9,8 @@
 ///   fence; or one with .acquire. Scopes must include both sides, each time. Atomics carry on what
 ///   the value they replace released. Fenced knowledge goes through barriers on both sides.
 /// - Strong accesses whose scopes include each other never race. .volatile counts as .relaxed.sys.
-/// - Grids and copies are ordered by streams, events and what the host has waited for.
+/// - Grids, copies and fills are ordered by streams, events, what the host has waited for, and
+///   within an execution of a graph by its dependencies.
 /// - In shared memory every strong access releases and acquires (hardware keeps their order).
 ///
 /// Where it is silent on purpose, so that a finding is never false: writes that change nothing;
@@ -69,10 +70,12 @@ struct RangeAccess {
   std::uint64_t rows = 1;
   std::uint64_t pitch = 0;
   bool writes = false;
-  std::string what;  ///< "cudaMemcpy of 64 bytes"
+  bool precedes_later = false;  ///< ordered before all that begins later
+  std::string what;             ///< "copy of 64 bytes to 0x7f0012340000"
   OperationOrder order;
 
   [[nodiscard]] bool touches(std::uint64_t address, std::uint64_t bytes) const;
+  [[nodiscard]] bool meets(const RangeAccess& other) const;
 };
 
 /// One a process. All calls hold mutex() from outside, except forget().
@@ -96,7 +99,8 @@ class Detector {
   }
   [[nodiscard]] Locations& locations() { return locations_; }
 
-  /// A copy or fill happens now: a message if a grid's access to its bytes is not ordered with it.
+  /// A copy or fill happens now: a message if what a grid, another copy or another fill did to its
+  /// bytes is not ordered with it.
   [[nodiscard]] std::string range_access(RangeAccess access);
   /// The copy that touched the bytes and is not ordered with `grid`; nullptr: none.
   [[nodiscard]] const RangeAccess* unordered_range(const Grid& grid, std::uint64_t address,

@@ -1,9 +1,11 @@
 #pragma once
 /// Which operations of streams happened before which: stream order, events, and what the host
-/// waited for.
+/// waited for; within an execution of a graph, its dependencies.
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -36,12 +38,48 @@ class OperationClock {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> streams_;
 };
 
+/// Nodes of one execution of a graph, by their numbers from 1.
+class NodeSet {
+ public:
+  void insert(std::uint32_t node) {
+    words_.resize(std::max<std::size_t>(words_.size(), node / 64 + 1));
+    words_[node / 64] |= std::uint64_t{1} << node % 64;
+  }
+  void join(const NodeSet& other) {
+    words_.resize(std::max(words_.size(), other.words_.size()));
+    for (std::size_t i = 0; i < other.words_.size(); ++i) {
+      words_[i] |= other.words_[i];
+    }
+  }
+  [[nodiscard]] bool contains(std::uint32_t node) const {
+    return node / 64 < words_.size() && (words_[node / 64] >> node % 64 & 1U) != 0;
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
 /// An operation: number `sequence` of its stream, after all that `before` holds. Sequence 0: it is
 /// ordered after everything so far (there are no streams).
 struct OperationOrder {
   std::uint64_t stream = 0;
   std::uint64_t sequence = 0;
   OperationClock before;
+  /// The nodes of a graph's execution have its stream and sequence. 0: no node.
+  std::uint32_t node = 0;
+  std::shared_ptr<const NodeSet> earlier_nodes = nullptr;  ///< of the same execution; nullptr: none
+
+  /// `other` happened before this one.
+  [[nodiscard]] bool follows(const OperationOrder& other) const {
+    if (sequence == 0 || other.sequence == 0) {
+      return true;
+    }
+    if (stream == other.stream && sequence == other.sequence) {
+      return node == 0 || other.node == 0 || node == other.node ||
+             (earlier_nodes != nullptr && earlier_nodes->contains(other.node));
+    }
+    return before.knows(other.stream, other.sequence);
+  }
 };
 
 }  // namespace rackproof::emulator::check

@@ -182,6 +182,7 @@ Settings read_settings() {
   read_ordering(settings);
   settings.steals_clusters = read_launch_control();
   settings.checks = read_checks();
+  settings.stall_s = number<std::uint32_t>("RACKPROOF_EMULATOR_STALL_S", settings.stall_s);
   settings.threads = number<std::uint32_t>("RACKPROOF_EMULATOR_THREADS", default_threads());
   if (settings.threads == 0 || settings.threads > kMaxThreads) {
     throw SettingsError("RACKPROOF_EMULATOR_THREADS=" + std::to_string(settings.threads) +

@@ -25,6 +25,7 @@ struct Settings {
   async::Ordering ordering = async::Ordering::random;  ///< RACKPROOF_EMULATOR_ORDERING
   std::uint64_t kernel_seed = 0;  ///< of what is drawn in kernels: that of the ordering, or seed
   exec::Checks checks;            ///< EMULATOR_CHECKS
+  std::uint32_t stall_s = 600;    ///< RACKPROOF_EMULATOR_STALL_S; 0: for ever
   std::uint32_t threads = 1;      ///< RACKPROOF_EMULATOR_THREADS; see default_threads()
   std::string trace_file;         ///< RACKPROOF_EMULATOR_TRACE, expanded; empty: no trace
   std::string counters_file;      ///< RACKPROOF_EMULATOR_COUNTERS, expanded; empty: none

@@ -35,6 +35,7 @@ Core::Core()
 
 void Core::load() {
   settings_ = device::read_settings();
+  executor_->set_patience(std::chrono::seconds(settings_.stall_s));
   addresses_.watch(
       [this](std::uintptr_t base, std::uint64_t bytes) { detector_.forget(base, bytes); });
   rack_ = device::load_rack_file(settings_.rack_file);

@@ -1,5 +1,7 @@
 #include "emulator/engine/executor.hpp"
 
+#include "emulator/exec/own_threads.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -9,6 +11,8 @@ namespace {
 
 // Eight processes share few cores: operations that wait for others are looked at this often.
 constexpr auto kPollInterval = std::chrono::microseconds(100);
+// Who else runs in this process is asked this often while grids are stalled.
+constexpr auto kAskInterval = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -199,19 +203,28 @@ void Executor::complete(const TicketPtr& ticket, TimePs end) {
   completion_.notify_all();
 }
 
+void Executor::block_until_done(std::unique_lock<std::mutex>& lock, const TicketPtr& ticket) {
+  if (ticket->is_done) {
+    return;
+  }
+  awaited_.push_back(ticket.get());
+  completion_.wait(lock, [&] { return ticket->is_done; });
+  awaited_.erase(std::find(awaited_.begin(), awaited_.end(), ticket.get()));
+}
+
 void Executor::wait(const TicketPtr& ticket) {
   if (!ticket) {
     return;
   }
   std::unique_lock lock(mutex_);
-  completion_.wait(lock, [&] { return ticket->is_done; });
+  block_until_done(lock, ticket);
   raise_host_time(ticket->end_time_ps);
   host_order_.join(ticket->order);
 }
 
 void Executor::await(const TicketPtr& ticket) {
   std::unique_lock lock(mutex_);
-  completion_.wait(lock, [&] { return ticket->is_done; });
+  block_until_done(lock, ticket);
   host_order_.join(ticket->order);
 }
 
@@ -256,7 +269,10 @@ void Executor::wake() {
 void Executor::ensure_thread() {
   if (!has_thread_) {
     has_thread_ = true;
-    std::thread([this] { run(); }).detach();
+    std::thread([this] {
+      exec::name_own_thread();
+      run();
+    }).detach();
   }
 }
 
@@ -273,6 +289,9 @@ void Executor::run() {
       }
     }
     bool has_progressed = false;
+    Stream* stalled = nullptr;
+    const Operation* stalled_operation = nullptr;
+    bool are_all_stalled = true;
     for (Stream* stream : ready) {
       // A fault on this device, found a moment ago, has emptied its streams; and while the lock was
       // open a host thread may have put work there that it does itself.
@@ -296,9 +315,22 @@ void Executor::run() {
         has_progressed = true;
       } else {
         has_progressed = has_progressed || result.state == StepResult::State::progressed;
+        const bool is_stalled = result.state == StepResult::State::stalled;
+        if (is_stalled && stalled == nullptr) {
+          stalled = stream;
+          stalled_operation = &operation;
+        }
+        are_all_stalled = are_all_stalled && is_stalled;
       }
     }
+    if (has_progressed || is_woken_ || stalled == nullptr || !are_all_stalled) {
+      is_stalled_ = false;
+    }
     if (has_progressed) {
+      continue;
+    }
+    if (stalled != nullptr && are_all_stalled && !is_woken_ && is_hopeless()) {
+      give_up(lock, stalled, stalled_operation);
       continue;
     }
     if (ready.empty()) {
@@ -309,11 +341,54 @@ void Executor::run() {
   }
 }
 
+// Nobody is left who could change what the grids poll, or all had their time to do so.
+bool Executor::is_hopeless() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_stalled_) {
+    is_stalled_ = true;
+    stalled_since_ = now;
+    asked_at_ = {};
+  }
+  if (patience_.count() != 0 && now - stalled_since_ >= patience_) {
+    return true;
+  }
+  if (now - asked_at_ < kAskInterval) {
+    return false;
+  }
+  asked_at_ = now;
+  return !shares_memory_.load() && host_is_waiting();
+}
+
+void Executor::give_up(std::unique_lock<std::mutex>& lock, Stream* stream,
+                       const Operation* operation) {
+  // While the lock was open its device may have faulted, and the stream may have gone.
+  if (std::find(active_.begin(), active_.end(), stream) == active_.end() ||
+      stream->queue.front().get() != operation) {
+    return;
+  }
+  Operation& stalled = *stream->queue.front();
+  stalled.is_claimed_ = true;
+  lock.unlock();
+  StepResult result = stalled.give_up();
+  lock.lock();
+  stalled.is_claimed_ = false;
+  finish(*stream, std::move(result));
+}
+
+bool Executor::host_is_waiting() const {
+  const auto is_open = [](const Ticket* ticket) { return !ticket->is_done; };
+  return std::all_of(awaited_.begin(), awaited_.end(), is_open) &&
+         exec::count_other_threads() == awaited_.size();
+}
+
 void Executor::run_host_function(std::function<void()> function) {
   const std::scoped_lock lock(host_mutex_);
   if (!has_host_worker_) {
     has_host_worker_ = true;
-    std::thread([this] { host_worker(); }).detach();
+    std::thread([this] {
+      exec::name_own_thread();
+      host_worker();
+    }).detach();
   }
   host_functions_.push_back(std::move(function));
   host_work_.notify_one();

@@ -5,6 +5,7 @@
 #include "emulator/engine/stream.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -60,6 +61,11 @@ class Executor {
   /// Runs `function` on a thread of its own, in order; calls wake() when it has returned.
   void run_host_function(std::function<void()> function);
   void wake();
+  /// How long grids may poll without an answer while the host or another process could still give
+  /// one; 0: for ever.
+  void set_patience(std::chrono::seconds patience) { patience_ = patience; }
+  /// From now on other processes may see and change memory of this one.
+  void share_memory() { shares_memory_.store(true); }
   /// The time up to which the host has waited for devices.
   [[nodiscard]] TimePs host_time_ps() const { return host_time_ps_.load(); }
 
@@ -69,6 +75,10 @@ class Executor {
   void host_worker();
   [[nodiscard]] bool make_ready(Stream& stream, Operation& operation) const;
   void finish(Stream& stream, StepResult result);
+  void block_until_done(std::unique_lock<std::mutex>& lock, const TicketPtr& ticket);
+  [[nodiscard]] bool is_hopeless();
+  void give_up(std::unique_lock<std::mutex>& lock, Stream* stream, const Operation* operation);
+  [[nodiscard]] bool host_is_waiting() const;
   static void complete_tickets(Operation& operation, TimePs end,
                                const check::OperationClock& order);
   void drop_all(DeviceQueue& device);
@@ -85,6 +95,13 @@ class Executor {
   std::uint64_t next_stream_id_ = 1;
   std::atomic<TimePs> host_time_ps_{0};
   check::OperationClock host_order_;  ///< what the host knows to be done
+
+  std::vector<const Ticket*> awaited_;  ///< by host threads, each blocked until its one is done
+  std::chrono::seconds patience_{0};
+  bool is_stalled_ = false;  ///< all that could run only poll
+  std::chrono::steady_clock::time_point stalled_since_;
+  std::chrono::steady_clock::time_point asked_at_;
+  std::atomic<bool> shares_memory_{false};
 
   std::mutex host_mutex_;
   std::condition_variable host_work_;

@@ -65,13 +65,12 @@ class GridOperation final : public Operation {
       switch (grid_->step(kQuantum)) {
         case exec::GridState::running:
           return StepResult::progressed();
+        case exec::GridState::stalled:
+          return StepResult::stalled();
         case exec::GridState::finished:
           break;
-        case exec::GridState::faulted: {
-          const auto& fault = grid_->fault();
-          return fault ? StepResult::failed(error_of(fault->kind), fault->message)
-                       : StepResult::failed(cudaErrorLaunchFailure, kernel_.info().name);
-        }
+        case exec::GridState::faulted:
+          return failure();
       }
     } catch (const exec::UnsupportedInstruction& error) {
       return StepResult::failed(cudaErrorNotSupported, error.what());
@@ -86,7 +85,18 @@ class GridOperation final : public Operation {
     return StepResult::done(end);
   }
 
+  StepResult give_up() override {
+    grid_->give_up();
+    return failure();
+  }
+
  private:
+  StepResult failure() const {
+    const auto& fault = grid_->fault();
+    return fault ? StepResult::failed(error_of(fault->kind), fault->message)
+                 : StepResult::failed(cudaErrorLaunchFailure, kernel_.info().name);
+  }
+
   ResolvedKernel kernel_;
   exec::LaunchConfig config_;
   std::optional<exec::GridExecution> grid_;

@@ -167,6 +167,7 @@ cudaError_t MemoryMap::free_host(void* address) {
 
 cudaError_t MemoryMap::register_host(void* address, std::uint64_t bytes, unsigned flags,
                                      int device) {
+  Core::instance().executor().share_memory();
   if (address == nullptr || bytes == 0) {
     return cudaErrorInvalidValue;
   }
@@ -214,6 +215,7 @@ cudaError_t MemoryMap::allocate_managed(void** address, std::uint64_t bytes, int
 }
 
 cudaError_t MemoryMap::export_shared(const void* address, SharedMemoryName& name) const {
+  Core::instance().executor().share_memory();
   const auto allocation = find(address);
   if (!allocation || allocation->kind != memory::Kind::device) {
     return cudaErrorInvalidValue;
@@ -268,6 +270,7 @@ cudaError_t MemoryMap::import_file(int file, std::uint64_t offset, std::uint64_t
 
 cudaError_t MemoryMap::map_file(int file, std::uint64_t offset, std::uint64_t bytes, Entry entry,
                                 void** address) {
+  Core::instance().executor().share_memory();
   *address = nullptr;
   const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   const std::uint64_t begin = offset / page * page;

@@ -72,6 +72,15 @@ State& state() {
   return *instance;
 }
 
+// Kernels of the pool's accessing devices may use the allocation.
+void let_in(const void* address, const Pool& pool) {
+  std::uint64_t devices = 0;
+  for (const int device : pool.accessing_devices) {
+    devices |= std::uint64_t{1} << device;
+  }
+  Core::instance().addresses().set_access(reinterpret_cast<std::uintptr_t>(address), devices);
+}
+
 Pool* add(std::shared_ptr<Pool> pool) {
   pool->accessing_devices.insert(pool->device);
   Pool* handle = pool.get();
@@ -293,6 +302,11 @@ cudaError_t set_access(Pool* pool, const cudaMemAccessDesc* access, std::size_t 
         entry.accessing_devices.erase(access[i].location.id);
       }
     }
+    for (const auto& [address, allocation] : state().allocations) {
+      if (allocation.pool.get() == &entry) {
+        let_in(address, entry);
+      }
+    }
     return cudaSuccess;
   });
 }
@@ -340,6 +354,7 @@ cudaError_t allocate_from(Pool* pool, Stream& stream, std::uint64_t bytes, void*
     owner->used -= bytes;
     return error;
   }
+  let_in(*address, *owner);
   state().allocations[*address] = {std::move(owner), bytes};
   return cudaSuccess;
 }
@@ -367,18 +382,8 @@ void release_unused(Device& device) {
   }
 }
 
-bool is_accessible(const void* address, int device) {
-  const std::scoped_lock lock(state().mutex);
-  auto found = state().allocations.upper_bound(address);
-  if (found == state().allocations.begin()) {
-    return true;
-  }
-  --found;
-  const auto* end = static_cast<const std::byte*>(found->first) + found->second.bytes;
-  return address >= end || found->second.pool->accessing_devices.contains(device);
-}
-
 cudaError_t export_pool(Pool* pool, int* file) {
+  Core::instance().executor().share_memory();
   return with_pool(pool, [&](Pool& entry) {
     if ((entry.handle_types & cudaMemHandleTypePosixFileDescriptor) == 0 ||
         entry.imported_file >= 0) {
@@ -390,6 +395,7 @@ cudaError_t export_pool(Pool* pool, int* file) {
 }
 
 cudaError_t import_pool(int file, int device, Pool** pool) {
+  Core::instance().executor().share_memory();
   auto made = std::make_shared<Pool>();
   made->device = device;
   made->imported_file = fcntl(file, F_DUPFD_CLOEXEC, 0);

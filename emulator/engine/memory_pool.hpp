@@ -36,8 +36,6 @@ cudaError_t allocate_from(Pool* pool, Stream& stream, std::uint64_t bytes, void*
 void note_pool_free(const void* address);
 /// What a synchronisation does: pools keep no more than their release threshold.
 void release_unused(Device& device);
-/// May kernels of `device` use the pool memory at `address`? True for memory of no pool.
-[[nodiscard]] bool is_accessible(const void* address, int device);
 
 /// POSIX file descriptors for other processes; the pool must be made for them.
 cudaError_t export_pool(Pool* pool, int* file);

@@ -25,6 +25,7 @@ using TicketPtr = std::shared_ptr<Ticket>;
 struct StepResult {
   enum class State : std::uint8_t {
     waiting,     ///< nothing could be done now
+    stalled,     ///< its grids poll what only somebody else can change
     progressed,  ///< did some work, more is left
     done,
     failed,  ///< the device is faulted from now on
@@ -35,6 +36,7 @@ struct StepResult {
   std::string problem;
 
   static StepResult waiting() { return {}; }
+  static StepResult stalled() { return {State::stalled, 0, cudaSuccess, {}}; }
   static StepResult progressed() { return {State::progressed, 0, cudaSuccess, {}}; }
   static StepResult done(TimePs end) { return {State::done, end, cudaSuccess, {}}; }
   static StepResult failed(cudaError_t error, std::string problem) {
@@ -53,10 +55,15 @@ class Operation {
   /// Called without locks, by one thread at a time, until it answers done or failed.
   /// `start` is the stream's virtual time when the operation became ready.
   virtual StepResult step(TimePs start) = 0;
+  /// After step() answered stalled, when nobody is left who could help: why it failed.
+  virtual StepResult give_up() { return StepResult::failed(cudaErrorLaunchTimeout, "deadlock"); }
   /// True if step() finishes in one short call: such operations may run on the calling thread.
   [[nodiscard]] virtual bool is_instant() const { return false; }
   /// A ticket besides the operation's own: done at the latest when the operation is, or is dropped.
   void also_completes(TicketPtr ticket) { further_tickets_.push_back(std::move(ticket)); }
+
+  /// For operations that no stream holds, but an operation of a stream.
+  void place(check::OperationOrder order) { order_ = std::move(order); }
 
   /// True if host code ran in it: host and operation then know what the other knows.
   [[nodiscard]] virtual bool meets_host() const { return false; }

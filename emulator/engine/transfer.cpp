@@ -7,6 +7,7 @@
 #include "emulator/engine/graph/memory.hpp"
 #include "emulator/engine/graph/work.hpp"
 #include "emulator/engine/memory_map.hpp"
+#include "emulator/engine/transfer_checks.hpp"
 
 #include <atomic>
 #include <cstring>
@@ -25,6 +26,29 @@ class InstantOperation final : public Operation {
 
  private:
   std::function<TimePs(TimePs)> work_;
+};
+
+// A copy or fill: work that must be ordered with whoever touches the same bytes.
+template <class Prepared>
+class TransferOperation final : public Operation {
+ public:
+  TransferOperation(Prepared prepared, TransferOrder by, std::function<void(const Prepared&)> move)
+      : prepared_(std::move(prepared)), by_(by), move_(std::move(move)) {}
+  StepResult step(TimePs start) override {
+    if (std::string problem = check_order(prepared_, order(), by_); !problem.empty()) {
+      return StepResult::failed(cudaErrorLaunchFailure, std::move(problem));
+    }
+    if (!prepared_.is_empty) {
+      move_(prepared_);
+    }
+    return StepResult::done(start + prepared_.duration_ps);
+  }
+  [[nodiscard]] bool is_instant() const override { return true; }
+
+ private:
+  Prepared prepared_;
+  TransferOrder by_;
+  std::function<void(const Prepared&)> move_;
 };
 
 class HostFunctionOperation final : public Operation {
@@ -209,12 +233,9 @@ cudaError_t prepare_copy(void* destination, const void* source, const CopyShape&
 }
 
 std::unique_ptr<Operation> make_operation(const PreparedCopy& prepared) {
-  return std::make_unique<InstantOperation>([prepared](TimePs start) {
-    if (!prepared.is_empty) {
-      copy_rows(prepared.destination, prepared.source, prepared.shape);
-    }
-    return start + prepared.duration_ps;
-  });
+  return std::make_unique<TransferOperation<PreparedCopy>>(
+      prepared, TransferOrder::by_stream,
+      [](const PreparedCopy& copy) { copy_rows(copy.destination, copy.source, copy.shape); });
 }
 
 cudaError_t copy(void* destination, const void* source, const CopyShape& shape, cudaMemcpyKind kind,
@@ -243,12 +264,19 @@ cudaError_t copy(void* destination, const void* source, const CopyShape& shape, 
     snapshot = std::make_shared<std::vector<std::byte>>(prepared.source,
                                                         prepared.source + prepared.source_bytes);
   }
+  const bool waits_for_devices = stream.kind == Stream::Kind::legacy &&
+                                 prepared.is_between_devices &&
+                                 prepared.source_device != prepared.destination_device;
   const TicketPtr ticket = core.executor().enqueue(
-      stream, std::make_unique<InstantOperation>([prepared, snapshot](TimePs start) {
-        copy_rows(prepared.destination, snapshot ? snapshot->data() : prepared.source,
-                  prepared.shape);
-        return start + prepared.duration_ps;
-      }));
+      stream, std::make_unique<TransferOperation<PreparedCopy>>(
+                  prepared,
+                  waits_for_devices ? TransferOrder::with_devices
+                  : is_synchronous  ? TransferOrder::host_waits
+                                    : TransferOrder::by_stream,
+                  [snapshot](const PreparedCopy& copy) {
+                    copy_rows(copy.destination, snapshot ? snapshot->data() : copy.source,
+                              copy.shape);
+                  }));
   if ((is_synchronous && !prepared.is_between_devices) || prepared.is_to_pageable) {
     core.executor().wait(ticket);
     flush_printf(core.device(stream.device->ordinal));
@@ -289,15 +317,21 @@ cudaError_t prepare_fill(void* destination, std::uint32_t value, const FillShape
   return cudaSuccess;
 }
 
+namespace {
+
+std::unique_ptr<Operation> make_operation(const PreparedFill& prepared, TransferOrder by) {
+  return std::make_unique<TransferOperation<PreparedFill>>(
+      prepared, by, [](const PreparedFill& fill) {
+        const DeviceHeap* heap =
+            fill.device >= 0 ? &Core::instance().device(fill.device).heap : nullptr;
+        fill_box(heap, fill.destination, fill.value, fill.shape);
+      });
+}
+
+}  // namespace
+
 std::unique_ptr<Operation> make_operation(const PreparedFill& prepared) {
-  return std::make_unique<InstantOperation>([prepared](TimePs start) {
-    if (!prepared.is_empty) {
-      const DeviceHeap* heap =
-          prepared.device >= 0 ? &Core::instance().device(prepared.device).heap : nullptr;
-      fill_box(heap, prepared.destination, prepared.value, prepared.shape);
-    }
-    return start + prepared.duration_ps;
-  });
+  return make_operation(prepared, TransferOrder::by_stream);
 }
 
 cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape, Stream& stream,
@@ -319,7 +353,9 @@ cudaError_t fill(void* destination, std::uint32_t value, const FillShape& shape,
     return cudaSuccess;
   }
   Core& core = Core::instance();
-  const TicketPtr ticket = core.executor().enqueue(stream, make_operation(prepared));
+  const TicketPtr ticket = core.executor().enqueue(
+      stream, make_operation(
+                  prepared, is_synchronous ? TransferOrder::host_waits : TransferOrder::by_stream));
   if (is_synchronous && prepared.device < 0) {
     core.executor().wait(ticket);
   }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace rackproof::emulator::engine {
@@ -44,7 +45,7 @@ struct Physical {
 struct Mapping {
   std::uint64_t bytes = 0;
   std::shared_ptr<Physical> physical;
-  bool can_access = false;
+  std::uint64_t access = 0;  ///< as vmm_set_access() counts
 };
 
 struct State {
@@ -91,6 +92,7 @@ bool is_host_file(int file) {
 
 cudaError_t adopt(int file, int device, unsigned handle_type,
                   CUmemGenericAllocationHandle* handle) {
+  Core::instance().executor().share_memory();
   struct stat status {};
   if (file < 0 || fstat(file, &status) != 0 || status.st_size <= 0) {
     if (file >= 0) {
@@ -206,7 +208,7 @@ cudaError_t vmm_map(CUdeviceptr address, std::uint64_t bytes, std::uint64_t offs
            physical->file, static_cast<off_t>(offset)) == MAP_FAILED) {
     return cudaErrorMapBufferObjectFailed;
   }
-  state().mappings[address] = {bytes, physical, false};
+  state().mappings[address] = {bytes, physical, 0};
   return cudaSuccess;
 }
 
@@ -228,7 +230,8 @@ cudaError_t vmm_unmap(CUdeviceptr address, std::uint64_t bytes) {
   return cudaSuccess;
 }
 
-cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, bool can_access) {
+cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, std::uint64_t granted,
+                           std::uint64_t revoked) {
   Core& core = Core::instance();
   const std::scoped_lock lock(state().mutex);
   auto mapping = state().mappings.lower_bound(address);
@@ -236,26 +239,31 @@ cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, bool can_ac
     return cudaErrorInvalidValue;
   }
   for (; mapping != state().mappings.end() && mapping->first < address + bytes; ++mapping) {
-    const int protection = can_access ? PROT_READ | PROT_WRITE : PROT_NONE;
-    if (mprotect(pointer(mapping->first), mapping->second.bytes, protection) != 0) {
+    Mapping& entry = mapping->second;
+    const std::uint64_t before = std::exchange(entry.access, (entry.access | granted) & ~revoked);
+    const int protection = entry.access != 0 ? PROT_READ | PROT_WRITE : PROT_NONE;
+    if (mprotect(pointer(mapping->first), entry.bytes, protection) != 0) {
       return cudaErrorUnknown;
     }
-    mapping->second.can_access = can_access;
-    if (can_access) {
+    if (entry.access == 0) {
+      core.addresses().retire(mapping->first);
+    } else if (before != 0) {
+      core.addresses().set_access(mapping->first, entry.access);
+    } else {
       memory::Allocation allocation;
       allocation.base = mapping->first;
-      allocation.size_bytes = mapping->second.bytes;
-      allocation.device = mapping->second.physical->properties.device;
-      allocation.kind = mapping->second.physical->kind();
+      allocation.size_bytes = entry.bytes;
+      allocation.device = entry.physical->properties.device;
+      allocation.kind = entry.physical->kind();
+      allocation.accessing_devices = entry.access;
       core.addresses().insert(allocation);
-    } else {
-      core.addresses().retire(mapping->first);
     }
   }
   return cudaSuccess;
 }
 
 cudaError_t vmm_export_file(CUmemGenericAllocationHandle handle, int* file) {
+  Core::instance().executor().share_memory();
   const std::shared_ptr<Physical> physical = find(handle);
   if (physical == nullptr ||
       (physical->properties.handle_types & CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR) == 0) {
@@ -271,6 +279,7 @@ cudaError_t vmm_import_file(int file, int device, CUmemGenericAllocationHandle* 
 }
 
 cudaError_t vmm_export_fabric(CUmemGenericAllocationHandle handle, FabricName& name) {
+  Core::instance().executor().share_memory();
   const std::shared_ptr<Physical> physical = find(handle);
   if (physical == nullptr || (physical->properties.handle_types & CU_MEM_HANDLE_TYPE_FABRIC) == 0) {
     return cudaErrorInvalidValue;
@@ -315,14 +324,14 @@ cudaError_t vmm_properties(CUmemGenericAllocationHandle handle, VmmProperties& p
   return cudaSuccess;
 }
 
-cudaError_t vmm_get_access(CUdeviceptr address, bool& can_access) {
+cudaError_t vmm_get_access(CUdeviceptr address, std::uint64_t& who) {
   const std::scoped_lock lock(state().mutex);
   auto mapping = state().mappings.upper_bound(address);
   if (mapping == state().mappings.begin() ||
       (--mapping, address >= mapping->first + mapping->second.bytes)) {
     return cudaErrorInvalidValue;
   }
-  can_access = mapping->second.can_access;
+  who = mapping->second.access;
   return cudaSuccess;
 }
 

@@ -39,8 +39,11 @@ cudaError_t vmm_free(CUdeviceptr address, std::uint64_t bytes);
 cudaError_t vmm_map(CUdeviceptr address, std::uint64_t bytes, std::uint64_t offset,
                     CUmemGenericAllocationHandle handle);
 cudaError_t vmm_unmap(CUdeviceptr address, std::uint64_t bytes);
-/// Any access granted makes the range accessible; none (`can_access` false) takes it away.
-cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, bool can_access);
+/// Who may access a mapping: bit d for device d, and the host.
+inline constexpr std::uint64_t kVmmHost = std::uint64_t{1} << 63U;
+/// Lets in `granted`, shuts out `revoked`, leaves the others as they are.
+cudaError_t vmm_set_access(CUdeviceptr address, std::uint64_t bytes, std::uint64_t granted,
+                           std::uint64_t revoked);
 cudaError_t vmm_export_file(CUmemGenericAllocationHandle handle, int* file);
 cudaError_t vmm_import_file(int file, int device, CUmemGenericAllocationHandle* handle);
 cudaError_t vmm_export_fabric(CUmemGenericAllocationHandle handle, FabricName& name);
@@ -49,7 +52,7 @@ cudaError_t vmm_import_fabric(const FabricName& name, int device,
 /// The handle behind a mapped address, with one more reference.
 cudaError_t vmm_retain(const void* address, CUmemGenericAllocationHandle* handle);
 cudaError_t vmm_properties(CUmemGenericAllocationHandle handle, VmmProperties& properties);
-/// Whether cuMemSetAccess has opened the mapping that contains `address`.
-cudaError_t vmm_get_access(CUdeviceptr address, bool& can_access);
+/// Whom cuMemSetAccess has let into the mapping that contains `address`.
+cudaError_t vmm_get_access(CUdeviceptr address, std::uint64_t& who);
 
 }  // namespace rackproof::emulator::engine

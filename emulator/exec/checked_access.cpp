@@ -73,7 +73,7 @@ std::string describe_shared(Warp& warp, std::uint64_t address) {
       space == AddressKind::shared_cluster ? " (barrier.cluster or an mbarrier is missing)"
       : is_same_cta                        ? " (a barrier is missing)"
       : is_same_grid ? " (another CTA: a fence and a flag, or a grid barrier, is missing)"
-                     : " (another grid: nothing orders the two streams)";
+                     : " (another grid: nothing orders the two)";
   switch (finding.kind) {
     case check::Finding::Kind::uninitialised:
       throw FaultRaised(Fault::Kind::uninitialised_shared, finding.lane,
@@ -90,7 +90,7 @@ std::string describe_shared(Warp& warp, std::uint64_t address) {
     case check::Finding::Kind::after_range:
       throw FaultRaised(Fault::Kind::race, finding.lane,
                         text + " is not ordered after the " + finding.range->what +
-                            " (nothing orders the two streams)");
+                            " (nothing orders the two)");
     case check::Finding::Kind::after_read:
       throw FaultRaised(Fault::Kind::race, finding.lane,
                         text + " is not ordered after the read by " + earlier() + hint);

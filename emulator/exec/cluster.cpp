@@ -130,6 +130,32 @@ bool Cluster::force_operation() {
   return forced;
 }
 
+void Cluster::watch(bool on) {
+  for (const auto& cta : ctas_) {
+    cta->watch(on);
+  }
+}
+
+void Cluster::restart_watch() {
+  for (const auto& cta : ctas_) {
+    cta->restart_watch();
+  }
+}
+
+bool Cluster::is_stalled(std::uint32_t times) const {
+  return operations_.empty() && std::all_of(ctas_.begin(), ctas_.end(), [times](const auto& cta) {
+           return cta->finished() || cta->is_stalled(times);
+         });
+}
+
+std::uint64_t Cluster::take_skipped_time() {
+  std::uint64_t most = 0;
+  for (const auto& cta : ctas_) {
+    most = std::max(most, cta->take_skipped_time());
+  }
+  return most;
+}
+
 std::string Cluster::describe_waiting() {
   std::string text;
   for (const auto& cta : ctas_) {
@@ -158,6 +184,7 @@ async::OperationQueue::Ticket Cluster::issue(const Issuer& issuer, async::Operat
       pipe,
       [this, issuer, land = std::move(land)] {
         note_progress();
+        issuer.cta->grid().changed = true;
         try {
           land();
         } catch (const FaultRaised& raised) {

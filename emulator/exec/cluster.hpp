@@ -47,6 +47,11 @@ class Cluster {
   bool force_operation();
   /// All CTAs have finished: what they left under way lands.
   void finish();
+  void watch(bool on);
+  void restart_watch();
+  /// While nobody changes memory it will go on as it has, for ever: see Warp::is_stalled().
+  [[nodiscard]] bool is_stalled(std::uint32_t times) const;
+  [[nodiscard]] std::uint64_t take_skipped_time();
   /// The CTA that ran last, for messages; the first one that waits, for reports of a deadlock.
   [[nodiscard]] Cta* running() const { return running_; }
   [[nodiscard]] std::string describe_waiting();

@@ -257,6 +257,25 @@ std::string Cta::describe_thread(std::uint32_t warp, std::uint32_t lane, std::ui
          describe_location(*grid_->module, instruction.where) + ", " + instruction.mnemonic();
 }
 
+void Cta::watch(bool on) {
+  for (const auto& warp : warps_) {
+    warp->watch(on);
+  }
+}
+
+bool Cta::is_stalled(std::uint32_t times) const {
+  return std::all_of(warps_.begin(), warps_.end(),
+                     [times](const auto& warp) { return warp->is_stalled(times); });
+}
+
+void Cta::restart_watch() {
+  for (const auto& warp : warps_) {
+    if (PollLog* const polls = warp->polls()) {
+      polls->restart();
+    }
+  }
+}
+
 std::string Cta::describe_waiting() const {
   std::string text;
   const auto& module = *grid_->module;

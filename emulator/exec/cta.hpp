@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rackproof::emulator::exec {
@@ -43,7 +44,10 @@ class Cta {
   [[nodiscard]] bool at_gate() const { return at_gate_; }
   [[nodiscard]] bool may_communicate() const { return may_communicate_; }
   /// Warp instructions of the grid so far, as this CTA sees them.
-  [[nodiscard]] std::uint64_t clock() const { return clock_; }
+  [[nodiscard]] std::uint64_t clock() const { return clock_ + skipped_; }
+  /// Clocks that pass without instructions, as this CTA sees them until it hands them over.
+  void let_time_pass(std::uint64_t clocks) { skipped_ += clocks; }
+  [[nodiscard]] std::uint64_t take_skipped_time() { return std::exchange(skipped_, 0); }
   [[nodiscard]] bool finished() const { return warps_left_ == 0; }
   /// All that ran in the last run() were polling or sleeping.
   [[nodiscard]] bool idle() const { return idle_; }
@@ -58,6 +62,12 @@ class Cta {
   /// "thread (5,0,0) of CTA (1,0,0) at PTX line 12 (mbarrier.init)".
   [[nodiscard]] std::string describe_thread(std::uint32_t warp, std::uint32_t lane,
                                             std::uint32_t pc) const;
+
+  void watch(bool on);
+  /// Of a watched CTA: see Warp::is_stalled().
+  [[nodiscard]] bool is_stalled(std::uint32_t times) const;
+  /// Counts repeated states anew.
+  void restart_watch();
 
   // What warps and handlers use.
   [[nodiscard]] GridContext& grid() { return *grid_; }
@@ -137,6 +147,7 @@ class Cta {
   bool may_communicate_ = false;
   bool at_gate_ = false;
   std::uint64_t clock_ = 0;
+  std::uint64_t skipped_ = 0;
   // Where the round over all warps stands, which a gate may interrupt.
   std::size_t turn_ = 0;
   std::uint64_t round_ = 0;

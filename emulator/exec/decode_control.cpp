@@ -146,6 +146,7 @@ void pmevent(Decoder& decoder) {
   decoder.emit(no_operation, kControl);
 }
 
+template <bool kIsBar>
 void bar(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   constexpr auto kClass = InstructionClass::barrier;
@@ -161,7 +162,8 @@ void bar(Decoder& decoder) {
   }
   modifiers.take("cta");
   const int kind = modifiers.take_any({"sync", "arrive", "red"});
-  modifiers.take("aligned");
+  // PTX ISA 9.0, 9.7.13.1: bar is barrier with .aligned.
+  const bool is_aligned = modifiers.take("aligned") || kIsBar;
   if (kind < 0) {
     decoder.refuse("no operation");
   }
@@ -171,6 +173,7 @@ void bar(Decoder& decoder) {
     Op& op = decoder.emit(kind == 0 ? barrier_sync : barrier_arrive, kClass);
     op.a = a;
     op.b = b;
+    op.flags = is_aligned ? op_flags::kAligned : 0;
     return;
   }
   const int reduction = modifiers.take_any({"popc", "and", "or"});
@@ -184,6 +187,7 @@ void bar(Decoder& decoder) {
   op.b = b;
   op.c = decoder.source_predicate(decoder.operand(counted ? 3 : 2));
   op.mode = static_cast<std::uint8_t>(reduction + 1);
+  op.flags = is_aligned ? op_flags::kAligned : 0;
 }
 
 }  // namespace
@@ -204,8 +208,8 @@ void add_control(DecodeTable& table) {
     table[name] = texture;
   }
   table["multimem"] = multicast;
-  table["bar"] = bar;
-  table["barrier"] = bar;
+  table["bar"] = bar<true>;
+  table["barrier"] = bar<false>;
 }
 
 }  // namespace rackproof::emulator::exec

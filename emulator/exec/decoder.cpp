@@ -209,6 +209,30 @@ void Decoder::insert_gate(std::size_t first_op) {
               out_->code.end());
 }
 
+// A loop that reads a clock and touches nothing that others could see or change.
+bool Decoder::waits_for_time(std::size_t first, std::size_t last) const {
+  const auto begin = out_->code.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto end = out_->code.begin() + static_cast<std::ptrdiff_t>(last);
+  const auto is_private = [](const Op& op) {
+    switch (static_cast<InstructionClass>(op.instruction_class)) {
+      case InstructionClass::load_global:
+      case InstructionClass::store_global:
+      case InstructionClass::load_shared:
+      case InstructionClass::store_shared:
+      case InstructionClass::load_store_other:
+      case InstructionClass::atomic:
+      case InstructionClass::async_copy:
+      case InstructionClass::barrier:
+      case InstructionClass::tensor:
+        return false;
+      default:
+        return op.handler != call;
+    }
+  };
+  return std::any_of(begin, end, [](const Op& op) { return reads_time(op.handler); }) &&
+         std::all_of(begin, end, is_private);
+}
+
 // Taken backward branches around polling loads give other warps a turn at once.
 void Decoder::mark_spins(std::size_t first_op) {
   for (std::size_t i = first_op; i < out_->code.size(); ++i) {
@@ -227,6 +251,9 @@ void Decoder::mark_spins(std::size_t first_op) {
                     });
     if (polls) {
       op.flags |= op_flags::kSpinBranch;
+    }
+    if (waits_for_time(target, i)) {
+      op.flags |= op_flags::kClockBranch;
     }
   }
 }

@@ -121,6 +121,7 @@ class Decoder {
   void check_early_use();
   [[nodiscard]] std::int32_t reach(std::size_t module_index);
   void mark_spins(std::size_t first_op);
+  [[nodiscard]] bool waits_for_time(std::size_t first, std::size_t last) const;
 
   const Program::Impl* program_;
   DecodedKernel* out_;

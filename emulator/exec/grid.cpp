@@ -4,7 +4,10 @@
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/grid_context.hpp"
 #include "emulator/exec/grid_workspace.hpp"
+#include "emulator/exec/places.hpp"
 #include "emulator/exec/program_impl.hpp"
+#include "emulator/exec/stall_report.hpp"
+#include "emulator/exec/stall_watch.hpp"
 #include "emulator/exec/windows.hpp"
 #include "emulator/exec/worker_pool.hpp"
 
@@ -12,6 +15,7 @@
 #include <cstring>
 #include <deque>
 #include <exception>
+#include <utility>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -31,21 +35,12 @@ constexpr std::uint64_t kMostCtasPerTurn = 32;
 constexpr std::uint64_t kTurnsPerGrid = 64;
 // A parallel phase shorter than this is over before another thread has begun.
 constexpr std::uint64_t kWorthwhile = 2000;
-
-std::string position(const Dim3& id) {
-  return "(" + std::to_string(id.x) + "," + std::to_string(id.y) + "," + std::to_string(id.z) + ")";
-}
+// How often each group must have come back to where it was before its grid is called stalled; and
+// when it is looked at again.
+constexpr std::uint32_t kRepeats = 8;
+constexpr std::uint32_t kRepeatsAgain = 2;
 
 }  // namespace
-
-std::string describe_location(const ptx::Module& module, const ptx::SourceLocation& where) {
-  std::string text = "PTX line " + std::to_string(where.ptx_line);
-  if (where.cuda_file != 0 && where.cuda_file < module.files.size()) {
-    const std::string& path = module.files[where.cuda_file];
-    text += " (" + path.substr(path.rfind('/') + 1) + ":" + std::to_string(where.cuda_line) + ")";
-  }
-  return text;
-}
 
 class GridExecution::Impl {
  public:
@@ -91,8 +86,12 @@ class GridExecution::Impl {
   Impl& operator=(const Impl&) = delete;
 
   GridState step(std::uint64_t budget) {
-    if (state_ != GridState::running) {
+    if (state_ == GridState::finished || state_ == GridState::faulted) {
       return state_;
+    }
+    if (state_ == GridState::stalled) {
+      state_ = GridState::running;
+      restart_watch();
     }
     std::unique_lock<std::mutex> lock;
     if (grid_.detector != nullptr) {
@@ -114,11 +113,18 @@ class GridExecution::Impl {
     if (lock.owns_lock()) {
       lock.unlock();
     }
-    if (state_ != GridState::running) {
+    if (state_ == GridState::finished || state_ == GridState::faulted) {
       collect();
       end_checks();
     }
     return state_;
+  }
+
+  void give_up() {
+    const std::unique_lock<std::mutex> lock = grid_.detector != nullptr
+                                                  ? std::unique_lock(grid_.detector->mutex())
+                                                  : std::unique_lock<std::mutex>();
+    report_stall();
   }
 
   const GridCounters& counters() const { return grid_.counters; }
@@ -166,7 +172,7 @@ class GridExecution::Impl {
              position({static_cast<std::uint32_t>(cta % grid.x),
                        static_cast<std::uint32_t>(cta / grid.x % grid.y),
                        static_cast<std::uint32_t>(cta / grid.x / grid.y)}) +
-             " of kernel '" + kernel->name + "' at " +
+             " of kernel '" + readable_name(kernel->name) + "' at " +
              describe_location(*module, kernel->source.at(access.pc())->where);
     };
   }
@@ -298,6 +304,7 @@ class GridExecution::Impl {
     bool has_progressed = executed != 0;
     bool has_waited = false;
     bool has_worked = false;
+    std::uint64_t skipped = 0;
     for (Slot& slot : slots_) {
       has_progressed = has_progressed || slot.finished_one;
       has_worked = has_worked || slot.finished_one;
@@ -313,6 +320,7 @@ class GridExecution::Impl {
         const bool waits = slot.cluster->idle() || slot.executed == 0;
         has_waited = has_waited || waits;
         has_worked = has_worked || !waits;
+        skipped = std::max(skipped, slot.cluster->take_skipped_time());
         if (slot.cluster->finished()) {
           slot.cluster->finish();
           slot.cluster.reset();
@@ -320,13 +328,15 @@ class GridExecution::Impl {
         }
       }
     }
-    clock_ += executed;
+    clock_ += executed + skipped;
     has_waited_ = has_waited_ || has_waited;
     if (!has_worked && force_operations()) {
+      grid_.changed = true;
       has_progressed = true;
       has_waited = false;
     }
     end_round(has_progressed, has_waited);
+    watch_round(executed);
     return executed;
   }
 
@@ -361,11 +371,89 @@ class GridExecution::Impl {
     }
   }
 
+  template <class Visit>
+  void for_each_context(Visit&& visit) {
+    visit(grid_);
+    std::for_each(workers_.begin(), workers_.end(), visit);
+  }
+
+  // Whether anything has changed since the last call.
+  bool take_changes() {
+    bool changed = false;
+    for_each_context([&changed](GridContext& context) {
+      changed = std::exchange(context.changed, false) || changed;
+    });
+    return changed;
+  }
+
+  void set_watch(bool on) {
+    on ? watch_.start() : watch_.stop();
+    for (Slot& slot : slots_) {
+      slot.cluster->watch(on);
+    }
+    repeats_wanted_ = kRepeats;
+    take_changes();
+  }
+
+  void restart_watch() {
+    for (Slot& slot : slots_) {
+      slot.cluster->restart_watch();
+    }
+    repeats_wanted_ = kRepeatsAgain;
+  }
+
+  void watch_round(std::uint64_t executed) {
+    if (!grid_.config.checks.synchronisation) {
+      return;
+    }
+    const bool is_due = watch_.is_due(executed);
+    if (!watch_.is_on()) {
+      if (is_due) {
+        set_watch(true);
+      }
+      return;
+    }
+    if (take_changes() || is_due) {
+      set_watch(false);
+      return;
+    }
+    const bool all_run = window_ >= limit_ || !has_unstarted();
+    if (all_run && !slots_.empty() &&
+        std::all_of(slots_.begin(), slots_.end(), [this](const Slot& slot) {
+          return slot.cluster->is_stalled(repeats_wanted_);
+        })) {
+      state_ = GridState::stalled;
+    }
+  }
+
   [[noreturn]] void deadlock() {
     running_ = slots_.front().cluster.get();
     throw FaultRaised(
         Fault::Kind::deadlock, kWarpSize,
         "deadlock: nothing can progress; waiting are " + running_->describe_waiting());
+  }
+
+  void report_stall() {
+    std::vector<Cta*> ctas;
+    for (const Slot& slot : slots_) {
+      for (std::uint32_t rank = 0; rank < slot.cluster->size(); ++rank) {
+        ctas.push_back(&slot.cluster->cta(rank));
+      }
+    }
+    std::sort(ctas.begin(), ctas.end(),
+              [](const Cta* x, const Cta* y) { return x->linear_index() < y->linear_index(); });
+    Fault fault;
+    fault.kind = Fault::Kind::deadlock;
+    fault.message = describe_stall(grid_, ctas);
+    if (const std::uint64_t rest = returned_.size() + (total_ - started_); rest != 0) {
+      const std::uint64_t ctas_each = grid_.config.cluster.count();
+      fault.message +=
+          "; " + std::to_string(rest * ctas_each) + " of " + std::to_string(total_ * ctas_each) +
+          " CTAs have not begun: the device holds " + std::to_string(limit_ * ctas_each);
+    }
+    state_ = GridState::faulted;
+    fault_ = std::move(fault);
+    slots_.clear();
   }
 
   // What the other threads counted.
@@ -382,23 +470,18 @@ class GridExecution::Impl {
     state_ = GridState::faulted;
     Fault fault;
     fault.kind = raised.kind();
-    fault.message = "kernel '" + grid_.kernel->name + "'";
+    fault.message = "kernel '" + readable_name(grid_.kernel->name) + "'";
     Cta* const cta = running_ == nullptr ? nullptr : running_->running();
     Warp* const warp = cta == nullptr ? nullptr : cta->running();
     const bool in_thread = raised.lane() < kWarpSize && warp != nullptr;
     if (in_thread) {
-      const auto pc = warp->pc() - 1;
-      fault.message += ", " + describe_location(*grid_.module, grid_.kernel->source[pc]->where) +
-                       " (" + grid_.kernel->source[pc]->mnemonic() + ")";
+      fault.message += ", " + describe_instruction(grid_, warp->pc() - 1);
     }
     if (cta != nullptr) {
       fault.message += ", CTA " + position(cta->id());
     }
     if (in_thread) {
-      const Dim3& block = grid_.config.block;
-      const std::uint32_t linear = warp->index() * kWarpSize + raised.lane();
-      fault.message += ", thread " + position({linear % block.x, linear / block.x % block.y,
-                                               linear / block.x / block.y});
+      fault.message += ", thread " + thread_position(grid_, *warp, raised.lane());
     }
     fault.message += std::string(": ") + raised.what();
     fault_ = std::move(fault);
@@ -423,6 +506,8 @@ class GridExecution::Impl {
   bool has_waited_ = false;
   Cluster* running_ = nullptr;
   std::vector<AlignedBuffer> rank_constants_;  ///< see GridContext
+  StallWatch watch_;
+  std::uint32_t repeats_wanted_ = kRepeats;
   std::vector<Slot> slots_;
   std::deque<GridContext> workers_;  ///< of the threads beside this one
   std::optional<Fault> fault_;
@@ -438,6 +523,9 @@ GridState GridExecution::step(std::uint64_t warp_instructions) {
 }
 const GridCounters& GridExecution::counters() const {
   return impl_->counters();
+}
+void GridExecution::give_up() {
+  impl_->give_up();
 }
 const std::optional<Fault>& GridExecution::fault() const {
   return impl_->fault();

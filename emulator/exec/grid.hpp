@@ -82,7 +82,9 @@ struct Fault {
   std::string message;
 };
 
-enum class GridState : std::uint8_t { running, finished, faulted };
+/// stalled: all CTAs that fit only poll memory that the grid itself no longer changes. It may go on
+/// when somebody else does; the next step() finds out.
+enum class GridState : std::uint8_t { running, stalled, finished, faulted };
 
 /// One launch in progress; the engine steps it from one thread. CTAs run in rounds: a parallel
 /// phase, in which each runs on any host thread up to the first instruction by which CTAs
@@ -101,6 +103,8 @@ class GridExecution {
   GridState step(std::uint64_t warp_instructions);
   [[nodiscard]] const GridCounters& counters() const;
   [[nodiscard]] const std::optional<Fault>& fault() const;
+  /// A stalled grid faults: its caller knows that nobody else will change what it polls.
+  void give_up();
 
  private:
   class Impl;

@@ -69,6 +69,13 @@ void GridContext::look_up(std::uint64_t address, std::uint64_t bytes, std::uint3
                             std::to_string(config.device) +
                             " has not enabled access to that peer (cudaDeviceEnablePeerAccess)");
     }
+    if ((hit->accessing_devices >> config.device & 1U) == 0) {
+      throw FaultRaised(Fault::Kind::illegal_address, lane,
+                        std::string(what) + " of " + std::to_string(bytes) + " bytes at " +
+                            hex(address) + " in " + describe(*hit) + ": device " +
+                            std::to_string(config.device) +
+                            " was not given access to it (cuMemSetAccess, cudaMemPoolSetAccess)");
+    }
     const Range range{hit->base, hit->base + hit->size_bytes};
     last_hit_[site % last_hit_.size()] = range;
     recent_[next_recent_++ % recent_.size()] = range;

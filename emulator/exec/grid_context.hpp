@@ -35,6 +35,11 @@ struct GridContext {
   std::uint64_t workspace = 0;          ///< address for grid-wide synchronisation; 0: none
   check::Detector* detector = nullptr;  ///< with check::Grid: only if races are looked for
   check::Grid* checked = nullptr;
+  /// Somebody wrote, began or ended since it was last cleared. While CTAs are watched, writes that
+  /// leave memory as it was do not count.
+  bool changed = false;
+  /// Asked for the workspace of a cooperative launch, which it is not.
+  bool wanted_workspace = false;
 
   /// Does the allocation that `site` hit last hold all of it? A site is an instruction: it mostly
   /// stays in one allocation.

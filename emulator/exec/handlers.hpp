@@ -39,6 +39,9 @@ void is_space(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// prefetch, discard, applypriority, createpolicy and proxy fences: nothing to do here.
 void no_operation(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
+/// Of special registers: it reads %clock, %clock64 or %globaltimer.
+[[nodiscard]] bool reads_time(Handler handler);
+
 /// membar, fence: scope.
 void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// fence.proxy.async

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <string>
 
 namespace rackproof::emulator::exec {
@@ -166,24 +167,53 @@ void resolve_parameter(Warp& warp, AccessType type, std::uint32_t bytes, std::ui
 
 }  // namespace
 
+MemoryCopy::MemoryCopy(std::uint32_t lanes, std::uint32_t bytes, const Addresses& addresses)
+    : lanes_(lanes), bytes_(bytes), addresses_(&addresses) {
+  for_each_lane(lanes_, [this](std::uint32_t lane) {
+    std::memcpy(copy_[lane], reinterpret_cast<const void*>(addresses_->value[lane]), bytes_);
+  });
+}
+
+bool MemoryCopy::differs() const {
+  bool same = true;
+  for_each_lane(lanes_, [&](std::uint32_t lane) {
+    same = same && std::memcmp(copy_[lane], reinterpret_cast<const void*>(addresses_->value[lane]),
+                               bytes_) == 0;
+  });
+  return !same;
+}
+
+void set_changed(Warp& warp, bool changed) {
+  warp.cta().grid().changed = changed;
+}
+
 void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::uint32_t bytes,
              std::uint32_t lanes, Addresses& addresses) {
   switch (space) {
     case AddressKind::shared:
       resolve_shared(warp, op, type, bytes, lanes, addresses);
-      return;
+      break;
     case AddressKind::shared_cluster:
       resolve_distributed(warp, op, type, bytes, lanes, addresses);
-      return;
+      break;
     case AddressKind::local:
       resolve_local(warp, type, bytes, lanes, addresses);
-      return;
+      break;
     case AddressKind::parameter:
       resolve_parameter(warp, type, bytes, lanes, addresses);
-      return;
+      break;
     default:
       resolve_global(warp, op, type, bytes, lanes, addresses);
-      return;
+      break;
+  }
+  if (type != AccessType::read) {
+    warp.cta().grid().changed = true;
+    warp.note_write(lanes);
+  }
+  if (warp.polls() != nullptr && type != AccessType::write) [[unlikely]] {
+    const bool synchronises =
+        (op.flags & op_flags::kSynchronising) != 0 || type == AccessType::atomic;
+    warp.polls()->read({warp.pc() - 1, bytes, space, synchronises, 0}, lanes, addresses);
   }
 }
 

@@ -13,10 +13,41 @@ namespace rackproof::emulator::exec {
 
 enum class AccessType : std::uint8_t { read, write, atomic };
 
+/// What was at the addresses of a warp.
+class MemoryCopy {
+ public:
+  /// At most 32 bytes a lane.
+  MemoryCopy(std::uint32_t lanes, std::uint32_t bytes, const Addresses& addresses);
+  [[nodiscard]] bool differs() const;
+
+ private:
+  static constexpr std::uint32_t kMaxBytes = 32;
+  std::uint32_t lanes_;
+  std::uint32_t bytes_;
+  const Addresses* addresses_;
+  std::byte copy_[kWarpSize][kMaxBytes];
+};
+void set_changed(Warp& warp, bool changed);
+
 /// Validates the accesses of `lanes` in `space` (generic is not allowed here; shared_cluster: all
 /// in one CTA), counts them, and replaces each address by a host pointer. Throws FaultRaised.
 void resolve(Warp& warp, const Op& op, AddressKind space, AccessType type, std::uint32_t bytes,
              std::uint32_t lanes, Addresses& addresses);
+
+/// Performs `write` to resolved addresses. While the warp is watched, GridContext::changed then
+/// says whether it changed memory; `before` is what it said before the addresses were resolved.
+template <class Write>
+void write_watched(Warp& warp, bool& before, std::uint32_t lanes, std::uint32_t bytes,
+                   const Addresses& addresses, Write&& write) {
+  if (warp.polls() == nullptr) [[likely]] {
+    write();
+    return;
+  }
+  const MemoryCopy old(lanes, bytes, addresses);
+  write();
+  before = before || old.differs();
+  set_changed(warp, before);
+}
 
 /// Lanes of `lanes` whose addresses lie in the same space, and in shared memory of the same CTA, as
 /// that of the lowest lane. `space` is generic or shared_cluster; the result is shared for the

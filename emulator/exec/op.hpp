@@ -31,13 +31,14 @@ using Handler = void (*)(LaneContext& lanes, const Op& op, std::uint32_t mask);
 namespace op_flags {
 inline constexpr std::uint8_t kFtz = 1;       ///< subnormal inputs and results are zeros
 inline constexpr std::uint8_t kSaturate = 2;  ///< .sat, .satfinite
+inline constexpr std::uint8_t kAligned = 1;  ///< barriers: all threads of a warp together
 inline constexpr std::uint8_t kRelu = 4;
 inline constexpr std::uint8_t kOverwrites = 4;      ///< atomics: the old value does not matter
 inline constexpr std::uint8_t kNan = 8;             ///< min/max: a NaN operand gives NaN
 inline constexpr std::uint8_t kOutOfBounds = 8;     ///< fma: a factor from outside a tensor is 0
 inline constexpr std::uint8_t kXorSign = 16;        ///< min/max.xorsign.abs
 inline constexpr std::uint8_t kSynchronising = 32;  ///< volatile, relaxed, acquire, release, atom
-inline constexpr std::uint8_t kUniform = 64;
+inline constexpr std::uint8_t kClockBranch = 64;  ///< a backward branch around nothing but a clock
 inline constexpr std::uint8_t kSpinBranch = 128;  ///< a backward branch around polling loads
 }  // namespace op_flags
 

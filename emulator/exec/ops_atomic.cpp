@@ -101,19 +101,22 @@ void for_each_target(LaneContext& lanes, const Op& op, std::uint32_t mask, Modif
   Addresses addresses;
   lane_ops().addresses(lanes, op, mask, sizeof(U), addresses);
   auto* const dst = op.dst == kNoRef ? nullptr : register_row<Word>(lanes, op.dst);
+  bool changed = warp.cta().grid().changed;
   const auto apply = [&](AddressKind kind, std::uint32_t active, Addresses& part) {
     if (kind == AddressKind::local || kind == AddressKind::parameter) {
       throw FaultRaised(Fault::Kind::illegal_address, lowest_lane(active),
                         "atomics work on global and shared memory only");
     }
     resolve(warp, op, kind, AccessType::atomic, sizeof(U), active, part);
-    for_each_lane(active, [&](std::uint32_t lane) {
-      const U old = exchange<U>(part.value[lane], [&](U value) {
-        return modify(value, lane, kind == AddressKind::global);
+    write_watched(warp, changed, active, sizeof(U), part, [&] {
+      for_each_lane(active, [&](std::uint32_t lane) {
+        const U old = exchange<U>(part.value[lane], [&](U value) {
+          return modify(value, lane, kind == AddressKind::global);
+        });
+        if (dst != nullptr) {
+          dst[lane] = old;
+        }
       });
-      if (dst != nullptr) {
-        dst[lane] = old;
-      }
     });
   };
   const auto space = static_cast<AddressKind>(op.space);

@@ -45,6 +45,9 @@ void barrier_sync(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     predicate = word(lanes, op.c & ~kNegateBit, 0);
     predicate = (op.c & kNegateBit) != 0 ? ~predicate : predicate;
   }
+  if ((op.flags & op_flags::kAligned) != 0 && warp.cta().grid().config.checks.synchronisation) {
+    warp.arrive_aligned(mask);
+  }
   ++warp.cta().grid().counters.barrier_waits;
   warp.cta().barrier_sync(warp, mask, barrier_index(lanes, op, lane),
                           expected_threads(lanes, op, lane), static_cast<BarrierReduction>(op.mode),

@@ -18,8 +18,12 @@ std::uint32_t first_lane(std::uint32_t lanes) {
 }  // namespace
 
 void branch(LaneContext& lanes, const Op& op, std::uint32_t mask) {
-  static_cast<Warp&>(lanes).branch(static_cast<std::uint32_t>(op.immediate), mask,
-                                   (op.flags & op_flags::kSpinBranch) != 0);
+  auto& warp = static_cast<Warp&>(lanes);
+  if ((op.flags & op_flags::kClockBranch) != 0) [[unlikely]] {
+    warp.let_time_pass();
+  }
+  warp.branch(static_cast<std::uint32_t>(op.immediate), mask,
+              (op.flags & (op_flags::kSpinBranch | op_flags::kClockBranch)) != 0);
 }
 
 void branch_indexed(LaneContext& lanes, const Op& op, std::uint32_t mask) {
@@ -85,8 +89,14 @@ void return_(LaneContext& lanes, const Op&, std::uint32_t mask) {
 void exit_(LaneContext& lanes, const Op&, std::uint32_t mask) {
   static_cast<Warp&>(lanes).exit_lanes(mask);
 }
-void trap(LaneContext&, const Op&, std::uint32_t mask) {
-  throw FaultRaised(Fault::Kind::trap, first_lane(mask), "trap executed");
+void trap(LaneContext& lanes, const Op&, std::uint32_t mask) {
+  // cooperative_groups traps where grid.sync() finds no workspace.
+  const bool is_not_cooperative = static_cast<Warp&>(lanes).cta().grid().wanted_workspace;
+  throw FaultRaised(Fault::Kind::trap, first_lane(mask),
+                    is_not_cooperative
+                        ? "trap executed: the kernel synchronises its grid, but the launch is not "
+                          "cooperative (cudaLaunchCooperativeKernel)"
+                        : "trap executed");
 }
 void breakpoint(LaneContext&, const Op&, std::uint32_t mask) {
   throw FaultRaised(Fault::Kind::trap, first_lane(mask), "brkpt executed without a debugger");

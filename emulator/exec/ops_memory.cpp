@@ -238,7 +238,7 @@ void for_each_space(Warp& warp, const Op& op, AccessType type, std::uint32_t mas
 
 void load(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  if (mask == kFullMask && load_row(warp, op)) {
+  if (mask == kFullMask && warp.polls() == nullptr && load_row(warp, op)) {
     return;
   }
   for_each_space(warp, op, AccessType::read, mask,
@@ -249,12 +249,15 @@ void load(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void store(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  if (mask == kFullMask && store_row(warp, op)) {
+  if (mask == kFullMask && warp.polls() == nullptr && store_row(warp, op)) {
     return;
   }
+  bool changed = warp.cta().grid().changed;
   for_each_space(warp, op, AccessType::write, mask,
                  [&](AddressKind space, std::uint32_t active, const Addresses& addresses) {
-                   store_resolved(warp, op, space, active, addresses);
+                   write_watched(warp, changed, active, op.size * std::uint32_t{op.list_size},
+                                 addresses,
+                                 [&] { store_resolved(warp, op, space, active, addresses); });
                  });
 }
 

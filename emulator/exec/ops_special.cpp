@@ -136,7 +136,9 @@ void constant_word(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 }
 // immediate: bits to shift down
 void workspace_half(LaneContext& lanes, const Op& op, std::uint32_t mask) {
-  const std::uint64_t address = static_cast<Warp&>(lanes).cta().grid().workspace;
+  GridContext& grid = static_cast<Warp&>(lanes).cta().grid();
+  const std::uint64_t address = grid.workspace;
+  grid.wanted_workspace = grid.wanted_workspace || address == 0;
   fill(lanes, op, mask, static_cast<std::uint32_t>(address >> op.immediate));
 }
 
@@ -248,6 +250,11 @@ std::map<std::string, Entry, std::less<>> build() {
 }
 
 }  // namespace
+
+bool reads_time(Handler handler) {
+  return handler == clock_low || handler == clock_high || handler == clock_wide ||
+         handler == global_timer || handler == global_timer_half;
+}
 
 Handler special_register_handler(std::string_view name, std::uint32_t& bytes,
                                  std::int64_t& immediate) {

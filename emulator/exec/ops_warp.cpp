@@ -38,6 +38,16 @@ void require_own_lane(Warp& warp, Ref members, std::uint32_t mask) {
   }
 }
 
+// PTX ISA 9.0, 9.7.9.6: what comes from a lane that does not take part is undefined. Reductions
+// read such lanes and ignore it; where no lane reads another, nobody can want the result.
+void require_sources(Warp& warp, std::uint32_t lanes) {
+  if (warp.cta().grid().config.checks.synchronisation) {
+    throw FaultRaised(Fault::Kind::illegal_instruction, lowest_lane(lanes),
+                      "all lanes that execute it (" + hex(lanes) +
+                          ") read from lanes that do not take part; live are " + hex(warp.live()));
+  }
+}
+
 // Lanes that may execute now; those whose partners are not here yet were put aside.
 std::uint32_t gather(Warp& warp, Ref members, std::uint32_t mask) {
   require_own_lane(warp, members, mask);
@@ -98,6 +108,7 @@ void shuffle(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   const auto* clamp = register_row<std::uint32_t>(lanes, op.c);
   alignas(64) std::array<std::uint32_t, kWarpSize> result{};
   std::uint32_t in_range = 0;
+  std::uint32_t astray = 0;  // read from lanes that do not take part
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     const auto self = static_cast<std::int32_t>(lane);
     const auto b = static_cast<std::int32_t>(amount[lane] & 0x1f);
@@ -126,7 +137,11 @@ void shuffle(LaneContext& lanes, const Op& op, std::uint32_t mask) {
         break;
     }
     result[lane] = value[valid ? from : self];
+    astray |= static_cast<std::uint32_t>(valid && (ready >> from & 1U) == 0) << lane;
     in_range |= static_cast<std::uint32_t>(valid) << lane;
+  }
+  if (ready != 0 && ready == astray && op.mode >= 2) {
+    require_sources(warp, ready);
   }
   if (op.dst != kNoRef) {
     auto* const dst = register_row<std::uint32_t>(lanes, op.dst);

@@ -224,6 +224,7 @@ bool is_builtin(std::string_view name) {
 }
 
 void call_builtin(Warp& warp, const CallSite& site, std::uint32_t lanes) {
+  warp.cta().grid().changed = true;
   if (site.builtin == "__assertfail") {
     fail_assertion(warp, site, lanes);
   }

@@ -70,6 +70,7 @@ void CopyOwner::retire(const async::Copy& copy, std::uint32_t lanes) {
 
 void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {
   Cta& cta = warp_->cta();
+  cta.grid().changed = true;
   for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     const auto lane = lowest_lane(rest);
     std::byte* const to = cta.shared_at(copy.destination[lane]);

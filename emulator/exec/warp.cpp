@@ -175,6 +175,7 @@ std::uint32_t Warp::run(std::uint32_t budget) {
   rotate_ = rotate_ || yielded_;
   counters_->fp32_flops += static_cast<double>(flops_);
   flops_ = 0;
+  executed_before_ += executed_;
   return std::exchange(executed_, 0);
 }
 
@@ -255,6 +256,12 @@ Group& Warp::split(std::uint32_t lanes, std::uint32_t pc) {
 
 void Warp::branch(std::uint32_t target, std::uint32_t taken, bool spin) {
   const bool backward = target < pc_;
+  if (polls_ && backward) [[unlikely]] {
+    polls_->turn(taken, state_at(target, taken));
+  }
+  if (divergent_ && backward && !divergent_->go_back(taken)) [[unlikely]] {
+    divergent_.reset();
+  }
   if (taken == mask_) {
     pc_ = target;
     // A group below the others no longer runs towards the nearest of them.
@@ -269,6 +276,16 @@ void Warp::branch(std::uint32_t target, std::uint32_t taken, bool spin) {
   }
 }
 
+// Steps grow with the time spent in the loop, so a wait lasts at most an eighth too long.
+void Warp::let_time_pass() {
+  constexpr std::uint64_t kMostClocks = 1U << 20;
+  const std::uint64_t now = executed_before_ + executed_;
+  const std::uint64_t length = now - clock_loop_.last;
+  const std::uint64_t step = clock_loop_.step + clock_loop_.step / 8 + 1;
+  clock_loop_ = {now, length, length == clock_loop_.length ? std::min(step, kMostClocks) : 0};
+  cta_->let_time_pass(clock_loop_.step);
+}
+
 void Warp::exit_lanes(std::uint32_t lanes) {
   if (!copies_.empty()) {
     CopyOwner owner(*this);
@@ -276,6 +293,10 @@ void Warp::exit_lanes(std::uint32_t lanes) {
   }
   if (!bulk_groups_.empty()) {
     bulk_groups_.finish(lanes, cta_->cluster().operations());
+  }
+  cta_->grid().changed = true;
+  if (divergent_) [[unlikely]] {
+    divergent_->exit(lanes);
   }
   live_ &= ~lanes;
   mask_ &= ~lanes;

@@ -10,7 +10,9 @@
 #include "emulator/exec/aligned_buffer.hpp"
 #include "emulator/exec/counters.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
+#include "emulator/exec/divergent_barrier.hpp"
 #include "emulator/exec/op.hpp"
+#include "emulator/exec/poll_log.hpp"
 #include "emulator/exec/taint.hpp"
 #include "emulator/exec/wgmma.hpp"
 
@@ -103,6 +105,15 @@ class Warp : public LaneContext {
   [[nodiscard]] std::uint32_t gather(const std::uint32_t* members, std::uint32_t active);
   /// bar.warp.sync: also met by lanes that wait at another bar.warp.sync for the same members.
   [[nodiscard]] std::uint32_t gather_anywhere(const std::uint32_t* members, std::uint32_t active);
+  /// `lanes` come to an aligned barrier. Throws FaultRaised where others of the warp wait at
+  /// another.
+  void arrive_aligned(std::uint32_t lanes);
+  /// Lanes write; throws FaultRaised if that shows that an aligned barrier was in divergent code.
+  void note_write(std::uint32_t lanes) {
+    if (divergent_) [[unlikely]] {
+      check_divergent_write(lanes);
+    }
+  }
   /// Puts `lanes` of the current group to sleep until release(barrier).
   void wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result);
   /// The results of the load that executes are worth nothing for `lanes`: see Taint.
@@ -151,6 +162,15 @@ class Warp : public LaneContext {
   /// The present run() ends before the instruction behind the gate.
   void stop_at_gate();
   [[nodiscard]] bool stopped() const { return stopped_; }
+  /// A loop that only reads the clock goes round: nobody would notice if more time had passed.
+  void let_time_pass();
+  /// Keeps a log of what it polls from now on, or no longer.
+  void watch(bool on);
+  /// nullptr: not watched.
+  [[nodiscard]] PollLog* polls() const { return polls_.get(); }
+  /// While nobody changes memory it will go on for ever as it has: each group that can run came
+  /// back to a state `times` times, the others wait.
+  [[nodiscard]] bool is_stalled(std::uint32_t times) const;
   /// Counts go there from now on.
   void count_in(GridCounters& counters) { counters_ = &counters; }
 
@@ -164,6 +184,8 @@ class Warp : public LaneContext {
   void remove(std::size_t index);
   void execute(std::uint32_t budget);
   void drop_current();
+  void check_divergent_write(std::uint32_t lanes);
+  [[nodiscard]] std::uint64_t state_at(std::uint32_t target, std::uint32_t lanes) const;
   void grow(std::uint32_t register_bytes, std::uint32_t local_bytes);
   void copy_argument(std::byte* caller, std::byte* callee, const CallSite::Argument& argument,
                      const FrameVariable& formal, std::uint32_t lanes, bool is_return) const;
@@ -190,6 +212,13 @@ class Warp : public LaneContext {
   std::uint64_t tick_ = 0;
   std::uint64_t flops_ = 0;
   std::uint32_t executed_ = 0;
+  std::uint64_t executed_before_ = 0;  ///< in former runs
+  struct ClockLoop {
+    std::uint64_t last = 0;    ///< instructions of the warp when it went round last
+    std::uint64_t length = 0;  ///< and since the time before
+    std::uint64_t step = 0;    ///< clocks to pass
+  };
+  ClockLoop clock_loop_;
   std::uint32_t entered_at_ = 0;  ///< executed_ when the current group was entered
   std::vector<Group> groups_;
   AlignedBuffer registers_;
@@ -199,6 +228,8 @@ class Warp : public LaneContext {
   WgmmaPipe wgmma_;
   async::BulkGroups bulk_groups_;
   std::unique_ptr<Taint> taint_;  ///< only while something is tainted
+  std::unique_ptr<PollLog> polls_;
+  std::unique_ptr<DivergentBarrier> divergent_;
 };
 
 }  // namespace rackproof::emulator::exec

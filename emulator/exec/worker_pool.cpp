@@ -1,5 +1,7 @@
 #include "emulator/exec/worker_pool.hpp"
 
+#include "emulator/exec/own_threads.hpp"
+
 #include <thread>
 
 namespace rackproof::emulator::exec {
@@ -27,7 +29,10 @@ void WorkerPool::run(std::size_t threads, std::size_t count,
   {
     const std::scoped_lock lock(mutex_);
     for (; started_ < threads; ++started_) {
-      std::thread([this, worker = started_] { work(worker); }).detach();
+      std::thread([this, worker = started_] {
+        name_own_thread();
+        work(worker);
+      }).detach();
     }
     count_ = count;
     task_ = &task;

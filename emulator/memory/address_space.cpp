@@ -39,6 +39,14 @@ void AddressSpace::retire(std::uintptr_t base) {
   }
 }
 
+void AddressSpace::set_access(std::uintptr_t base, std::uint64_t devices) {
+  const std::lock_guard lock(mutex_);
+  if (const auto entry = by_base_.find(base); entry != by_base_.end()) {
+    entry->second.accessing_devices = devices;
+    ++generation_;
+  }
+}
+
 std::optional<Allocation> AddressSpace::find(std::uintptr_t address) const {
   const std::lock_guard lock(mutex_);
   auto entry = by_base_.upper_bound(address);

@@ -22,6 +22,8 @@ struct Allocation {
   std::uint64_t id = 0;            ///< order of allocation in this process, for messages
   bool freed = false;              ///< kept as a tombstone until the address is used again
   bool needs_peer_access = false;  ///< kernels of other devices must have been let in
+  /// Bit d: kernels of device d may access it, beside what needs_peer_access says.
+  std::uint64_t accessing_devices = ~std::uint64_t{0};
 };
 
 /// Thread-safe registry of allocations. Look-ups return by value: entries may go at any time.
@@ -33,6 +35,8 @@ class AddressSpace {
   void watch(std::function<void(std::uintptr_t, std::uint64_t)> watcher);
   /// Marks as freed: later accesses are "use after free" and name the allocation.
   void retire(std::uintptr_t base);
+  /// Changes Allocation::accessing_devices.
+  void set_access(std::uintptr_t base, std::uint64_t devices);
   /// The live or freed allocation that contains `address`.
   [[nodiscard]] std::optional<Allocation> find(std::uintptr_t address) const;
   /// The allocation, live or freed, whose bytes lie nearest to `address`: for messages.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::driver_query;
@@ -38,6 +39,15 @@ cudaError_t read_properties(Core& core, const CUmemAllocationProp& asked,
   properties = {is_device ? asked.location.id : engine::thread_state().device, is_host,
                 handle_types};
   return cudaSuccess;
+}
+
+// A bit as engine::vmm_set_access() wants it; nullopt: no such device.
+std::optional<std::uint64_t> who_is(Core& core, const CUmemLocation& location) {
+  if (location.type != CU_MEM_LOCATION_TYPE_DEVICE) {
+    return engine::kVmmHost;
+  }
+  return core.is_device(location.id) ? std::optional(std::uint64_t{1} << location.id)
+                                     : std::nullopt;
 }
 
 }  // namespace
@@ -85,24 +95,31 @@ CUresult cuMemUnmap(CUdeviceptr address, std::size_t bytes) {
 }
 CUresult cuMemSetAccess(CUdeviceptr address, std::size_t bytes, const CUmemAccessDesc* access,
                         std::size_t count) {
-  return driver_query("cuMemSetAccess", [&](Core&) {
-    bool can_access = false;
+  return driver_query("cuMemSetAccess", [&](Core& core) {
+    std::uint64_t granted = 0;
+    std::uint64_t revoked = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      can_access = can_access || access[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE;
+      const std::optional<std::uint64_t> who = who_is(core, access[i].location);
+      if (!who) {
+        return cudaErrorInvalidDevice;
+      }
+      (access[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE ? granted : revoked) |= *who;
     }
-    return engine::vmm_set_access(address, bytes, can_access);
+    return engine::vmm_set_access(address, bytes, granted, revoked);
   });
 }
 CUresult cuMemRetainAllocationHandle(CUmemGenericAllocationHandle* handle, void* address) {
   return driver_query("cuMemRetainAllocationHandle",
                       [&](Core&) { return engine::vmm_retain(address, handle); });
 }
-CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* /*location*/,
+CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location,
                         CUdeviceptr address) {
-  return driver_query("cuMemGetAccess", [&](Core&) {
-    bool can_access = false;
-    const cudaError_t error = engine::vmm_get_access(address, can_access);
-    *flags = can_access ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  return driver_query("cuMemGetAccess", [&](Core& core) {
+    std::uint64_t access = 0;
+    const cudaError_t error = engine::vmm_get_access(address, access);
+    *flags = (access & who_is(core, *location).value_or(0)) != 0
+                 ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+                 : CU_MEM_ACCESS_FLAGS_PROT_NONE;
     return error;
   });
 }

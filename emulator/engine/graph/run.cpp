@@ -41,11 +41,29 @@ class WaitOperation final : public Operation {
   TicketPtr ticket_;
 };
 
-class Run final : public Operation {
+// Nodes are numbered as they begin, over all graphs inside the one that was launched.
+using Numbers = std::shared_ptr<std::uint32_t>;
+
+// Every node remembers all nodes before it: beyond so many, nodes count as ordered.
+constexpr std::size_t kMostOrderedNodes = 4096;
+
+// An operation with nodes inside.
+class Nested : public Operation {
+ public:
+  /// Those that have ended.
+  [[nodiscard]] const check::NodeSet& ended() const { return ended_; }
+
+ protected:
+  check::NodeSet ended_;
+};
+
+class Run final : public Nested {
  public:
   Run(std::shared_ptr<const Plan> plan, std::vector<UserObjectReference> holds,
-      std::vector<std::shared_ptr<Condition>> conditions, std::vector<TicketPtr>& records)
-      : plan_(std::move(plan)),
+      std::vector<std::shared_ptr<Condition>> conditions, std::vector<TicketPtr>& records,
+      Numbers numbers)
+      : numbers_(std::move(numbers)),
+        plan_(std::move(plan)),
         holds_(std::move(holds)),
         conditions_(std::move(conditions)),
         nodes_(plan_->nodes.size()) {
@@ -67,11 +85,13 @@ class Run final : public Operation {
       for (std::size_t i = 0; i < nodes_.size(); ++i) {
         nodes_[i].start = start;
         if (nodes_[i].open_dependencies == 0) {
-          ready_.push_back(i);
+          make_ready(i);
         }
       }
     }
     bool has_progressed = false;
+    stalled_ = nullptr;
+    bool are_all_stalled = true;
     // What becomes ready meanwhile has its first turn in this step too.
     for (std::size_t turn = 0; turn < ready_.size();) {
       const std::size_t index = ready_[turn];
@@ -82,7 +102,11 @@ class Run final : public Operation {
         }
         return result;
       }
-      has_progressed = has_progressed || result.state != StepResult::State::waiting;
+      const bool is_stalled = result.state == StepResult::State::stalled;
+      stalled_ = is_stalled ? nodes_[index].operation.get() : stalled_;
+      are_all_stalled = are_all_stalled && is_stalled;
+      has_progressed =
+          has_progressed || (!is_stalled && result.state != StepResult::State::waiting);
       if (result.state == StepResult::State::done) {
         ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(turn));
         finish(index, result.end_time_ps);
@@ -93,28 +117,69 @@ class Run final : public Operation {
     if (ready_.empty()) {
       return StepResult::done(end_);
     }
-    return has_progressed ? StepResult::progressed() : StepResult::waiting();
+    return has_progressed    ? StepResult::progressed()
+           : are_all_stalled ? StepResult::stalled()
+                             : StepResult::waiting();
   }
 
+  StepResult give_up() override { return stalled_->give_up(); }
+
  private:
-  static std::unique_ptr<Operation> make(const PlanNode& node, std::vector<TicketPtr>& records);
+  struct State {
+    std::unique_ptr<Operation> operation;
+    std::size_t open_dependencies = 0;
+    TimePs start = 0;
+    std::uint32_t number = 0;
+    std::shared_ptr<check::NodeSet> ended;  ///< it and those before it, once it has ended
+  };
+
+  std::unique_ptr<Operation> make(const PlanNode& node, std::vector<TicketPtr>& records) const;
+
+  // All its dependencies have ended.
+  void make_ready(std::size_t index) {
+    ready_.push_back(index);
+    if (plan_->nodes.size() > kMostOrderedNodes) {
+      return;
+    }
+    auto earlier = std::make_shared<check::NodeSet>();
+    if (order().earlier_nodes != nullptr) {
+      earlier->join(*order().earlier_nodes);
+    }
+    for (const std::uint32_t dependency : plan_->nodes[index].dependencies) {
+      earlier->join(*nodes_[dependency].ended);
+    }
+    check::OperationOrder place = order();
+    place.node = ++*numbers_;
+    place.earlier_nodes = earlier;
+    nodes_[index].number = place.node;
+    nodes_[index].ended = std::move(earlier);
+    nodes_[index].operation->place(std::move(place));
+  }
+
+  void note_end(State& node) {
+    if (node.ended == nullptr) {
+      return;
+    }
+    if (const auto* nested = dynamic_cast<const Nested*>(node.operation.get())) {
+      node.ended->join(nested->ended());
+    }
+    node.ended->insert(node.number);
+    ended_.join(*node.ended);
+  }
 
   void finish(std::size_t index, TimePs end) {
+    note_end(nodes_[index]);
     nodes_[index].operation.reset();
     end_ = std::max(end_, end);
     for (const std::uint32_t dependent : plan_->nodes[index].dependents) {
       nodes_[dependent].start = std::max(nodes_[dependent].start, end);
       if (--nodes_[dependent].open_dependencies == 0) {
-        ready_.push_back(dependent);
+        make_ready(dependent);
       }
     }
   }
 
-  struct State {
-    std::unique_ptr<Operation> operation;
-    std::size_t open_dependencies = 0;
-    TimePs start = 0;
-  };
+  Numbers numbers_;
   std::shared_ptr<const Plan> plan_;
   std::vector<UserObjectReference> holds_;
   std::vector<std::shared_ptr<Condition>> conditions_;
@@ -122,13 +187,15 @@ class Run final : public Operation {
   std::vector<std::size_t> ready_;
   TimePs end_ = 0;
   bool is_started_ = false;
+  Operation* stalled_ = nullptr;  ///< one of those that said so in the last step
 };
 
 // If, while and switch: bodies run one after another, each as a graph of its own.
-class ConditionalOperation final : public Operation {
+class ConditionalOperation final : public Nested {
  public:
-  explicit ConditionalOperation(const PlanNode& node)
-      : condition_(std::get<ConditionalNode>(node.work).condition),
+  ConditionalOperation(const PlanNode& node, Numbers numbers)
+      : numbers_(std::move(numbers)),
+        condition_(std::get<ConditionalNode>(node.work).condition),
         type_(std::get<ConditionalNode>(node.work).type),
         bodies_(node.parts.begin(), node.parts.end()) {}
 
@@ -139,16 +206,28 @@ class ConditionalOperation final : public Operation {
       if (chosen == nullptr) {
         return StepResult::done(now_);
       }
-      body_ = make_run(chosen);
+      std::vector<TicketPtr> none;
+      body_ = std::make_unique<Run>(chosen, std::vector<UserObjectReference>{},
+                                    std::vector<std::shared_ptr<Condition>>{}, none, numbers_);
+      check::OperationOrder place = order();
+      auto earlier = std::make_shared<check::NodeSet>(ended_);
+      if (place.earlier_nodes != nullptr) {
+        earlier->join(*place.earlier_nodes);
+      }
+      place.earlier_nodes = std::move(earlier);
+      body_->place(std::move(place));
     }
     StepResult result = body_->step(now_);
     if (result.state != StepResult::State::done) {
       return result;
     }
     now_ = result.end_time_ps;
+    ended_.join(body_->ended());
     body_.reset();
     return type_ == cudaGraphCondTypeWhile ? StepResult::progressed() : StepResult::done(now_);
   }
+
+  StepResult give_up() override { return body_->give_up(); }
 
  private:
   std::shared_ptr<const Plan> choose() const {
@@ -164,14 +243,15 @@ class ConditionalOperation final : public Operation {
     return nullptr;
   }
 
+  Numbers numbers_;
   std::shared_ptr<Condition> condition_;
   cudaGraphConditionalNodeType type_;
   std::vector<std::shared_ptr<const Plan>> bodies_;
-  std::unique_ptr<Operation> body_;
+  std::unique_ptr<Run> body_;
   TimePs now_ = 0;
 };
 
-std::unique_ptr<Operation> Run::make(const PlanNode& node, std::vector<TicketPtr>& records) {
+std::unique_ptr<Operation> Run::make(const PlanNode& node, std::vector<TicketPtr>& records) const {
   if (!node.is_enabled) {
     return std::make_unique<NothingOperation>();
   }
@@ -185,10 +265,10 @@ std::unique_ptr<Operation> Run::make(const PlanNode& node, std::vector<TicketPtr
   }
   if (std::holds_alternative<ChildNode>(node.work)) {
     return std::make_unique<Run>(node.parts.front(), std::vector<UserObjectReference>{},
-                                 std::vector<std::shared_ptr<Condition>>{}, records);
+                                 std::vector<std::shared_ptr<Condition>>{}, records, numbers_);
   }
   if (std::holds_alternative<ConditionalNode>(node.work)) {
-    return std::make_unique<ConditionalOperation>(node);
+    return std::make_unique<ConditionalOperation>(node, numbers_);
   }
   std::unique_ptr<Operation> operation = make_operation(node.work);
   return operation != nullptr ? std::move(operation) : std::make_unique<NothingOperation>();
@@ -200,8 +280,8 @@ std::unique_ptr<Operation> make_run(std::shared_ptr<const Plan> plan,
                                     std::vector<UserObjectReference> holds,
                                     std::vector<std::shared_ptr<Condition>> conditions) {
   std::vector<TicketPtr> records;
-  auto run =
-      std::make_unique<Run>(std::move(plan), std::move(holds), std::move(conditions), records);
+  auto run = std::make_unique<Run>(std::move(plan), std::move(holds), std::move(conditions),
+                                   records, std::make_shared<std::uint32_t>(0));
   for (TicketPtr& ticket : records) {
     run->also_completes(std::move(ticket));
   }

@@ -407,11 +407,11 @@ const std::vector<Planted>& global_memory_faults() {
       RACKPROOF_PLANTED(cached_result_of_first_block, "all CTAs read what CTA 0 writes",
                         "another CTA", kBlocks, kThreads),
       {"unordered_streams", "kernels of two streams, one writes what the other reads",
-       "nothing orders the two streams", unordered_streams},
+       "nothing orders the two", unordered_streams},
       {"event_recorded_too_early", "event recorded before the kernel it should cover",
-       "nothing orders the two streams", event_recorded_too_early},
+       "nothing orders the two", event_recorded_too_early},
       {"two_writers_in_two_streams", "kernels of two streams write one buffer",
-       "nothing orders the two streams", two_writers_in_two_streams},
+       "nothing orders the two", two_writers_in_two_streams},
   };
   return faults;
 }

@@ -13,6 +13,7 @@ struct Planted {
   const char* expected;  ///< part of the line on stderr; nullptr: known to be missed
   /// Launches the faulty or the correct form; `memory` is 64 KiB of zeros on the device.
   void (*run)(bool is_correct, int* memory);
+  bool is_in_kernel = true;  ///< then the line names its place
 };
 
 [[nodiscard]] const std::vector<Planted>& shared_memory_faults();
@@ -20,6 +21,8 @@ struct Planted {
 [[nodiscard]] const std::vector<Planted>& address_faults();
 [[nodiscard]] const std::vector<Planted>& synchronisation_faults();
 [[nodiscard]] const std::vector<Planted>& async_proxy_faults();
+[[nodiscard]] const std::vector<Planted>& progress_faults();
+[[nodiscard]] const std::vector<Planted>& operation_faults();
 
 }  // namespace rackproof::test
 

@@ -1,6 +1,8 @@
 // Barriers and warp-wide instructions that do not get the threads they wait for.
 #include "tests/emulator/checks/planted.hpp"
 
+#include <cooperative_groups.h>
+
 namespace {
 
 template <bool kCorrect>
@@ -75,6 +77,78 @@ __global__ void warp_barriers_for_each_other(int* out) {
   out[threadIdx.x] = 1;
 }
 
+template <bool kCorrect>
+__global__ void barriers_in_both_branches(int* out) {
+  if (threadIdx.x % 2 == 0 || kCorrect) {
+    __syncthreads();
+    out[threadIdx.x] = 1;
+  } else {
+    out[threadIdx.x] = 2;
+    __syncthreads();
+  }
+}
+template <bool kCorrect>
+__global__ void barrier_in_a_branch(int* out) {
+  out[threadIdx.x] = 1;
+  if (threadIdx.x < (kCorrect ? 64 : 40)) {
+    __syncthreads();
+  }
+  out[threadIdx.x + 64] = 2;
+}
+template <bool kCorrect>
+__global__ void barrier_in_a_loop_of_unequal_turns(int* out) {
+  const int turns = kCorrect ? 8 : 1 + static_cast<int>(threadIdx.x % 8);
+  for (int turn = 0; turn < turns; ++turn) {
+    out[threadIdx.x] = turn;
+    __syncthreads();
+  }
+  out[threadIdx.x + 64] = 2;
+}
+// Threads that end early are not missed, whether or not they wrote; nor does it matter in which
+// order the lanes of a warp come.
+template <bool kCorrect>
+__global__ void barrier_of_a_warp_that_lost_lanes(int* out) {
+  if (threadIdx.x >= 48) {
+    return;
+  }
+  if (threadIdx.x % 2 == 0) {
+    __nanosleep(100);
+    out[threadIdx.x] = 1;
+  }
+  for (int turn = 0; turn < 3; ++turn) {
+    __syncthreads();
+    if (threadIdx.x % 4 == 0) {
+      out[threadIdx.x] = turn;
+    }
+    if (turn == 1 && threadIdx.x % 16 == 3) {
+      return;
+    }
+  }
+  if (!kCorrect && threadIdx.x >= 32) {
+    asm volatile("barrier.sync 1, 64;" ::: "memory");
+  }
+}
+// cooperative_groups::this_grid().sync() reads %envreg1 and 2 and traps where they are zero.
+__global__ void grid_synchronisation(int* out) {
+  cooperative_groups::this_grid().sync();
+  out[blockIdx.x] = 1;
+}
+template <bool kCorrect>
+__global__ void broadcast_from_a_lane_that_ended(int* out) {
+  if (threadIdx.x >= 16) {
+    return;
+  }
+  out[threadIdx.x] = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x), kCorrect ? 15 : 16);
+}
+template <bool kCorrect>
+__global__ void butterfly_with_lanes_that_do_not_exist(int* out) {
+  int value = static_cast<int>(threadIdx.x);
+  for (int distance = kCorrect ? 8 : 16; distance > 0; distance /= 2) {
+    value += __shfl_xor_sync(0xffffffffU, value, distance);
+  }
+  out[threadIdx.x] = value;
+}
+
 }  // namespace
 
 namespace rackproof::test {
@@ -101,6 +175,30 @@ const std::vector<Planted>& synchronisation_faults() {
       RACKPROOF_PLANTED(warp_barriers_for_each_other,
                         "halves of a warp wait in different warp-wide instructions", "deadlock", 1,
                         32),
+      RACKPROOF_PLANTED(barriers_in_both_branches, "__syncthreads in both branches of an if",
+                        "a barrier in divergent code", 1, 64),
+      RACKPROOF_PLANTED(barrier_in_a_branch, "__syncthreads for a part of a warp",
+                        "a barrier in divergent code", 1, 64),
+      RACKPROOF_PLANTED(barrier_in_a_loop_of_unequal_turns,
+                        "__syncthreads in a loop that lanes leave at different times",
+                        "a barrier in divergent code", 1, 64),
+      RACKPROOF_PLANTED(barrier_of_a_warp_that_lost_lanes,
+                        "named barrier waits for lanes that have ended", "deadlock", 1, 64),
+      {"grid_synchronisation", "grid.sync() in an ordinary launch", "the launch is not cooperative",
+       [](bool is_correct, int* memory) {
+         void* arguments[] = {&memory};
+         if (is_correct) {
+           cudaLaunchCooperativeKernel(reinterpret_cast<void*>(grid_synchronisation), dim3(2),
+                                       dim3(32), arguments, 0, nullptr);
+         } else {
+           grid_synchronisation<<<2, 32>>>(memory);
+         }
+       }},
+      RACKPROOF_PLANTED(broadcast_from_a_lane_that_ended, "shfl from a lane that has ended",
+                        "lanes that do not take part", 1, 32),
+      RACKPROOF_PLANTED(butterfly_with_lanes_that_do_not_exist,
+                        "butterfly of 32 lanes in a block of 16", "lanes that do not take part", 1,
+                        16),
   };
   return faults;
 }

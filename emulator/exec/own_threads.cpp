@@ -1,0 +1,33 @@
+#include "emulator/exec/own_threads.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <pthread.h>
+#include <string>
+#include <system_error>
+
+namespace rackproof::emulator::exec {
+namespace {
+
+constexpr const char* kName = "rackproof-emu";  // at most 15 characters
+
+}  // namespace
+
+void name_own_thread() {
+  pthread_setname_np(pthread_self(), kName);
+}
+
+std::size_t count_other_threads() {
+  std::size_t others = 0;
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    std::string name;
+    std::ifstream stream(thread.path() / "comm");
+    std::getline(stream, name);
+    others += static_cast<std::size_t>(name != kName);
+  }
+  return error ? std::numeric_limits<std::size_t>::max() : others;
+}
+
+}  // namespace rackproof::emulator::exec
