@@ -55,6 +55,10 @@ Outcome KernelRunner::launch(const std::string& kernel, std::vector<std::byte> p
   Outcome outcome;
   for (int i = 0; i < kMaxSteps && outcome.state == GridState::running; ++i) {
     outcome.state = execution.step(10000);
+    if (outcome.state == GridState::stalled) {
+      execution.give_up();  // no other grid runs, and no host
+      outcome.state = GridState::faulted;
+    }
   }
   outcome.fault = execution.fault();
   outcome.counters = execution.counters();
