@@ -24,6 +24,9 @@ struct Planted {
 [[nodiscard]] const std::vector<Planted>& progress_faults();
 [[nodiscard]] const std::vector<Planted>& operation_faults();
 
+/// How long a kernel that waits for so many clocks has waited.
+[[nodiscard]] long long clocks_waited(long long clocks);
+
 }  // namespace rackproof::test
 
 /// A case of a kernel template over is_correct.

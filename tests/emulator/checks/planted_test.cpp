@@ -79,6 +79,16 @@ TEST_P(PlantedFault, CorrectFormRaisesNoFinding) {
 INSTANTIATE_TEST_SUITE_P(All, PlantedFault, testing::ValuesIn(all_faults()),
                          [](const auto& test_case) { return std::string(test_case.param.name); });
 
+// Instruction by instruction this would take minutes.
+TEST(Progress, TimePassesForLoopsOverTheClock) {
+  ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+  ASSERT_EQ(cudaDeviceReset(), cudaSuccess);
+  constexpr long long kClocks = 20'000'000'000;
+  const long long waited = clocks_waited(kClocks);
+  EXPECT_GE(waited, kClocks);
+  EXPECT_LE(waited, kClocks + kClocks / 4);
+}
+
 TEST(PlantedFaults, TableInTheDocumentationIsTrue) {
   std::ostringstream expected;
   for (const Planted& planted : all_faults()) {

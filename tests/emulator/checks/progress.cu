@@ -94,6 +94,20 @@ __global__ void flag_read_once(int* words) {
         : "memory");
   }
 }
+template <bool kCorrect>
+__global__ void poll_without_end(int* words) {
+  for (unsigned turn = 0; kCorrect ? turn < 100000 : true; ++turn) {
+    if (*static_cast<volatile int*>(words) != 0) {
+      break;
+    }
+  }
+}
+__global__ void wait_for_clocks(long long clocks, long long* waited) {
+  const long long start = clock64();
+  while (clock64() - start < clocks) {
+  }
+  *waited = clock64() - start;
+}
 __global__ void raise_flag(int* words) {
   atomicExch(words, 1);
 }
@@ -160,6 +174,8 @@ const std::vector<Planted>& progress_faults() {
                         "waits for 1 arrivals", 1, 64),
       RACKPROOF_PLANTED(flag_read_once, "loop over a flag that was read before it",
                         "nothing can progress", 1, 64),
+      RACKPROOF_PLANTED(poll_without_end, "polling that does not give up",
+                        "nothing can progress; it polls 4 bytes", 1, 1),
       {"flag_raised_behind_the_poller",
        "the stream that raises a flag waits for the one that polls",
        "nothing can progress; it polls 4 bytes", flag_raised_behind_the_poller},
@@ -169,6 +185,15 @@ const std::vector<Planted>& progress_faults() {
        "nothing can progress; it polls 4 bytes", flag_raised_after_a_pause},
   };
   return faults;
+}
+
+long long clocks_waited(long long clocks) {
+  void* waited = nullptr;
+  long long result = 0;
+  cudaMalloc(&waited, sizeof result);
+  wait_for_clocks<<<1, 64>>>(clocks, static_cast<long long*>(waited));
+  cudaMemcpy(&result, waited, sizeof result, cudaMemcpyDeviceToHost);
+  return result;
 }
 
 }  // namespace rackproof::test
