@@ -184,8 +184,11 @@ bool Executor::has_finished(const TicketPtr& ticket) {
   return !ticket || ticket->is_done;
 }
 
-std::optional<TimePs> Executor::end_of(const TicketPtr& ticket) {
+std::optional<TimePs> Executor::end_of(const TicketPtr& ticket, check::OperationClock* order) {
   const std::scoped_lock lock(mutex_);
+  if (ticket->is_done && order != nullptr) {
+    *order = ticket->order;
+  }
   return ticket->is_done ? std::optional(ticket->end_time_ps) : std::nullopt;
 }
 

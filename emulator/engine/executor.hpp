@@ -42,7 +42,9 @@ class Executor {
   /// The emulator asks for its own purposes; virtual time must not depend on the answer.
   [[nodiscard]] bool has_finished(const TicketPtr& ticket);
   /// Virtual end of a finished ticket; nullopt: not finished. Virtual time does not move.
-  [[nodiscard]] std::optional<TimePs> end_of(const TicketPtr& ticket);
+  /// `order`: what the ticket's holder knew then.
+  [[nodiscard]] std::optional<TimePs> end_of(const TicketPtr& ticket,
+                                             check::OperationClock* order = nullptr);
   /// Marks a ticket of an operation's own (Operation::also_completes) done at `end`.
   void complete(const TicketPtr& ticket, TimePs end);
   /// Blocks; the host's virtual time then is not before the ticket's.

@@ -68,9 +68,12 @@ class Operation {
   /// True if host code ran in it: host and operation then know what the other knows.
   [[nodiscard]] virtual bool meets_host() const { return false; }
 
- protected:
   /// Its place among the operations of all streams; complete when step() is called.
   [[nodiscard]] const check::OperationOrder& order() const { return order_; }
+
+ protected:
+  /// More happened before what it goes on to do.
+  void learn(const check::OperationClock& earlier) { order_.before.join(earlier); }
 
  private:
   friend class Executor;

@@ -88,9 +88,9 @@ std::string describe_shared(Warp& warp, std::uint64_t address) {
                             asynchronous(grid, finding.earlier) + " of " + earlier() +
                             " (wait until it has read its source)");
     case check::Finding::Kind::after_range:
-      throw FaultRaised(Fault::Kind::race, finding.lane,
-                        text + " is not ordered after the " + finding.range->what +
-                            " (nothing orders the two)");
+      throw FaultRaised(
+          Fault::Kind::race, finding.lane,
+          text + " is not ordered after the " + finding.range->what + " (nothing orders the two)");
     case check::Finding::Kind::after_read:
       throw FaultRaised(Fault::Kind::race, finding.lane,
                         text + " is not ordered after the read by " + earlier() + hint);

@@ -33,7 +33,9 @@ class WaitOperation final : public Operation {
     if (ticket_ == nullptr) {
       return StepResult::done(start);
     }
-    const auto end = Core::instance().executor().end_of(ticket_);
+    check::OperationClock earlier;
+    const auto end = Core::instance().executor().end_of(ticket_, &earlier);
+    learn(earlier);
     return end ? StepResult::done(std::max(start, *end)) : StepResult::waiting();
   }
 
@@ -169,6 +171,7 @@ class Run final : public Nested {
 
   void finish(std::size_t index, TimePs end) {
     note_end(nodes_[index]);
+    learn(nodes_[index].operation->order().before);
     nodes_[index].operation.reset();
     end_ = std::max(end_, end);
     for (const std::uint32_t dependent : plan_->nodes[index].dependents) {
@@ -223,6 +226,7 @@ class ConditionalOperation final : public Nested {
     }
     now_ = result.end_time_ps;
     ended_.join(body_->ended());
+    learn(body_->order().before);
     body_.reset();
     return type_ == cudaGraphCondTypeWhile ? StepResult::progressed() : StepResult::done(now_);
   }

@@ -65,9 +65,10 @@ __global__ void __launch_bounds__(128) bounded_kernel(int* out) {
 __global__ void handshake_kernel(volatile int* mine, volatile int* other, int* has_met) {
   *mine = 1;
   __threadfence();
-  for (int i = 0; i < 100000 && *has_met == 0; ++i) {
+  volatile int* const met = has_met;
+  for (int i = 0; i < 100000 && *met == 0; ++i) {
     if (*other != 0) {
-      *has_met = 1;
+      *met = 1;
     }
   }
 }

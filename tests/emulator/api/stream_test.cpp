@@ -96,12 +96,13 @@ TEST_F(StreamTest, EventsOrderStreamsOfTheSameAndOfOtherDevices) {
   launch_slow_increment(data_, kCount, kSpins, blocking_);
   ASSERT_EQ(cudaEventRecord(done, blocking_), cudaSuccess);
   ASSERT_EQ(cudaStreamWaitEvent(free_, done, 0), cudaSuccess);
-  launch_slow_increment(data_, kCount, 1, free_);
+  launch_slow_increment(data_, kCount, kSpins, free_);
+  ASSERT_EQ(cudaEventRecord(done, free_), cudaSuccess);
   ASSERT_EQ(cudaSetDevice(1), cudaSuccess);
   cudaStream_t other = nullptr;
   ASSERT_EQ(cudaStreamCreate(&other), cudaSuccess);
   ASSERT_EQ(cudaStreamWaitEvent(other, done, 0), cudaSuccess);
-  EXPECT_GE(read(other), 1);
+  EXPECT_EQ(read(other), 2);
   EXPECT_EQ(cudaStreamDestroy(other), cudaSuccess);
   ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
   EXPECT_EQ(read(free_), 2);

@@ -24,8 +24,8 @@ constexpr std::size_t kMemoryBytes = 65536;
 std::vector<Planted> all_faults() {
   std::vector<Planted> all;
   for (const auto* list : {&shared_memory_faults(), &global_memory_faults(), &address_faults(),
-                           &synchronisation_faults(), &async_proxy_faults(),
-                           &progress_faults(), &operation_faults()}) {
+                           &synchronisation_faults(), &async_proxy_faults(), &progress_faults(),
+                           &operation_faults()}) {
     all.insert(all.end(), list->begin(), list->end());
   }
   return all;
