@@ -29,8 +29,10 @@ bool TensorOrder::is_ordered(std::uint32_t earlier, const TensorAccess& now,
   if (same_warp && (!now.is_pipe || before.state != TensorAccess::State::in_flight)) {
     return true;
   }
-  const bool is_over = before.state == TensorAccess::State::unpublished && now.frees;
-  if (before.state != TensorAccess::State::ordered && !is_over) {
+  if (now.frees) {
+    return before.state != TensorAccess::State::in_flight;
+  }
+  if (before.state != TensorAccess::State::ordered) {
     return false;
   }
   const CtaKnowledge* const known = knowledge.find(before.actor);

@@ -39,7 +39,9 @@ struct TensorAccess {
   State state = State::ordered;
   bool is_pipe = false;
   bool writes = false;
-  bool frees = false;  ///< dealloc: what warps did has to be over, fenced or not
+  /// dealloc: what warps did has to be over. Code that works synchronises before it with relaxed
+  /// barriers, so more is not asked of it.
+  bool frees = false;
 };
 
 struct TensorConflict {
