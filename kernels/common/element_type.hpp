@@ -16,12 +16,17 @@ enum class ElementType : std::uint8_t {
   fp8_e5m2,  ///< the upper byte of an fp16 (same source)
   int8,
   int32,
+  mxfp8,  ///< e4m3 times a power of two for each 32 of a row (block_scale.hpp)
+  nvfp4,  ///< e2m1 times an e4m3 scale for each 16 of a row (block_scale.hpp)
 };
 
 /// "bf16", "fp16", "fp8_e4m3": as in suites and in names of problems.
 [[nodiscard]] std::string_view to_string(ElementType type);
 /// Throws ParamError on `key` for an unknown name, listing the known ones.
 [[nodiscard]] ElementType element_type_from(std::string_view key, std::string_view name);
+/// Without scales.
+[[nodiscard]] std::uint32_t element_bits(ElementType type);
+/// Throws std::invalid_argument for nvfp4, whose elements are half a byte.
 [[nodiscard]] std::uint32_t element_bytes(ElementType type);
 [[nodiscard]] bool is_integer(ElementType type);
 

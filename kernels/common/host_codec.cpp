@@ -160,6 +160,9 @@ void decode_as(ElementType type, const void* elements, std::span<Number> values)
       return decode_each<double>(elements, values, [](double value) { return value; });
     case ElementType::int32:
       return decode_each<std::int32_t>(elements, values, [](std::int32_t value) { return value; });
+    case ElementType::mxfp8:
+    case ElementType::nvfp4:
+      throw std::invalid_argument(std::string(to_string(type)) + " is decoded with its scales");
   }
 }
 
@@ -197,6 +200,9 @@ void encode_as(ElementType type, std::span<const Number> values, void* elements)
       case ElementType::int32:
         store(elements, i, static_cast<std::int32_t>(std::nearbyint(value)));
         break;
+      case ElementType::mxfp8:
+      case ElementType::nvfp4:
+        throw std::invalid_argument(std::string(to_string(type)) + " is encoded with its scales");
     }
   }
 }

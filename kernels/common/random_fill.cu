@@ -3,6 +3,7 @@
 #include "runtime/error.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace rackproof::kernels {
 namespace {
@@ -78,6 +79,9 @@ void fill_uniform(void* elements, ElementType type, std::size_t count, std::uint
       return fill<std::int8_t>(elements, count, seed, stream);
     case ElementType::int32:
       return fill<std::int32_t>(elements, count, seed, stream);
+    case ElementType::mxfp8:
+    case ElementType::nvfp4:
+      throw std::invalid_argument("block-scaled matrices are quantised from bf16 ones");
   }
 }
 

@@ -25,4 +25,18 @@ struct MatrixMap {
 /// runtime::NotAvailable without such a driver, std::invalid_argument for a matrix it refuses.
 [[nodiscard]] CUtensorMap make_tensor_map(const MatrixMap& matrix);
 
+/// Blocks of bytes in rows, copied as they are: rows of `row_bytes`, without a gap.
+struct BlockMap {
+  const void* address = nullptr;  ///< a multiple of 16
+  std::int64_t rows = 0;
+  std::int64_t row_bytes = 0;  ///< a multiple of 16
+  int box_rows = 0;            ///< at most 256
+  int box_bytes = 0;           ///< a multiple of 16, at most 2048
+};
+/// What one element of such a map's coordinates is.
+inline constexpr int kBlockMapElementBytes = 8;
+
+/// Without a swizzle; errors as above.
+[[nodiscard]] CUtensorMap make_block_map(const BlockMap& blocks);
+
 }  // namespace rackproof::kernels

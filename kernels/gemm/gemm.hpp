@@ -15,6 +15,8 @@
 ///   tf32                 fp32   the same; the low 13 bits of A and B are 0 and not read
 ///   fp32, fp64           same   fused multiply-adds
 ///   int8                 int32  exact; alpha is 1, beta 0 or 1
+///   mxfp8, nvfp4         bf16   exact products of elements and their scales, fp32 sums; K is a
+///                               multiple of 32; scales as kernels/common/block_scale.hpp has them
 
 #include "kernels/common/element_type.hpp"
 #include "kernels/operation.hpp"
@@ -34,6 +36,9 @@ inline constexpr std::int64_t kLargestInt8K = (std::int64_t{1} << 17) - 1;
 /// What C and D hold if A and B hold `operand`. Throws ParamError naming "type" if no GEMM
 /// multiplies that type.
 [[nodiscard]] ElementType result_type_of(ElementType operand);
+
+/// Bytes of an element of A or B with its share of a scale: 0.5625 in nvfp4.
+[[nodiscard]] double operand_bytes(ElementType operand);
 
 /// The scalars of the definition. beta = 0 means that C does not exist.
 struct GemmScalars {

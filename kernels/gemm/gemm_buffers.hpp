@@ -17,6 +17,8 @@ class GemmBuffers {
     runtime::DeviceBuffer<std::byte> b;
     runtime::DeviceBuffer<std::byte> c;  ///< empty if beta is 0
     runtime::DeviceBuffer<std::byte> d;
+    runtime::DeviceBuffer<std::byte> a_scales;  ///< these two of block-scaled types
+    runtime::DeviceBuffer<std::byte> b_scales;
   };
 
   /// Allocates on the current device. All sets hold the same inputs; D starts as NaN (int32: as a

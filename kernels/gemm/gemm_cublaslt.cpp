@@ -1,5 +1,6 @@
 #include "kernels/gemm/gemm_cublaslt.hpp"
 
+#include "kernels/common/block_scale.hpp"
 #include "kernels/common/library_baseline.hpp"
 #include "kernels/gemm/gemm_buffers.hpp"
 
@@ -103,6 +104,9 @@ cudaDataType_t data_type(ElementType type) {
       return CUDA_R_8F_E5M2;
     case ElementType::int8:
       return CUDA_R_8I;
+    case ElementType::mxfp8:
+    case ElementType::nvfp4:
+      throw std::invalid_argument("the baseline has no block-scaled types");
     case ElementType::int32:
       break;
   }
@@ -128,6 +132,8 @@ Arithmetic arithmetic_of(ElementType type) {
     case ElementType::fp32:
     case ElementType::fp8_e4m3:
     case ElementType::fp8_e5m2:
+    case ElementType::mxfp8:
+    case ElementType::nvfp4:
       break;
   }
   return {CUBLAS_COMPUTE_32F, CUDA_R_32F};
@@ -262,6 +268,9 @@ std::variant<std::unique_ptr<Workload>, NotSupported> make_cublaslt_workload(
   }
   if (problem.type() == ElementType::fp8_e5m2) {
     return NotSupported{"cuBLASLt multiplies e5m2 by e4m3, not by e5m2"};
+  }
+  if (scale_interval(problem.type()) != 0) {
+    return NotSupported{"the baseline of block-scaled types is not implemented here"};
   }
   try {
     return std::make_unique<CublasLtWorkload>(problem, options);

@@ -16,11 +16,13 @@ namespace rackproof::kernels::gemm {
 
 /// D[m][n] = alpha * sum_k A[m][k] * B[n][k] + beta * C[m][n]. Pointers are 16-byte aligned.
 struct KernelArguments {
-  const void* a = nullptr;  ///< M rows of K elements, `lda` apart
-  const void* b = nullptr;  ///< N rows of K elements, `ldb` apart
-  const void* c = nullptr;  ///< M rows of N elements, dense; not read if beta is 0
-  void* d = nullptr;        ///< M rows of N elements, dense
-  std::int64_t lda = 0;     ///< elements; a multiple of 16 bytes
+  const void* a = nullptr;         ///< M rows of K elements, `lda` apart
+  const void* b = nullptr;         ///< N rows of K elements, `ldb` apart
+  const void* c = nullptr;         ///< M rows of N elements, dense; not read if beta is 0
+  void* d = nullptr;               ///< M rows of N elements, dense
+  const void* a_scales = nullptr;  ///< of block-scaled types, as block_scale.hpp lays them out
+  const void* b_scales = nullptr;
+  std::int64_t lda = 0;  ///< elements; a multiple of 16 bytes
   std::int64_t ldb = 0;
   int m = 0;
   int n = 0;
@@ -50,6 +52,9 @@ struct GemmKernel {
   int most_rows = 0;          ///< M up to which it is meant to be chosen; 0: any
   int cluster_m = 1;          ///< CTAs one above the other that are launched as a cluster
   ShortSums short_sums{};     ///< of fp8 units
+  int scale_blocks = 0;       ///< of block-scaled types: blocks of scales of a row in a K-tile
+  /// A CTA for each tile is launched, and those that run take over tiles of those that wait.
+  bool grid_of_tiles = false;
   /// How it is launched; nullptr: with KernelArguments, one CTA for each tile and slice. Else it is
   /// persistent: as many CTAs as the device holds, at most one for each tile, in whole clusters.
   void (*launch)(const GemmKernel& kernel, const GemmProblem& problem,
@@ -71,7 +76,8 @@ struct GemmKernel {
 [[nodiscard]] std::span<const GemmKernel> sm89_native_kernels(ElementType type);
 /// fp8, widened to fp16 in registers; needs the conversions of sm_89. (gemm_sm89_fp8.cu)
 [[nodiscard]] std::span<const GemmKernel> sm89_kernels(ElementType type);
-/// The mma.sync and FMA kernels for `type`, which every device of the list runs. (gemm_workload.cpp)
+/// The mma.sync and FMA kernels for `type`, which every device of the list runs.
+/// (gemm_workload.cpp)
 [[nodiscard]] std::vector<GemmKernel> all_kernels(ElementType type);
 
 }  // namespace rackproof::kernels::gemm

@@ -46,13 +46,16 @@ std::vector<PlannedProblem> plan_square_waves(ParamReader& params, const SizingC
       if (count < 1) {
         throw ParamError("waves", "must be at least 1, found " + std::to_string(count));
       }
-      const std::int64_t tiles = count * context.multiprocessors * tile.blocks_per_sm;
+      const std::int64_t tiles = count * (context.multiprocessors / tile.sms) * tile.blocks_per_sm;
       std::string reason = std::to_string(count) + (count == 1 ? " full wave: " : " full waves: ") +
                            std::to_string(tiles) + " tiles of " + std::to_string(tile.m) + "x" +
                            std::to_string(tile.n) + " on " +
                            std::to_string(context.multiprocessors) + " SMs";
       if (tile.blocks_per_sm > 1) {
         reason += ", " + std::to_string(tile.blocks_per_sm) + " at a time on each";
+      }
+      if (tile.sms > 1) {
+        reason += ", each on " + std::to_string(tile.sms);
       }
       for (const std::int64_t depth : depths) {
         GemmShape shape = full_waves(tile, context.multiprocessors, count);
@@ -134,7 +137,7 @@ std::vector<PlannedProblem> plan_memory_share(ParamReader& params, const SizingC
 }  // namespace
 
 GemmShape full_waves(const WaveTile& tile, int multiprocessors, std::int64_t waves) {
-  const std::int64_t tiles = waves * multiprocessors * tile.blocks_per_sm;
+  const std::int64_t tiles = waves * (multiprocessors / tile.sms) * tile.blocks_per_sm;
   GemmShape best{};
   double best_skew = 0;
   for (std::int64_t rows = 1; rows <= tiles; ++rows) {
@@ -155,7 +158,7 @@ GemmShape full_waves(const WaveTile& tile, int multiprocessors, std::int64_t wav
 std::int64_t largest_square(ElementType type, bool with_c, double bytes, std::int64_t multiple) {
   const double result_matrices = with_c ? 2 : 1;
   const double side = std::sqrt(
-      bytes / (2.0 * element_bytes(type) + result_matrices * element_bytes(result_type_of(type))));
+      bytes / (2.0 * operand_bytes(type) + result_matrices * element_bytes(result_type_of(type))));
   return static_cast<std::int64_t>(side) / multiple * multiple;
 }
 

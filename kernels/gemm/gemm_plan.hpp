@@ -10,6 +10,7 @@ struct WaveTile {
   int m = 0;
   int n = 0;
   int blocks_per_sm = 1;
+  int sms = 1;  ///< that compute it together
 };
 
 /// The M x N of `waves` full waves of tiles that is closest to a square.

@@ -1,3 +1,4 @@
+#include "kernels/common/block_scale.hpp"
 #include "kernels/gemm/gemm.hpp"
 
 #include <array>
@@ -26,6 +27,8 @@ constexpr std::array kTypes{
     TypeFacts{ElementType::fp8_e4m3, ElementType::bf16, "fp8"},
     TypeFacts{ElementType::fp8_e5m2, ElementType::bf16, "fp8"},
     TypeFacts{ElementType::int8, ElementType::int32, "int8"},
+    TypeFacts{ElementType::mxfp8, ElementType::bf16, "fp8"},
+    TypeFacts{ElementType::nvfp4, ElementType::bf16, "nvfp4"},
 };
 
 const TypeFacts& facts(ElementType operand) {
@@ -75,7 +78,30 @@ void require_exact(const GemmShape& shape, const GemmScalars& scalars) {
   }
 }
 
+/// Rows of whole scales, and rows of nvfp4 that start on a byte.
+void require_whole_scales(const GemmShape& shape) {
+  constexpr std::int64_t kStep = 32;
+  if (shape.k % kStep != 0) {
+    throw ParamError(
+        "k", "must be a multiple of 32 for block-scaled types, found " + std::to_string(shape.k));
+  }
+}
+
+std::string inputs_of(ElementType type) {
+  if (is_integer(type)) {
+    return std::string(kIntegerInputDistribution);
+  }
+  return std::string(kInputDistribution) +
+         (scale_interval(type) != 0 ? ", in bf16, then quantised" : "");
+}
+
 }  // namespace
+
+double operand_bytes(ElementType operand) {
+  constexpr double kBitsPerByte = 8;
+  const int interval = scale_interval(operand);
+  return element_bits(operand) / kBitsPerByte + (interval == 0 ? 0.0 : 1.0 / interval);
+}
 
 ElementType result_type_of(ElementType operand) {
   return facts(operand).result;
@@ -91,6 +117,9 @@ GemmProblem::GemmProblem(ElementType type, GemmShape shape, GemmScalars scalars)
   if (is_integer(type)) {
     require_exact(shape, scalars);
   }
+  if (scale_interval(type) != 0) {
+    require_whole_scales(shape);
+  }
 }
 
 std::string_view GemmProblem::peak() const {
@@ -98,7 +127,7 @@ std::string_view GemmProblem::peak() const {
 }
 
 std::int64_t GemmProblem::leading_dimension() const {
-  const std::int64_t step = kRowAlignmentBytes / element_bytes(type_);
+  const std::int64_t step = kRowAlignmentBytes * 8 / element_bits(type_);
   return (shape_.k + step - 1) / step * step;
 }
 
@@ -115,16 +144,15 @@ std::string GemmProblem::name() const {
 }
 
 ParamMap GemmProblem::params() const {
-  return {
-      {"type", std::string(to_string(type_))},
-      {"result_type", std::string(to_string(result_type_))},
-      {"m", shape_.m},
-      {"n", shape_.n},
-      {"k", shape_.k},
-      {"alpha", static_cast<double>(scalars_.alpha)},
-      {"beta", static_cast<double>(scalars_.beta)},
-      {"layout", std::string("A row-major MxK, B K-major NxK, C and D row-major")},
-      {"inputs", std::string(is_integer(type_) ? kIntegerInputDistribution : kInputDistribution)}};
+  return {{"type", std::string(to_string(type_))},
+          {"result_type", std::string(to_string(result_type_))},
+          {"m", shape_.m},
+          {"n", shape_.n},
+          {"k", shape_.k},
+          {"alpha", static_cast<double>(scalars_.alpha)},
+          {"beta", static_cast<double>(scalars_.beta)},
+          {"layout", std::string("A row-major MxK, B K-major NxK, C and D row-major")},
+          {"inputs", inputs_of(type_)}};
 }
 
 Work GemmProblem::work() const {
@@ -133,14 +161,17 @@ Work GemmProblem::work() const {
   const double k = as_double(shape_.k);
   const double result_matrices = has_c() ? 2 : 1;
   return {.flops = 2 * m * n * k,
-          .bytes = (m * k + n * k) * element_bytes(type_) +
+          .bytes = (m * k + n * k) * operand_bytes(type_) +
                    result_matrices * m * n * element_bytes(result_type_)};
 }
 
 std::uint64_t GemmProblem::footprint_bytes() const {
   const std::int64_t operands = (shape_.m + shape_.n) * leading_dimension();
   const std::int64_t results = shape_.m * shape_.n * (has_c() ? 2 : 1);
-  return static_cast<std::uint64_t>(operands) * element_bytes(type_) +
+  const std::int64_t scales =
+      scale_bytes(type_, shape_.m, shape_.k) + scale_bytes(type_, shape_.n, shape_.k);
+  return static_cast<std::uint64_t>(operands) * element_bits(type_) / 8 +
+         static_cast<std::uint64_t>(scales) +
          static_cast<std::uint64_t>(results) * element_bytes(result_type_);
 }
 

@@ -26,7 +26,7 @@ double partial_tiles(const GemmKernel& kernel, const GemmShape& shape, ElementTy
       std::min<std::int64_t>(divide_up(shape.m, kRowsOfMma) * kRowsOfMma, kernel.tile_m);
   const double partial_bytes = static_cast<double>(rows) * kernel.tile_n * kernel.accumulator_bytes;
   const double k_tile_bytes =
-      static_cast<double>(kernel.tile_m + kernel.tile_n) * kernel.tile_k * element_bytes(type);
+      static_cast<double>(kernel.tile_m + kernel.tile_n) * kernel.tile_k * element_bits(type) / 8;
   return partial_bytes / k_tile_bytes;
 }
 

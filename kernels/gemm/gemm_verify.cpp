@@ -187,6 +187,8 @@ Accumulation accumulation_of(ElementType type) {
     case ElementType::fp16:
     case ElementType::fp8_e4m3:
     case ElementType::fp8_e5m2:
+    case ElementType::mxfp8:
+    case ElementType::nvfp4:
       break;
   }
   return Accumulation::tensor_fp32;

@@ -55,6 +55,8 @@ class GemmWorkload final : public Workload {
                               .b = set.b.data(),
                               .c = set.c.data(),
                               .d = set.d.data(),
+                              .a_scales = set.a_scales.data(),
+                              .b_scales = set.b_scales.data(),
                               .lda = problem_.leading_dimension(),
                               .ldb = problem_.leading_dimension(),
                               .m = static_cast<int>(shape.m),
@@ -107,7 +109,7 @@ class GemmWorkload final : public Workload {
  private:
   [[nodiscard]] std::int64_t blocks() const {
     const std::int64_t tiles = tiles_of(kernel_, problem_.shape());
-    if (kernel_.launch != nullptr) {
+    if (kernel_.launch != nullptr && !kernel_.grid_of_tiles) {
       return std::min<std::int64_t>(tiles,
                                     multiprocessors_ / kernel_.cluster_m * kernel_.cluster_m);
     }
@@ -141,6 +143,8 @@ std::span<const GemmKernel> sm80_kernels(ElementType type) {
     case ElementType::fp8_e4m3:
     case ElementType::fp8_e5m2:
     case ElementType::int32:
+    case ElementType::mxfp8:
+    case ElementType::nvfp4:
       break;
   }
   return {};

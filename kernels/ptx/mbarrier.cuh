@@ -39,6 +39,20 @@ __device__ __forceinline__ void mbarrier_arrive_at(std::uint32_t barrier, std::u
       : "memory");
 }
 
+/// mbarrier_arrive_expect_bytes() at the barrier with this CTA-local address in CTA `cta`.
+__device__ __forceinline__ void mbarrier_arrive_expect_bytes_at(std::uint32_t barrier,
+                                                                std::uint32_t bytes,
+                                                                std::uint32_t cta) {
+  asm volatile(
+      "{\n"
+      ".reg .b32 remote;\n"
+      "mapa.shared::cluster.u32 remote, %0, %2;\n"
+      "mbarrier.arrive.expect_tx.release.cluster.shared::cluster.b64 _, [remote], %1;\n"
+      "}\n" ::"r"(barrier),
+      "r"(bytes), "r"(cta)
+      : "memory");
+}
+
 /// Waits for the end of the phase of this parity (0 first); threads of this CTA arrive.
 __device__ __forceinline__ void mbarrier_wait(std::uint32_t barrier, std::uint32_t parity) {
   std::uint32_t done = 0;

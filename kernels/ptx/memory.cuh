@@ -64,6 +64,18 @@ __device__ __forceinline__ uint4 ld_shared_16(std::uint32_t shared_address) {
   return value;
 }
 
+__device__ __forceinline__ std::uint32_t ld_shared_4(std::uint32_t shared_address) {
+  std::uint32_t value;
+  asm volatile("ld.shared.u32 %0, [%1];\n" : "=r"(value) : "r"(shared_address) : "memory");
+  return value;
+}
+
+__device__ __forceinline__ void st_shared_16(std::uint32_t shared_address, uint4 value) {
+  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};\n" ::"r"(shared_address), "r"(value.x),
+               "r"(value.y), "r"(value.z), "r"(value.w)
+               : "memory");
+}
+
 __device__ __forceinline__ void st_shared_4(std::uint32_t shared_address, std::uint32_t value) {
   asm volatile("st.shared.u32 [%0], %1;\n" ::"r"(shared_address), "r"(value) : "memory");
 }

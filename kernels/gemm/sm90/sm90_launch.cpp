@@ -38,15 +38,6 @@ CUtensorMap result_map(const GemmProblem& problem, const void* address) {
 
 }  // namespace
 
-std::optional<std::string> tma_declines(const GemmProblem& problem) {
-  constexpr std::int64_t kTmaBytes = 16;
-  if (problem.shape().n * kResultBytes % kTmaBytes != 0) {
-    return "stores rows of whole 16 bytes: N must be a multiple of 8, found " +
-           std::to_string(problem.shape().n);
-  }
-  return std::nullopt;
-}
-
 void launch_sm90(const GemmKernel& kernel, const GemmProblem& problem,
                  const KernelArguments& arguments, std::int64_t blocks, cudaStream_t stream) {
   const GemmShape& shape = problem.shape();

@@ -3,6 +3,7 @@
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
+#include "kernels/gemm/sm100/sm100_kernels.hpp"
 #include "kernels/gemm/sm90/sm90_kernels.hpp"
 #include "runtime/stream.hpp"
 
@@ -16,9 +17,11 @@ namespace {
 int launch(std::string_view name, const GemmShape& shape, int slices) {
   for (const ElementType type :
        {ElementType::bf16, ElementType::fp16, ElementType::fp32, ElementType::tf32,
-        ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2}) {
+        ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2,
+        ElementType::mxfp8, ElementType::nvfp4}) {
     std::vector<GemmKernel> kernels = all_kernels(type);
-    for (const auto& set : {sm90::kernels(type), sm90::fast_fp8_kernels(type)}) {
+    for (const auto& set :
+         {sm90::kernels(type), sm90::fast_fp8_kernels(type), sm100::kernels(type)}) {
       kernels.insert(kernels.end(), set.begin(), set.end());
     }
     for (const GemmKernel& kernel : kernels) {

@@ -1,0 +1,65 @@
+#pragma once
+/// The kernel for sm_100 and sm_103: a role a warp, a CTA an SM, alone or in pairs. README.md has
+/// the roles and budgets.
+
+#include "kernels/gemm/sm100/sm100_arguments.hpp"
+#include "kernels/gemm/sm100/sm100_epilogue.cuh"
+#include "kernels/gemm/sm100/sm100_roles.cuh"
+#include "kernels/ptx/address.cuh"
+#include "kernels/ptx/warp.cuh"
+
+namespace rackproof::kernels::gemm::sm100 {
+
+/// Called by a whole warp; the address is read after the cluster has met.
+template <Sm100Tile Tile>
+__device__ __forceinline__ void allocate_tensor_memory(const SharedLayout<Tile>& shared) {
+  ptx::tmem_allocate<Tile.ctas>(shared.tensor_address(), Tile.tensor_columns());
+  ptx::tmem_relinquish<Tile.ctas>();
+  ptx::tcgen05_before_sync();
+}
+
+template <typename Result, typename Config>
+__global__ void __launch_bounds__(kThreads, 1)
+    gemm_sm100_kernel(const __grid_constant__ Sm100Arguments arguments) {
+  constexpr Sm100Tile kTile = Config::kTile;
+  static_assert(sizeof(Result) == kTile.result_bytes);
+  extern __shared__ __align__(1024) unsigned char memory[];
+  const SharedLayout<kTile> shared{ptx::shared_address(memory)};
+  const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
+  const std::uint32_t rank = kTile.ctas == 1 ? 0 : ptx::cluster_cta_rank();
+  if (threadIdx.x == 0) {
+    shared.init_barriers();
+  }
+  if (warp == kAllocatorWarp) {
+    allocate_tensor_memory(shared);
+  }
+  ptx::cluster_sync();  // nobody signals a barrier that does not exist yet
+  ptx::tcgen05_after_sync();
+  const TensorLayout<kTile> tensor{ptx::ld_shared_4(shared.tensor_address())};
+
+  if (warp >= kFirstEpilogueWarp) {
+    store_tiles<Result>(arguments, shared, tensor, rank, warp - kFirstEpilogueWarp);
+  } else if (warp == kLoaderWarp) {
+    if (ptx::elect_one()) {
+      load(arguments, shared, rank);
+    }
+  } else if (warp == kMultiplierWarp && rank == 0) {
+    if (ptx::elect_one()) {
+      multiply(arguments, shared, tensor);
+    }
+  } else if (warp == kSchedulerWarp && rank == 0 && arguments.steals) {
+    if (ptx::elect_one()) {
+      schedule(shared);
+    }
+  }
+  __syncwarp();
+
+  ptx::tcgen05_before_sync();
+  ptx::cluster_sync();  // nobody signals a CTA that has ended; all tensor memory has been read
+  if (warp == kAllocatorWarp) {
+    ptx::tcgen05_after_sync();
+    ptx::tmem_free<kTile.ctas>(tensor.base, kTile.tensor_columns());
+  }
+}
+
+}  // namespace rackproof::kernels::gemm::sm100

@@ -1,0 +1,101 @@
+/// The kernels of sm_100 and sm_103: edges, depths of the pipeline, scalars, tiles taken over, on a
+/// device that is small enough for every CTA to compute several tiles.
+
+#include "kernels/gemm/gemm.hpp"
+#include "kernels/gemm/gemm_workload.hpp"
+#include "kernels/gemm/sm100/sm100_kernels.hpp"
+#include "tests/kernels/gemm/all_kernels.hpp"
+#include "tests/kernels/support/run_workload.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace rackproof::kernels::gemm {
+namespace {
+
+/// A shipped rack file with four SMs. The emulator reads the variable at the first call of the
+/// runtime.
+[[maybe_unused]] const bool kDeviceChosen = [] {
+  auto rack =
+      nlohmann::json::parse(std::ifstream(RACKPROOF_SOURCE_DIR "/configs/racks/gb300-nvl72.json"));
+  rack["id"] = "sm103-test-device";
+  rack["gpu"]["multiprocessors"] = 4;
+  const std::string file =
+      testing::TempDir() + "sm103_test_device_" + std::to_string(getpid()) + ".json";
+  std::ofstream(file) << rack;
+  return setenv("RACKPROOF_EMULATOR_RACK", file.c_str(), 1) == 0;  // NOLINT(concurrency-mt-unsafe)
+}();
+
+constexpr std::array kSm100Types{ElementType::bf16,     ElementType::fp16,     ElementType::tf32,
+                                 ElementType::fp8_e4m3, ElementType::fp8_e5m2, ElementType::mxfp8,
+                                 ElementType::nvfp4};
+
+std::vector<NamedKernel> sm100_kernels() {
+  std::vector<NamedKernel> kernels;
+  for (const ElementType type : kSm100Types) {
+    for (const GemmKernel& kernel : sm100::kernels(type)) {
+      kernels.push_back({type, kernel});
+    }
+  }
+  return kernels;
+}
+
+class Sm100Kernels : public testing::TestWithParam<NamedKernel> {
+ protected:
+  static void expect_right(const GemmShape& shape, const GemmScalars& scalars = {}) {
+    const GemmProblem problem(GetParam().type, shape, scalars);
+    const auto workload = make_gemm_workload(problem, {.seed = 42}, GetParam().kernel);
+    EXPECT_EQ(workload->resources().spill_bytes_per_thread, 0);
+    tests::expect_all_right(problem, tests::run_and_verify(*workload));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(All, Sm100Kernels, testing::ValuesIn(sm100_kernels()),
+                         [](const auto& instance) {
+                           return std::string(instance.param.kernel.name);
+                         });
+
+/// Extents below, at and above a tile and a panel; K below and above a stage.
+TEST_P(Sm100Kernels, Edges) {
+  expect_right({.m = 1, .n = 8, .k = 32});
+  expect_right({.m = 129, .n = 264, .k = 96}, {.alpha = 0.25F, .beta = -3.0F});
+}
+
+/// More tiles than fit at once, each around the ring more than once; nobody's share is whole.
+TEST_P(Sm100Kernels, ManyTiles) {
+  const GemmKernel& kernel = GetParam().kernel;
+  expect_right({.m = 3 * kernel.tile_m + 40,
+                .n = 3 * kernel.tile_n,
+                .k = std::int64_t{7} * kernel.tile_k + 32});
+}
+
+/// Every CTA computes every so manieth tile.
+TEST_P(Sm100Kernels, StaticScheduleGivesTheSameBits) {
+  const GemmKernel& stealing = GetParam().kernel;
+  for (const GemmKernel& kernel : sm100::static_kernels(GetParam().type)) {
+    if (kernel.name != stealing.name) {
+      continue;
+    }
+    const GemmProblem problem(GetParam().type, {.m = 600, .n = 2 * kernel.tile_n + 8, .k = 64});
+    const auto bytes_of = [&](const GemmKernel& each, std::int64_t blocks) {
+      const auto workload = make_gemm_workload(problem, {.seed = 42}, each);
+      EXPECT_EQ(workload->resources().blocks, blocks);
+      EXPECT_TRUE(tests::run_and_verify(*workload).passed);
+      std::vector<std::byte> bytes(workload->output().elements * workload->output().element_bytes);
+      RACKPROOF_CUDA(
+          cudaMemcpy(bytes.data(), workload->output().data, bytes.size(), cudaMemcpyDeviceToHost));
+      return bytes;
+    };
+    EXPECT_EQ(bytes_of(kernel, 4), bytes_of(stealing, tiles_of(stealing, problem.shape())));
+    return;
+  }
+  FAIL() << "no static schedule";
+}
+
+}  // namespace
+}  // namespace rackproof::kernels::gemm
