@@ -30,7 +30,7 @@ __device__ __forceinline__ void load(const Sm100Arguments& arguments,
     const int column = tile.n * Tile.tile_n;
     const int b_row = column + static_cast<int>(rank) * Tile.b_rows();
     for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
-      ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
+      wait_of_group<Tile>(shared.empty(place.index), place.parity ^ 1U);
       if (rank == 0) {
         ptx::mbarrier_arrive_expect_bytes(shared.full(place.index), Tile.ctas * Tile.stage_bytes());
       }
@@ -51,7 +51,7 @@ __device__ __forceinline__ void load(const Sm100Arguments& arguments,
   }
   // The matrix unit's last arrivals find this CTA's barriers alive.
   for (int stage = 0; stage < Tile.stages; ++stage) {
-    ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
+    wait_of_group<Tile>(shared.empty(place.index), place.parity ^ 1U);
     place.advance();
   }
 }

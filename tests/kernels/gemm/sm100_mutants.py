@@ -24,8 +24,8 @@ COPIED = (ROLES, SHARED, SCHEDULE, EPILOGUE, KERNEL, MMA, TMEM) + tuple(
     FOLDER + name for name in ("sm100_describe.cuh", "sm100_config.hpp", "sm100_dense.cu", "sm100_scaled.cu")
 )
 # More K-tiles than stages, several tiles a CTA, panels more than buffers. (kernel, m, n, k)
-PAIR = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "768", "512", "512")
-SCALED = ("sm100_scaled.cu", "gemm_tcgen05_nvfp4_256x256x256_pair", "768", "512", "1536")
+PAIR = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "1024", "768", "512")
+SCALED = ("sm100_scaled.cu", "gemm_tcgen05_nvfp4_256x256x256_pair", "1024", "768", "1536")
 # name, what runs, file, text, replacement
 MUTANTS = [
     ("original", PAIR, ROLES, None, None),
@@ -41,15 +41,15 @@ MUTANTS = [
         "empty barrier not awaited",
         PAIR,
         ROLES,
-        "      ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);\n      if",
+        "      wait_of_group<Tile>(shared.empty(place.index), place.parity ^ 1U);\n      if",
         "      if",
     ),
     (
         "empty phase flipped",
         PAIR,
         ROLES,
-        "      ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);\n      if",
-        "      ptx::mbarrier_wait(shared.empty(place.index), place.parity);\n      if",
+        "      wait_of_group<Tile>(shared.empty(place.index), place.parity ^ 1U);\n      if",
+        "      wait_of_group<Tile>(shared.empty(place.index), place.parity);\n      if",
     ),
     ("bytes of one CTA expected", PAIR, ROLES, "Tile.ctas * Tile.stage_bytes()", "Tile.stage_bytes()"),
     (
@@ -81,7 +81,7 @@ MUTANTS = [
     ("answer read by one fewer", PAIR, SHARED, "Tile.ctas * (1 + kEpilogueWarps) + 1", "Tile.ctas * (1 + kEpilogueWarps)"),
     ("answer overwritten while it is read", PAIR, SCHEDULE, "    wait_of_group<Tile>(shared.understood(place.index), place.parity ^ 1U);\n", ""),
     ("tiles of the CTA, not the pair", PAIR, SCHEDULE, "first_cta < 0 ? -1 : first_cta / Tile.ctas", "first_cta"),
-    ("accumulator read too early", PAIR, EPILOGUE, "    ptx::mbarrier_wait(shared.accumulated(accumulator), count / kAccumulators & 1U);\n", ""),
+    ("accumulator read too early", PAIR, EPILOGUE, "    wait_of_group<Tile>(shared.accumulated(accumulator), count / kAccumulators & 1U);\n", ""),
     ("no fence after the accumulator's barrier", PAIR, EPILOGUE, "    ptx::tcgen05_after_sync();\n    epilogue.store", "    epilogue.store"),
     ("loads not awaited", PAIR, EPILOGUE, "        ptx::tmem_wait_load();\n", ""),
     ("panel stored without a proxy fence", PAIR, EPILOGUE, "    ptx::fence_async_shared();\n", ""),

@@ -81,7 +81,7 @@ TEST_P(Sm100Kernels, StaticScheduleGivesTheSameBits) {
     if (kernel.name != stealing.name) {
       continue;
     }
-    const GemmProblem problem(GetParam().type, {.m = 600, .n = 2 * kernel.tile_n + 8, .k = 64});
+    const GemmProblem problem(GetParam().type, {.m = 264, .n = 2 * kernel.tile_n + 8, .k = 64});
     const auto bytes_of = [&](const GemmKernel& each, std::int64_t blocks) {
       const auto workload = make_gemm_workload(problem, {.seed = 42}, each);
       EXPECT_EQ(workload->resources().blocks, blocks);
