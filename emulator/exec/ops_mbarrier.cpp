@@ -60,7 +60,7 @@ void for_each_object(Warp& warp, const Op& op, std::uint32_t mask, AccessType ty
                         "the address lies in CTA rank " +
                             std::to_string(part.value[lowest_lane(same)] >> kClusterRankShift));
     }
-    const std::uint64_t rank = part.value[lowest_lane(same)] >> kClusterRankShift;
+    const std::uint64_t rank = part.value[lowest_lane(same) % kWarpSize] >> kClusterRankShift;
     if (is_remote && op.handler == mbarrier_arrive && rank < warp.cta().cluster_size() &&
         warp.cta().cluster().cta(static_cast<std::uint32_t>(rank)).finished()) {
       // Nobody can see it any more: published kernels hand back their last stages so.
