@@ -332,10 +332,9 @@ const std::vector<Planted>& async_proxy_faults() {
                         "fence.proxy.async behind the barrier, in a thread that issues nothing",
                         "no fence.proxy.async lies between", 1, kThreads),
       RACKPROOF_PLANTED(bulk_data_read_without_wait, "bulk-loaded tile read without a wait",
-                        "shared read", 1, kThreads),
+                        "shared", 1, kThreads),  // a race, or a value that nobody wrote
       RACKPROOF_PLANTED(bulk_data_waited_for_by_one_warp,
-                        "bulk-loaded tile read by a warp that did not wait", "shared read", 1,
-                        kThreads),
+                        "bulk-loaded tile read by a warp that did not wait", "shared", 1, kThreads),
       RACKPROOF_PLANTED(phase_flipped, "mbarrier waited for with the wrong parity", "shared read",
                         1, kThreads),
       RACKPROOF_PLANTED(stage_overwritten_before_it_was_stored,
