@@ -35,7 +35,7 @@ double busiest_unit_clocks(const device::GpuModel& gpu, const exec::GridCounters
 }  // namespace
 
 double KernelTiming::total_s() const {
-  return overhead_s + std::max(issue_s, memory_s);
+  return overhead_s + std::max(issue_s, memory_s) + waiting_s;
 }
 
 KernelTiming kernel_timing(const device::GpuModel& gpu, const exec::GridCounters& counters) {
@@ -43,12 +43,14 @@ KernelTiming kernel_timing(const device::GpuModel& gpu, const exec::GridCounters
   timing.overhead_s = kLaunchOverheadS;
   timing.memory_s =
       static_cast<double>(counters.unique_global_bytes) / gpu.memory_bandwidth_bytes_per_s;
+  const double clock_hz = gpu.peak_sm_clock_mhz * 1e6;
+  timing.waiting_s = static_cast<double>(counters.clock_loop_clocks) / clock_hz;
   if (counters.ctas > 0) {
     const auto sms = static_cast<std::uint64_t>(gpu.multiprocessors);
     const double ctas_on_busiest_sm = static_cast<double>((counters.ctas + sms - 1) / sms);
     const double clocks_per_cta =
         busiest_unit_clocks(gpu, counters) / static_cast<double>(counters.ctas);
-    timing.issue_s = ctas_on_busiest_sm * clocks_per_cta / (gpu.peak_sm_clock_mhz * 1e6);
+    timing.issue_s = ctas_on_busiest_sm * clocks_per_cta / clock_hz;
   }
   return timing;
 }

@@ -19,8 +19,9 @@ inline constexpr double kCopyOverheadS = 2e-6;
 /// What a kernel's duration follows from.
 struct KernelTiming {
   double overhead_s = 0;
-  double issue_s = 0;   ///< busiest unit of the busiest SM
-  double memory_s = 0;  ///< compulsory DRAM bytes over bandwidth
+  double issue_s = 0;    ///< busiest unit of the busiest SM
+  double memory_s = 0;   ///< compulsory DRAM bytes over bandwidth
+  double waiting_s = 0;  ///< in loops that wait for a clock
   [[nodiscard]] double total_s() const;
 };
 

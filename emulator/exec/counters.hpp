@@ -60,6 +60,7 @@ struct GridCounters {
   std::uint64_t bulk_shared_bytes = 0;  ///< to shared memory, in every CTA of a multicast
   std::uint64_t ctas = 0;
   std::uint64_t warps = 0;
+  std::uint64_t clock_loop_clocks = 0;  ///< that passed while nothing but loops on a clock ran
 };
 
 /// Adds the counts of another part of the same work; distinct bytes add up to an upper bound.
@@ -93,6 +94,7 @@ inline void add(GridCounters& sum, const GridCounters& part) {
   sum.async_copy_bytes += part.async_copy_bytes;
   sum.ctas += part.ctas;
   sum.warps += part.warps;
+  sum.clock_loop_clocks += part.clock_loop_clocks;
 }
 
 }  // namespace rackproof::emulator::exec

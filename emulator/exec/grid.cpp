@@ -329,6 +329,7 @@ class GridExecution::Impl {
       }
     }
     clock_ += executed + skipped;
+    grid_.counters.clock_loop_clocks += skipped;
     has_waited_ = has_waited_ || has_waited;
     if (!has_worked && force_operations()) {
       grid_.changed = true;

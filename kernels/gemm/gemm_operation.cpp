@@ -39,15 +39,14 @@ constexpr std::array kKernelSets{
     KernelSet{{"sm80_splitk", {8, 0}, kNewest}, &sm80_kernels, true},
     KernelSet{{"sm90", kHopper, kHopper}, &sm90::kernels, false, &tma_declines},
     KernelSet{{"sm90_fp8_fast", kHopper, kHopper}, &sm90::fast_fp8_kernels, false, &tma_declines},
-    KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
-    KernelSet{{"sm80", {8, 0}, kNewest}, &sm80_kernels},
-    // Taken by force for types that have a portable kernel, until they have been counted.
     KernelSet{{"sm100", kBlackwell, kBlackwellUltra}, &sm100::kernels, false, &tma_declines},
     // The fallback where clusterlaunchcontrol disappoints.
     KernelSet{{"sm100_static", kBlackwell, kBlackwellUltra},
               &sm100::static_kernels,
               false,
               &tma_declines},
+    KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
+    KernelSet{{"sm80", {8, 0}, kNewest}, &sm80_kernels},
 };
 
 constexpr auto kVariants = [] {

@@ -91,10 +91,13 @@ TEST(Control, GridsSynchroniseWithinTheResidentCtas) {
   Case run(text, 64, 8);
   run.runner.config().resident_blocks = 8;
   run.succeed();
-  // With room for seven the eighth never starts: the grid spins for ever.
+  // With room for seven the eighth never starts: the grid spins for ever, unless others help.
   Case stuck(text, 64, 8);
   stuck.runner.config().resident_blocks = 7;
-  EXPECT_EQ(stuck.go().state, GridState::running);
+  const Outcome outcome = stuck.go();
+  ASSERT_EQ(outcome.state, GridState::faulted);
+  EXPECT_NE(outcome.fault->message.find("1 of 8 CTAs have not begun"), std::string::npos)
+      << outcome.fault->message;
 }
 
 TEST(Control, BarrierWithThreadCounts) {

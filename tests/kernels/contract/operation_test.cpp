@@ -48,7 +48,7 @@ TEST(Registry, ListsOperationsByName) {
 TEST(ChooseVariant, TakesTheFirstThatFits) {
   const auto choice = choose_variant(gemm::gemm_operation(), problem(), {10, 3});
   ASSERT_TRUE(std::holds_alternative<const Variant*>(choice)) << reason_of(choice);
-  EXPECT_EQ(std::get<const Variant*>(choice)->name, "sm80");
+  EXPECT_EQ(std::get<const Variant*>(choice)->name, "sm100");
 }
 
 TEST(ChooseVariant, SaysWhyNothingFitsAnOldDevice) {

@@ -115,7 +115,19 @@ TEST(VariantChoice, TakesWgmmaOnHopperAlone) {
   EXPECT_EQ(choice_of(ElementType::tf32, shape, {9, 0}), "sm80");
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {9, 0}), "sm80_splitk");
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 256, .n = 252, .k = 256}, {9, 0}), "sm80");
-  EXPECT_EQ(choice_of(ElementType::bf16, shape, {10, 3}), "sm80");
+}
+
+/// Of tcgen05 a Hopper has nothing, and an RTX Blackwell neither.
+TEST(VariantChoice, TakesTcgen05OnDatacentreBlackwell) {
+  const GemmShape shape{.m = 256, .n = 256, .k = 256};
+  for (const ElementType type : {ElementType::bf16, ElementType::tf32, ElementType::fp8_e4m3,
+                                 ElementType::mxfp8, ElementType::nvfp4}) {
+    EXPECT_EQ(choice_of(type, shape, {10, 0}), "sm100") << to_string(type);
+    EXPECT_EQ(choice_of(type, shape, {10, 3}), "sm100") << to_string(type);
+  }
+  EXPECT_EQ(choice_of(ElementType::bf16, shape, {12, 0}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::fp32, shape, {10, 3}), "sm80");
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm80_splitk");
 }
 
 TEST(VariantChoice, RefusesFp8BeforeComputeCapability89) {
@@ -126,14 +138,14 @@ TEST(VariantChoice, RefusesFp8BeforeComputeCapability89) {
   EXPECT_EQ(choice_of(ElementType::fp8_e5m2, shape, {8, 9}), "sm89_native");
 }
 
-/// sm_90 to sm_103 have no fp8 unit for mma.sync.
+/// sm_90 to sm_103 have no fp8 unit for mma.sync; rows of 252 bytes are not for the TMA unit.
 TEST(VariantChoice, TakesTheFp8UnitWhereThereIsOne) {
   const GemmShape shape{.m = 256, .n = 256, .k = 256};
   EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {12, 0}), "sm120_native");
   EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {12, 1}), "sm120_native");
   EXPECT_EQ(choice_of(ElementType::fp8_e4m3, {.m = 1, .n = 8192, .k = 8192}, {8, 9}),
             "sm89_native_splitk");
-  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, shape, {10, 0}), "sm89");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, {.m = 256, .n = 252, .k = 252}, {10, 0}), "sm89");
 }
 
 }  // namespace
