@@ -31,7 +31,7 @@ using Handler = void (*)(LaneContext& lanes, const Op& op, std::uint32_t mask);
 namespace op_flags {
 inline constexpr std::uint8_t kFtz = 1;       ///< subnormal inputs and results are zeros
 inline constexpr std::uint8_t kSaturate = 2;  ///< .sat, .satfinite
-inline constexpr std::uint8_t kAligned = 1;  ///< barriers: all threads of a warp together
+inline constexpr std::uint8_t kAligned = 1;   ///< barriers: all threads of a warp together
 inline constexpr std::uint8_t kRelu = 4;
 inline constexpr std::uint8_t kOverwrites = 4;      ///< atomics: the old value does not matter
 inline constexpr std::uint8_t kNan = 8;             ///< min/max: a NaN operand gives NaN

@@ -14,8 +14,8 @@ namespace {
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::api_call;
-using api::asynchronous;
 using api::async_per_thread;
+using api::asynchronous;
 using api::kSync;
 using api::kSyncPerThread;
 using api::Ordering;
