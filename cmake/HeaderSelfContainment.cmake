@@ -1,8 +1,9 @@
-# rackproof_check_headers(<name> LINK <targets>... HEADERS <files>...)
+# rackproof_check_headers(<name> [ALL] LINK <targets>... HEADERS <files>...)
 # Proves that every public header compiles alone. A header that is the first include of the source
-# file of its name is proven by that file; each other gets a generated translation unit.
+# file of its name is proven by that file; each other gets a generated translation unit. ALL: each
+# one, because the source files have a precompiled header before them.
 function(rackproof_check_headers name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK;HEADERS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALL" "" "LINK;HEADERS")
   if(NOT RACKPROOF_BUILD_TESTS)
     return()
   endif()
@@ -11,7 +12,7 @@ function(rackproof_check_headers name)
     cmake_path(ABSOLUTE_PATH header BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
     cmake_path(RELATIVE_PATH header BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE relative)
     cmake_path(REPLACE_EXTENSION header LAST_ONLY cpp OUTPUT_VARIABLE source)
-    if(EXISTS "${source}")
+    if(NOT arg_ALL AND EXISTS "${source}")
       set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
       file(STRINGS "${source}" first_include REGEX "^ *# *include" LIMIT_COUNT 1)
       if(first_include STREQUAL "#include \"${relative}\"")

@@ -16,6 +16,7 @@ template <class T, std::size_t N>
 using Lanes __attribute__((vector_size(N * sizeof(T)))) = T;
 using Floats = Lanes<float, kUnitLanes>;
 using Integers = Lanes<std::int32_t, kUnitLanes>;
+using Unsigned = Lanes<std::uint32_t, kUnitLanes>;
 using Shorts = Lanes<std::int16_t, kUnitLanes>;
 using Doubles = Lanes<double, kHalf>;
 using Longs = Lanes<std::int64_t, kHalf>;
@@ -200,9 +201,10 @@ RACKPROOF_INLINE std::uint16_t fused_block(const UnitTile& tile, const Block& bl
   Floats scale;
   powers(kept - largest - tile.unit->input_shift, scale);
   const Floats addend = addends.value * scale;
-  Integers first = __builtin_convertvector(addend, Integers);
-  // Sixteen products of less than 2^27 overflow 32 bits: two sums.
-  Integers second{};
+  // Sixteen products of less than 2^27 overflow 32 bits: two sums. Unsigned, because those of
+  // elements that are computed again may overflow all the same.
+  Unsigned first = reinterpret_cast<Unsigned>(__builtin_convertvector(addend, Integers));
+  Unsigned second{};
   powers(kept - largest + lines, scale);
   for (std::size_t k = 0; k < depth; k += 2) {
     Floats even;
@@ -211,8 +213,8 @@ RACKPROOF_INLINE std::uint16_t fused_block(const UnitTile& tile, const Block& bl
     load(b_values + (k + 1) * width, odd);
     even *= scale * a_values[k];
     odd *= scale * a_values[k + 1];
-    first += __builtin_convertvector(even, Integers);
-    second += __builtin_convertvector(odd, Integers);
+    first += reinterpret_cast<Unsigned>(__builtin_convertvector(even, Integers));
+    second += reinterpret_cast<Unsigned>(__builtin_convertvector(odd, Integers));
   }
 
   Integers result{};

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <string>
 
 namespace rackproof::test {
@@ -28,8 +29,15 @@ class FaultTest : public testing::Test {
 
 TEST_F(FaultTest, IllegalAddressIsStickyAndNamesThePlace) {
   testing::internal::CaptureStderr();
+  // The kernel waits until its launch has been looked at.
+  std::promise<void> looked_at;
+  const auto wait = [](void* promise) {
+    static_cast<std::promise<void>*>(promise)->get_future().wait();
+  };
+  ASSERT_EQ(cudaLaunchHostFunc(nullptr, wait, &looked_at), cudaSuccess);
   launch_wild_write(data_, nullptr);
   EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "the launch itself was fine";
+  looked_at.set_value();
   EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_NE(said.find("wild_write_kernel"), std::string::npos) << said;

@@ -32,9 +32,9 @@ TEST(GemmPlan, FillsWholeWavesOfTheTensorTile) {
   const auto problems = plan({{"shape", std::string("square_waves")},
                               {"waves", std::int64_t{1}},
                               {"k", std::int64_t{64}}});
-  // 152 = 19 x 8 tiles: the split nearest to a square.
-  EXPECT_EQ(only_name(problems), "gemm/bf16/m2432n2048k64");
-  EXPECT_EQ(problems.at(0).reason, "1 full wave: 152 tiles of 128x256 on 152 SMs");
+  // 76 = 4 x 19 tiles of a pair of SMs: the split nearest to a square.
+  EXPECT_EQ(only_name(problems), "gemm/bf16/m1024n4864k64");
+  EXPECT_EQ(problems.at(0).reason, "1 full wave: 76 tiles of 256x256 on 152 SMs, each on 2");
 }
 
 TEST(GemmPlan, CountsBothResidentBlocksOfTheFp32Tile) {
@@ -48,9 +48,9 @@ TEST(GemmPlan, CountsBothResidentBlocksOfTheFp32Tile) {
 
 TEST(GemmPlan, FillsWavesOfEveryTypesTile) {
   for (const auto& [type, name] :
-       std::vector<std::pair<std::string, std::string>>{{"tf32", "gemm/tf32/m2432n2048k64"},
+       std::vector<std::pair<std::string, std::string>>{{"tf32", "gemm/tf32/m1024n4864k64"},
                                                         {"int8", "gemm/int8/m2432n2048k64"},
-                                                        {"fp8_e4m3", "gemm/fp8_e4m3/m1216n2048k64"},
+                                                        {"fp8_e4m3", "gemm/fp8_e4m3/m1024n4864k64"},
                                                         {"fp64", "gemm/fp64/m2048n1216k64"}}) {
     EXPECT_EQ(
         only_name(plan(

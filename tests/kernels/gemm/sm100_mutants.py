@@ -1,16 +1,11 @@
 """Plants faults of ordering and layout in the sm_100 GEMM kernels and expects each to be caught.
 
 usage: sm100_mutants.py <source folder> <build folder> <nvcc> [<part of a name>]
-Each mutant is one change in a copy of the sources. The kernel is compiled and linked into launch_gemm, which
-runs it on an emulated GB300 and compares the result with the reference. A mutant is caught when the emulator
-finds a fault or the result is wrong, in one of the ordering modes; the originals must pass in all of them.
 """
 
-import os
-import pathlib
-import subprocess
 import sys
-import tempfile
+
+import mutants
 
 FOLDER = "kernels/gemm/sm100/"
 ROLES = FOLDER + "sm100_roles.cuh"
@@ -103,85 +98,18 @@ MUTANTS = [
 NOT_FOUND = {
     "cluster does not meet before the first copy": "the CTAs of a pair start in step, and barriers are not tracked across them",
 }
-MODES = ("late", "eager", "random:1", "random:2")
 
 
-def build(folder, source, binaries, nvcc, mutant):
-    name, (unit, *_), changed, text, replacement = mutant
-    for path in COPIED:
-        content = (source / path).read_text()
-        if text is not None and path == changed:
-            if content.count(text) != 1:
-                sys.exit(f"{name}: {path} holds the text {content.count(text)} times")
-            content = content.replace(text, replacement)
-        copy = folder / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(content)
-    kernel = folder / "kernel.o"
-    subprocess.run(
-        [nvcc, "-std=c++20", "-O3", "-lineinfo", f"-I{folder}", f"-I{source}"]
-        + ["-gencode", "arch=compute_100f,code=compute_100f"]
-        + ["-c", folder / FOLDER / unit, "-o", kernel],
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
-    # The mutant's object comes first: the library's object of the same symbols is then not taken.
-    cuda = pathlib.Path(nvcc).parent.parent
-    subprocess.run(
-        ["c++", "-o", folder / "program", source / "tests/kernels/support/launch_gemm.cpp", kernel]
-        + ["-std=c++20", f"-I{source}", "-isystem", cuda / "include"]
-        + [binaries / "kernels/librackproof_kernels.a", binaries / "runtime/librackproof_runtime.a"]
-        + [f"-L{cuda}/lib64", "-lcudart", "-ldl"],
-        check=True,
-    )
-    return folder / "program"
-
-
-def run(program, what, binaries, mode):
-    """None if all is right, else what was found."""
-    _, *arguments = what
-    environment = dict(
-        os.environ,
-        LD_LIBRARY_PATH=os.environ.get("MUTANT_EMULATOR", str(binaries / "emulator")),
-        RACKPROOF_EMULATOR_RACK=str(program.parent / "rack.json"),
-        RACKPROOF_EMULATOR_ORDERING=mode,
-    )
-    try:
-        ended = subprocess.run(
-            [program, *arguments, "1"], env=environment, capture_output=True, text=True, timeout=120
-        )
-    except subprocess.TimeoutExpired:
-        return "does not end"
-    if ended.returncode == 0:
-        return None
-    lines = ended.stderr.strip().splitlines()
-    return lines[0] if lines else "wrong result"
-
-
-def main():
-    source, binaries, nvcc = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+if __name__ == "__main__":
     # Four SMs: every pair computes several tiles.
-    rack = (source / "configs/racks/gb300-nvl72.json").read_text()
-    rack = rack.replace('"multiprocessors": 152', '"multiprocessors": 4')
-    missed = []
-    for mutant in MUTANTS:
-        if len(sys.argv) > 4 and sys.argv[4] not in mutant[0]:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            (pathlib.Path(folder) / "rack.json").write_text(rack)
-            program = build(pathlib.Path(folder), source, binaries, nvcc, mutant)
-            found = None
-            for mode in MODES:
-                found = run(program, mutant[1], binaries, mode)
-                if found is not None:
-                    found = f"{mode}: {found}"
-                    break
-        print(f"{mutant[0]}: {found or 'passes in all modes'}", flush=True)
-        should_pass = mutant[0].startswith("original")
-        if (found is None) != should_pass and mutant[0] not in NOT_FOUND:
-            missed.append(mutant[0])
-    if missed:
-        sys.exit("not as expected: " + ", ".join(missed))
-
-
-main()
+    rack = mutants.rack(sys.argv[1], "gb300-nvl72")
+    assert '"multiprocessors": 152' in rack
+    mutants.check(
+        mutants.Kernels(
+            "100f", COPIED, rack.replace('"multiprocessors": 152', '"multiprocessors": 4'), NOT_FOUND
+        ),
+        [
+            mutants.Mutant(name, FOLDER + unit, tuple(arguments), file, text, replacement)
+            for name, (unit, *arguments), file, text, replacement in MUTANTS
+        ],
+    )

@@ -1,16 +1,11 @@
 """Plants faults of ordering and layout in the sm_90a GEMM kernel and expects each to be caught.
 
 usage: sm90_mutants.py <source folder> <build folder> <nvcc> [<part of a name>]
-Each mutant is one change in a copy of the sources. The kernel is compiled and linked into launch_gemm, which
-runs it on an emulated H100 and compares the result with the reference. A mutant is caught when the emulator
-finds a fault or the result is wrong, in one of the ordering modes; the original must pass in all of them.
 """
 
-import os
-import pathlib
-import subprocess
 import sys
-import tempfile
+
+import mutants
 
 KERNEL = "kernels/gemm/sm90/sm90_kernel.cuh"
 PIPELINE = "kernels/gemm/sm90/sm90_pipeline.cuh"
@@ -85,82 +80,15 @@ NOT_FOUND = {
     "cluster ends without meeting": "the CTAs of a cluster end together",
     "CTA ends before its panels are stored": "shared memory outlives the CTA until its stores are over",
 }
-MODES = ("late", "eager", "random:1", "random:2")
 # Two tiles in a cluster, more K-tiles than stages, more panels than buffers.
-RUN = ("gemm_wgmma_bf16_128x256x64_cluster2", "256", "256", "448", "1")
+RUN = ("gemm_wgmma_bf16_128x256x64_cluster2", "256", "256", "448")
 
 
-def build(folder, source, binaries, nvcc, mutant):
-    name, changed, text, replacement = mutant
-    for path in COPIED:
-        content = (source / path).read_text()
-        if text is not None and path == changed:
-            if content.count(text) != 1:
-                sys.exit(f"{name}: {path} holds the text {content.count(text)} times")
-            content = content.replace(text, replacement)
-        copy = folder / path
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(content)
-    kernel = folder / "kernel.o"
-    subprocess.run(
-        [nvcc, "-std=c++20", "-O3", "-lineinfo", f"-I{folder}", f"-I{source}"]
-        + ["-gencode", "arch=compute_90a,code=compute_90a"]
-        + ["-c", folder / COPIED[-1], "-o", kernel],
-        check=True,
-        stderr=subprocess.DEVNULL,
+if __name__ == "__main__":
+    mutants.check(
+        mutants.Kernels("90a", COPIED, mutants.rack(sys.argv[1], "dgx-h100"), NOT_FOUND),
+        [
+            mutants.Mutant(name, COPIED[-1], RUN, file, text, replacement)
+            for name, file, text, replacement in MUTANTS
+        ],
     )
-    # The mutant's object comes first: the library's object of the same symbols is then not taken.
-    cuda = pathlib.Path(nvcc).parent.parent
-    subprocess.run(
-        ["c++", "-o", folder / "program", source / "tests/kernels/support/launch_gemm.cpp", kernel]
-        + ["-std=c++20", f"-I{source}", "-isystem", cuda / "include"]
-        + [binaries / "kernels/librackproof_kernels.a", binaries / "runtime/librackproof_runtime.a"]
-        + [f"-L{cuda}/lib64", "-lcudart", "-ldl"],
-        check=True,
-    )
-    return folder / "program"
-
-
-def run(program, binaries, mode):
-    """None if all is right, else what was found."""
-    environment = dict(
-        os.environ,
-        LD_LIBRARY_PATH=str(binaries / "emulator"),
-        RACKPROOF_EMULATOR_RACK="dgx-h100",
-        RACKPROOF_EMULATOR_ORDERING=mode,
-    )
-    try:
-        ended = subprocess.run(
-            [program, *RUN], env=environment, capture_output=True, text=True, timeout=120
-        )
-    except subprocess.TimeoutExpired:
-        return "does not end"
-    if ended.returncode == 0:
-        return None
-    lines = ended.stderr.strip().splitlines()
-    return lines[0] if lines else "wrong result"
-
-
-def main():
-    source, binaries, nvcc = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
-    missed = []
-    for mutant in MUTANTS:
-        if len(sys.argv) > 4 and sys.argv[4] not in mutant[0]:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            program = build(pathlib.Path(folder), source, binaries, nvcc, mutant)
-            found = None
-            for mode in MODES:
-                found = run(program, binaries, mode)
-                if found is not None:
-                    found = f"{mode}: {found}"
-                    break
-        print(f"{mutant[0]}: {found or 'passes in all modes'}", flush=True)
-        should_pass = mutant[0] == "original"
-        if (found is None) != should_pass and mutant[0] not in NOT_FOUND:
-            missed.append(mutant[0])
-    if missed:
-        sys.exit("not as expected: " + ", ".join(missed))
-
-
-main()

@@ -111,10 +111,15 @@ TEST(Plan, ShippedSuitesFitEveryRackAndAreEqualOnAllRanks) {
           topology::hypothetical(topology::read_rack_facts(rack.path()), 1);
       const Plan plan = make_plan(suite, topology);
       EXPECT_EQ(names(plan), names(make_plan(suite, topology)));
-      const bool has_fp8 = topology.gpu(0).cc >= kernels::ComputeCapability{8, 9};
+      const kernels::ComputeCapability cc = topology.gpu(0).cc;
+      const bool has_fp8 = cc >= kernels::ComputeCapability{8, 9};
+      const bool has_block_scales = cc.major == 10;
       for (const PlannedBenchmark& benchmark : plan.benchmarks) {
         const bool needs_fp8 = benchmark.name.starts_with("gemm/fp8");
-        EXPECT_EQ(benchmark.cannot_run.has_value(), needs_fp8 && !has_fp8)
+        const bool needs_block_scales =
+            benchmark.name.starts_with("gemm/mxfp8") || benchmark.name.starts_with("gemm/nvfp4");
+        EXPECT_EQ(benchmark.cannot_run.has_value(),
+                  (needs_fp8 && !has_fp8) || (needs_block_scales && !has_block_scales))
             << rack.path() << benchmark.name;
         EXPECT_FALSE(benchmark.reason.empty()) << benchmark.name;
       }
