@@ -55,6 +55,19 @@ void replace(Decoder& decoder) {
   op.size = static_cast<std::uint8_t>(ptx::size_bytes(type));
 }
 
+// Operand 0 in `space`: a + immediate; operand 1 in shared memory: b + d, a register of `size`
+// bytes.
+Op& emit_on_two_addresses(Decoder& decoder, Handler handler, AddressKind space) {
+  Op second;
+  decoder.address(second, decoder.operand(1), AddressKind::shared);
+  Op& op = decoder.emit(handler, kClass);
+  decoder.address(op, decoder.operand(0), space);
+  op.b = second.a;
+  op.d = static_cast<std::uint32_t>(second.immediate);
+  op.size = (second.mode & memory_mode::kWideAddress) != 0 ? 8 : 4;
+  return op;
+}
+
 void copy(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   for (const char* name :
@@ -65,13 +78,7 @@ void copy(Decoder& decoder) {
   if (literal(decoder, 2) != 128) {
     decoder.refuse("the size is 128");
   }
-  Op source;
-  decoder.address(source, decoder.operand(1), AddressKind::shared);
-  Op& op = decoder.emit(copy_tensor_map, kClass);
-  decoder.address(op, decoder.operand(0), AddressKind::global);
-  op.b = source.a;
-  op.d = static_cast<std::uint32_t>(source.immediate);
-  op.size = (source.mode & memory_mode::kWideAddress) != 0 ? 8 : 4;
+  emit_on_two_addresses(decoder, copy_tensor_map, AddressKind::global);
 }
 
 void tensormap(Decoder& decoder) {
@@ -117,13 +124,7 @@ void clusterlaunchcontrol(Decoder& decoder) {
   modifiers.take("mbarrier::complete_tx::bytes");
   const bool multicast = modifiers.take("multicast::cluster::all");
   modifiers.take("b128");
-  Op barrier;
-  decoder.address(barrier, decoder.operand(1), AddressKind::shared);
-  Op& op = decoder.emit(launch_control_cancel, kClass);
-  decoder.address(op, decoder.operand(0), AddressKind::shared);
-  op.b = barrier.a;
-  op.d = static_cast<std::uint32_t>(barrier.immediate);
-  op.size = (barrier.mode & memory_mode::kWideAddress) != 0 ? 8 : 4;
+  Op& op = emit_on_two_addresses(decoder, launch_control_cancel, AddressKind::shared);
   op.c = multicast ? 1 : 0;
   // Which cluster is taken depends on what the others took: CTAs meet here, one after the other.
   op.flags |= op_flags::kSynchronising;

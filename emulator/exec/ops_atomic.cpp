@@ -1,5 +1,6 @@
 // atom and red: PTX ISA 9.0, sections 9.7.13.5 and 9.7.13.6. Lanes take effect lowest first; the
 // host's own atomics make them atomic for other grids and processes.
+#include "emulator/exec/atomic_arithmetic.hpp"
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
@@ -15,39 +16,6 @@
 
 namespace rackproof::emulator::exec {
 namespace {
-
-template <AtomicOp kOp, class T>
-T combine(T old, T b, T c) {
-  using U = std::make_unsigned_t<T>;
-  switch (kOp) {
-    case AtomicOp::add:
-      return static_cast<T>(static_cast<U>(old) + static_cast<U>(b));
-    case AtomicOp::exch:
-      return b;
-    case AtomicOp::cas:
-      return old == b ? c : old;
-    case AtomicOp::min:
-      return old < b ? old : b;
-    case AtomicOp::max:
-      return old < b ? b : old;
-    case AtomicOp::inc:
-      return old >= b ? T{0} : static_cast<T>(old + 1);
-    case AtomicOp::dec:
-      return old == 0 || old > b ? b : static_cast<T>(old - 1);
-    case AtomicOp::and_:
-      return static_cast<T>(old & b);
-    case AtomicOp::or_:
-      return static_cast<T>(old | b);
-    default:
-      return static_cast<T>(old ^ b);
-  }
-}
-
-float flushed(float x) {
-  return (std::bit_cast<std::uint32_t>(x) & 0x7f800000U) == 0
-             ? std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x80000000U)
-             : x;
-}
 
 // Two words that change together. x86-64 compares and exchanges 16 bytes; elsewhere a lock keeps
 // the threads of this process apart.
@@ -138,10 +106,14 @@ void integer(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   using U = std::make_unsigned_t<T>;
   using Word = std::conditional_t<(sizeof(T) <= 4), std::uint32_t, std::uint64_t>;
   const auto* b = register_row<Word>(lanes, op.b);
-  const auto* c = op.c == kNoRef ? b : register_row<Word>(lanes, op.c);
+  [[maybe_unused]] const auto* c = op.c == kNoRef ? b : register_row<Word>(lanes, op.c);
   for_each_target<U>(lanes, op, mask, [b, c](U old, std::uint32_t lane, bool) {
-    return static_cast<U>(
-        combine<kOp, T>(static_cast<T>(old), static_cast<T>(b[lane]), static_cast<T>(c[lane])));
+    const auto operand = static_cast<T>(b[lane]);
+    if constexpr (kOp == AtomicOp::cas) {
+      return static_cast<T>(old) == operand ? static_cast<U>(c[lane]) : old;
+    } else {
+      return static_cast<U>(combine(kOp, static_cast<T>(old), operand));
+    }
   });
 }
 

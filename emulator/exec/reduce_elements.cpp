@@ -1,5 +1,6 @@
 #include "emulator/exec/reduce_elements.hpp"
 
+#include "emulator/exec/atomic_arithmetic.hpp"
 #include "emulator/exec/lane_ops.hpp"
 
 #include <bit>
@@ -19,29 +20,6 @@ void modify_each(std::byte* to, const std::byte* from, std::uint64_t bytes, Modi
     while (!__atomic_compare_exchange_n(target, &old, modify(old, operand), false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST)) {
     }
-  }
-}
-
-template <class T>
-T combine(AtomicOp op, T old, T value) {
-  using U = std::make_unsigned_t<T>;
-  switch (op) {
-    case AtomicOp::min:
-      return old < value ? old : value;
-    case AtomicOp::max:
-      return old < value ? value : old;
-    case AtomicOp::inc:
-      return old >= value ? T{0} : static_cast<T>(old + 1);
-    case AtomicOp::dec:
-      return old == 0 || old > value ? value : static_cast<T>(old - 1);
-    case AtomicOp::and_:
-      return static_cast<T>(old & value);
-    case AtomicOp::or_:
-      return static_cast<T>(old | value);
-    case AtomicOp::xor_:
-      return static_cast<T>(old ^ value);
-    default:
-      return static_cast<T>(static_cast<U>(old) + static_cast<U>(value));
   }
 }
 
@@ -77,14 +55,10 @@ bool halves(AtomicOp op, ptx::Type type, std::byte* to, const std::byte* from,
   return true;
 }
 
-std::uint32_t flushed(std::uint32_t bits) {
-  return (bits & 0x7f800000U) == 0 ? bits & 0x80000000U : bits;
-}
-
 bool floats(std::byte* to, const std::byte* from, std::uint64_t bytes) {
   modify_each<std::uint32_t>(to, from, bytes, [](std::uint32_t old, std::uint32_t value) {
-    const float sum = std::bit_cast<float>(flushed(old)) + std::bit_cast<float>(flushed(value));
-    return sum != sum ? 0x7fffffffU : flushed(std::bit_cast<std::uint32_t>(sum));
+    const float sum = flushed(std::bit_cast<float>(old)) + flushed(std::bit_cast<float>(value));
+    return sum != sum ? 0x7fffffffU : std::bit_cast<std::uint32_t>(flushed(sum));
   });
   return true;
 }

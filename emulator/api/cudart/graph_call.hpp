@@ -91,6 +91,12 @@ cudaError_t symbol_range(const void* symbol, std::size_t bytes, std::size_t offs
 [[nodiscard]] cudaMemcpy3DParms line(void* destination, const void* source, std::size_t bytes,
                                      cudaMemcpyKind kind);
 
+/// The work of a copy to or from a __device__ variable on the current device.
+cudaError_t copy_to_symbol(const void* symbol, const void* from, std::size_t bytes,
+                           std::size_t offset, cudaMemcpyKind kind, engine::graph::NodeWork& work);
+cudaError_t copy_from_symbol(void* to, const void* symbol, std::size_t bytes, std::size_t offset,
+                             cudaMemcpyKind kind, engine::graph::NodeWork& work);
+
 /// From cudaGraphAddNode's parameters. For conditions and allocations the out-parameters are set.
 /// `old`: the work that is to be replaced, or nullptr for a new node.
 cudaError_t read_parameters(cudaGraphNodeParams& parameters, const engine::graph::NodeWork* old,

@@ -6,7 +6,6 @@
 
 using namespace rackproof::emulator;  // NOLINT: this file is the C API
 using api::add;
-using api::current_ordinal;
 using api::set;
 using api::with_work;
 using engine::graph::CopyNode;
@@ -40,12 +39,7 @@ cudaError_t cudaGraphAddMemcpyNodeToSymbol(cudaGraphNode_t* node, cudaGraph_t gr
                                            std::size_t offset, cudaMemcpyKind kind) {
   return add("cudaGraphAddMemcpyNodeToSymbol", node, graph, dependencies, nullptr, count,
              [&](Graph&, NodeWork& work) {
-               void* place = nullptr;
-               const cudaError_t error =
-                   api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-               return error != cudaSuccess
-                          ? error
-                          : engine::graph::copy_work(api::line(place, from, bytes, kind), work);
+               return api::copy_to_symbol(symbol, from, bytes, offset, kind, work);
              });
 }
 cudaError_t cudaGraphAddMemcpyNodeFromSymbol(cudaGraphNode_t* node, cudaGraph_t graph,
@@ -54,12 +48,7 @@ cudaError_t cudaGraphAddMemcpyNodeFromSymbol(cudaGraphNode_t* node, cudaGraph_t 
                                              std::size_t offset, cudaMemcpyKind kind) {
   return add("cudaGraphAddMemcpyNodeFromSymbol", node, graph, dependencies, nullptr, count,
              [&](Graph&, NodeWork& work) {
-               void* place = nullptr;
-               const cudaError_t error =
-                   api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-               return error != cudaSuccess
-                          ? error
-                          : engine::graph::copy_work(api::line(to, place, bytes, kind), work);
+               return api::copy_from_symbol(to, symbol, bytes, offset, kind, work);
              });
 }
 cudaError_t cudaGraphMemcpyNodeGetParams(cudaGraphNode_t node, cudaMemcpy3DParms* box) {
@@ -83,21 +72,14 @@ cudaError_t cudaGraphMemcpyNodeSetParamsToSymbol(cudaGraphNode_t node, const voi
                                                  const void* from, std::size_t bytes,
                                                  std::size_t offset, cudaMemcpyKind kind) {
   return set("cudaGraphMemcpyNodeSetParamsToSymbol", node, [&](const NodeWork&, NodeWork& work) {
-    void* place = nullptr;
-    const cudaError_t error = api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-    return error != cudaSuccess
-               ? error
-               : engine::graph::copy_work(api::line(place, from, bytes, kind), work);
+    return api::copy_to_symbol(symbol, from, bytes, offset, kind, work);
   });
 }
 cudaError_t cudaGraphMemcpyNodeSetParamsFromSymbol(cudaGraphNode_t node, void* to,
                                                    const void* symbol, std::size_t bytes,
                                                    std::size_t offset, cudaMemcpyKind kind) {
   return set("cudaGraphMemcpyNodeSetParamsFromSymbol", node, [&](const NodeWork&, NodeWork& work) {
-    void* place = nullptr;
-    const cudaError_t error = api::symbol_range(symbol, bytes, offset, current_ordinal(), &place);
-    return error != cudaSuccess ? error
-                                : engine::graph::copy_work(api::line(to, place, bytes, kind), work);
+    return api::copy_from_symbol(to, symbol, bytes, offset, kind, work);
   });
 }
 

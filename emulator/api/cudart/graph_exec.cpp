@@ -85,22 +85,6 @@ cudaError_t set_event(const char* name, cudaGraphExec_t handle, cudaGraphNode_t 
   });
 }
 
-cudaError_t set_symbol_copy(const char* name, cudaGraphExec_t handle, cudaGraphNode_t node,
-                            const void* symbol, std::size_t bytes, std::size_t offset,
-                            void* destination, const void* source, cudaMemcpyKind kind) {
-  return set(name, handle, node, [&](const NodeWork&, NodeWork& work) {
-    void* place = nullptr;
-    const cudaError_t error =
-        api::symbol_range(symbol, bytes, offset, engine::current_device().ordinal, &place);
-    if (error != cudaSuccess) {
-      return error;
-    }
-    return engine::graph::copy_work(destination == nullptr ? line(place, source, bytes, kind)
-                                                           : line(destination, place, bytes, kind),
-                                    work);
-  });
-}
-
 }  // namespace
 
 extern "C" {
@@ -195,15 +179,19 @@ cudaError_t cudaGraphExecMemcpyNodeSetParamsToSymbol(cudaGraphExec_t handle, cud
                                                      const void* symbol, const void* from,
                                                      std::size_t bytes, std::size_t offset,
                                                      cudaMemcpyKind kind) {
-  return set_symbol_copy("cudaGraphExecMemcpyNodeSetParamsToSymbol", handle, node, symbol, bytes,
-                         offset, nullptr, from, kind);
+  return set("cudaGraphExecMemcpyNodeSetParamsToSymbol", handle, node,
+             [&](const NodeWork&, NodeWork& work) {
+               return api::copy_to_symbol(symbol, from, bytes, offset, kind, work);
+             });
 }
 cudaError_t cudaGraphExecMemcpyNodeSetParamsFromSymbol(cudaGraphExec_t handle, cudaGraphNode_t node,
                                                        void* to, const void* symbol,
                                                        std::size_t bytes, std::size_t offset,
                                                        cudaMemcpyKind kind) {
-  return set_symbol_copy("cudaGraphExecMemcpyNodeSetParamsFromSymbol", handle, node, symbol, bytes,
-                         offset, to, nullptr, kind);
+  return set("cudaGraphExecMemcpyNodeSetParamsFromSymbol", handle, node,
+             [&](const NodeWork&, NodeWork& work) {
+               return api::copy_from_symbol(to, symbol, bytes, offset, kind, work);
+             });
 }
 cudaError_t cudaGraphExecMemsetNodeSetParams(cudaGraphExec_t handle, cudaGraphNode_t node,
                                              const cudaMemsetParams* parameters) {

@@ -69,6 +69,21 @@ cudaMemcpy3DParms line(void* destination, const void* source, std::size_t bytes,
   return box;
 }
 
+cudaError_t copy_to_symbol(const void* symbol, const void* from, std::size_t bytes,
+                           std::size_t offset, cudaMemcpyKind kind, NodeWork& work) {
+  void* place = nullptr;
+  const cudaError_t error = symbol_range(symbol, bytes, offset, current_ordinal(), &place);
+  return error != cudaSuccess ? error
+                              : engine::graph::copy_work(line(place, from, bytes, kind), work);
+}
+cudaError_t copy_from_symbol(void* to, const void* symbol, std::size_t bytes, std::size_t offset,
+                             cudaMemcpyKind kind, NodeWork& work) {
+  void* place = nullptr;
+  const cudaError_t error = symbol_range(symbol, bytes, offset, current_ordinal(), &place);
+  return error != cudaSuccess ? error
+                              : engine::graph::copy_work(line(to, place, bytes, kind), work);
+}
+
 cudaError_t child_work(cudaGraph_t handle, cudaGraphChildGraphNodeOwnership ownership,
                        NodeWork& work) {
   const Graph* child = engine::graph::to_graph(handle);
