@@ -83,7 +83,7 @@ fetch_wheels() {
   local folder="${deps}/$1"
   shift
   python3 -m pip --version >/dev/null 2>&1 || install_packages python3 python3-pip
-  say "Fetching $* from PyPI into ${folder#"${root}/"} (once; about 1 GB for the whole toolkit)"
+  say "Fetching $* from PyPI into ${folder#"${root}/"} (once; about 1 GB for a whole toolkit)"
   rm -rf "${folder}.partial"
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
     --target "${folder}.partial" "$@" ||
@@ -146,6 +146,16 @@ find_cuda() {
   fi
   link_wheel_libraries "${wheel_nccl}/lib"
   export NCCL_HOME="${wheel_nccl}"
+}
+
+# Disassembler for the tests of our machine code: the toolkit's, else from PyPI; without one they are skipped.
+find_disassembler() {
+  local beside
+  beside="$(dirname "$(readlink -f "${CUDACXX}")")"
+  [[ -x "${beside}/nvdisasm" && -x "${beside}/cuobjdump" ]] && return
+  [[ -x "${deps}/sass/nvidia/cu13/bin/nvdisasm" ]] && return
+  # shellcheck disable=SC2086  # a list of words on purpose
+  (fetch_wheels sass ${RACKPROOF_SASS_WHEELS}) || true
 }
 
 # configure <preset> <binary dir>: once; afterwards Ninja re-runs CMake by itself when it must.
