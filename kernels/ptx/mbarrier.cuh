@@ -1,6 +1,9 @@
 #pragma once
 /// Barriers in shared memory that count arrivals and bytes. A phase ends when all arrivals and all
-/// expected bytes are there; waiters name the parity of the phase they wait for.
+/// expected bytes are there; waiters name the parity of the phase they wait for. Between CTAs they
+/// hand over shared and tensor memory that engines read and write, never what threads wrote to
+/// global memory. So all have the default scope, the CTA: with the cluster's, each arrival costs a
+/// MEMBAR.GPU and each wait a CCTL.IVALL in every stage (counted in results/baselines/sass).
 /// PTX ISA 9.0, 9.7.13.15 "Parallel Synchronization and Communication Instructions": mbarrier.
 
 #include <cstdint>
@@ -33,7 +36,7 @@ __device__ __forceinline__ void mbarrier_arrive_at(std::uint32_t barrier, std::u
       "{\n"
       ".reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [remote];\n"
       "}\n" ::"r"(barrier),
       "r"(cta)
       : "memory");
@@ -47,13 +50,13 @@ __device__ __forceinline__ void mbarrier_arrive_expect_bytes_at(std::uint32_t ba
       "{\n"
       ".reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %2;\n"
-      "mbarrier.arrive.expect_tx.release.cluster.shared::cluster.b64 _, [remote], %1;\n"
+      "mbarrier.arrive.expect_tx.shared::cluster.b64 _, [remote], %1;\n"
       "}\n" ::"r"(barrier),
       "r"(bytes), "r"(cta)
       : "memory");
 }
 
-/// Waits for the end of the phase of this parity (0 first); threads of this CTA arrive.
+/// Waits for the end of the phase of this parity (0 first).
 __device__ __forceinline__ void mbarrier_wait(std::uint32_t barrier, std::uint32_t parity) {
   std::uint32_t done = 0;
   while (done == 0) {
@@ -61,22 +64,6 @@ __device__ __forceinline__ void mbarrier_wait(std::uint32_t barrier, std::uint32
         "{\n"
         ".reg .pred ended;\n"
         "mbarrier.try_wait.parity.shared::cta.b64 ended, [%1], %2;\n"
-        "selp.u32 %0, 1, 0, ended;\n"
-        "}\n"
-        : "=r"(done)
-        : "r"(barrier), "r"(parity)
-        : "memory");
-  }
-}
-
-/// The same where threads of other CTAs of the cluster arrive.
-__device__ __forceinline__ void mbarrier_wait_cluster(std::uint32_t barrier, std::uint32_t parity) {
-  std::uint32_t done = 0;
-  while (done == 0) {
-    asm volatile(
-        "{\n"
-        ".reg .pred ended;\n"
-        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 ended, [%1], %2;\n"
         "selp.u32 %0, 1, 0, ended;\n"
         "}\n"
         : "=r"(done)

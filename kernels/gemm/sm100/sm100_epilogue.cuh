@@ -152,7 +152,7 @@ __device__ __forceinline__ void store_tiles(const Sm100Arguments& arguments,
   for (TileWalk<Tile, kWarpSize> tiles(arguments, shared); !tiles.ended(); tiles.advance()) {
     const TileIndex tile = tiles.current();
     const std::uint32_t accumulator = count % kAccumulators;
-    wait_of_group<Tile>(shared.accumulated(accumulator), count / kAccumulators & 1U);
+    ptx::mbarrier_wait(shared.accumulated(accumulator), count / kAccumulators & 1U);
     ptx::tcgen05_after_sync();
     epilogue.store(accumulator,
                    tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows + warp * kWarpSize,

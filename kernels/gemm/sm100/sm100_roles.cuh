@@ -30,7 +30,7 @@ __device__ __forceinline__ void load(const Sm100Arguments& arguments,
     const int column = tile.n * Tile.tile_n;
     const int b_row = column + static_cast<int>(rank) * Tile.b_rows();
     for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
-      wait_of_group<Tile>(shared.empty(place.index), place.parity ^ 1U);
+      ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
       if (rank == 0) {
         ptx::mbarrier_arrive_expect_bytes(shared.full(place.index), Tile.ctas * Tile.stage_bytes());
       }
@@ -51,7 +51,7 @@ __device__ __forceinline__ void load(const Sm100Arguments& arguments,
   }
   // The matrix unit's last arrivals find this CTA's barriers alive.
   for (int stage = 0; stage < Tile.stages; ++stage) {
-    wait_of_group<Tile>(shared.empty(place.index), place.parity ^ 1U);
+    ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
     place.advance();
   }
 }
@@ -110,11 +110,11 @@ __device__ __forceinline__ void wait_drained(const SharedLayout<Tile>& shared,
                                              std::uint32_t count) {
   if constexpr (Tile.shared_panels() == 0) {
     // The tile before the last one has been read.
-    wait_of_group<Tile>(shared.drained(count % kAccumulators), (count / kAccumulators & 1U) ^ 1U);
+    ptx::mbarrier_wait(shared.drained(count % kAccumulators), (count / kAccumulators & 1U) ^ 1U);
   } else if (count > 0) {
     // What the last tile shares has been read, and so has all of the one before.
     const std::uint32_t last = count - 1;
-    wait_of_group<Tile>(shared.drained(last % kAccumulators), last / kAccumulators & 1U);
+    ptx::mbarrier_wait(shared.drained(last % kAccumulators), last / kAccumulators & 1U);
   }
 }
 
@@ -130,7 +130,7 @@ __device__ __forceinline__ void multiply(const Sm100Arguments& arguments,
     const std::uint32_t index = count % kAccumulators;
     wait_drained(shared, count);
     for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
-      wait_of_group<Tile>(shared.full(place.index), place.parity);
+      ptx::mbarrier_wait(shared.full(place.index), place.parity);
       ptx::tcgen05_after_sync();
       multiply_stage(shared, tensor, place.index, tensor.accumulator(index), arguments.instruction,
                      k_tile == 0);

@@ -33,7 +33,7 @@ class TileWalk {
       next_ += static_cast<int>(gridDim.x) / Tile.ctas;
       return;
     }
-    wait_of_group<Tile>(shared_.answered(answer_.index), answer_.parity);
+    ptx::mbarrier_wait(shared_.answered(answer_.index), answer_.parity);
     const int first_cta = ptx::cancelled_cluster(shared_.response(answer_.index));
     next_ = first_cta < 0 ? -1 : first_cta / Tile.ctas;
     ptx::fence_async_shared();  // the next answer is written by another proxy
@@ -61,14 +61,14 @@ __device__ __forceinline__ void schedule(const SharedLayout<Tile>& shared) {
   RingPlace<kScheduleDepth> place;
   int first_cta = 0;
   while (first_cta >= 0) {
-    wait_of_group<Tile>(shared.understood(place.index), place.parity ^ 1U);
+    ptx::mbarrier_wait(shared.understood(place.index), place.parity ^ 1U);
 #pragma unroll
     for (std::uint32_t cta = 0; cta < Tile.ctas; ++cta) {
       ptx::mbarrier_arrive_expect_bytes_at(shared.answered(place.index), ptx::kCancelResponseBytes,
                                            cta);
     }
     ptx::try_cancel_cluster<Tile.ctas>(shared.response(place.index), shared.answered(place.index));
-    wait_of_group<Tile>(shared.answered(place.index), place.parity);
+    ptx::mbarrier_wait(shared.answered(place.index), place.parity);
     first_cta = ptx::cancelled_cluster(shared.response(place.index));
     ptx::fence_async_shared();
     place.advance();

@@ -110,16 +110,6 @@ struct SharedLayout {
   }
 };
 
-/// Waits on a barrier where threads or units of the whole group arrive.
-template <Sm100Tile Tile>
-__device__ __forceinline__ void wait_of_group(std::uint32_t barrier, std::uint32_t parity) {
-  if constexpr (Tile.ctas == 1) {
-    ptx::mbarrier_wait(barrier, parity);
-  } else {
-    ptx::mbarrier_wait_cluster(barrier, parity);
-  }
-}
-
 /// Columns of tensor memory, from the start of the allocation.
 template <Sm100Tile Tile>
 struct TensorLayout {

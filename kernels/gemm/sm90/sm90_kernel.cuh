@@ -28,7 +28,7 @@ __device__ __forceinline__ void produce(const Sm90Arguments& arguments,
     const int first_column = tile.n * Tile.tile_n;
     for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
       // Of the other parity: the phase before the first one counts as ended.
-      ptx::mbarrier_wait_cluster(shared.empty(place.stage), place.parity ^ 1U);
+      ptx::mbarrier_wait(shared.empty(place.stage), place.parity ^ 1U);
       const std::uint32_t full = shared.full(place.stage);
       ptx::mbarrier_arrive_expect_bytes(full, Tile.stage_bytes());
       ptx::tma_load_2d(shared.a(place.stage), &arguments.a, k_tile * Tile.tile_k(), first_row,

@@ -24,7 +24,7 @@ MUTANTS = [
     (
         "empty barrier not awaited",
         KERNEL,
-        "      ptx::mbarrier_wait_cluster(shared.empty(place.stage), place.parity ^ 1U);\n",
+        "      ptx::mbarrier_wait(shared.empty(place.stage), place.parity ^ 1U);\n",
         "",
     ),
     ("empty phase flipped", KERNEL, "place.parity ^ 1U);", "place.parity);"),
