@@ -1,6 +1,7 @@
 #pragma once
 /// One access of a warp to some units (words or bytes) of a shadow line, in 16 bytes.
 
+#include <bit>
 #include <cstdint>
 
 namespace rackproof::emulator::check {
@@ -49,6 +50,15 @@ struct Access {
   [[nodiscard]] Strength strength() const { return static_cast<Strength>(when & 3U); }
   [[nodiscard]] std::uint32_t lane_of(std::uint32_t unit) const {
     return code() < lane_code::kSingle ? (base_lane() + (unit >> code())) & 31U : base_lane();
+  }
+  [[nodiscard]] std::uint32_t first_lane() const {
+    return lane_of(static_cast<std::uint32_t>(std::countr_zero(units)));
+  }
+  /// All units by the lane of the first.
+  [[nodiscard]] bool has_one_lane() const {
+    return code() == lane_code::kSingle ||
+           (code() < lane_code::kSingle &&
+            std::countr_zero(units) >> code() == (31 - std::countl_zero(units)) >> code());
   }
   /// The same warp instruction or a later one that no synchronisation separates.
   [[nodiscard]] bool same_epoch(const Access& other) const {

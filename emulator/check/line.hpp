@@ -165,26 +165,65 @@ class Line {
         return;
       }
       if (read.same_epoch(now)) {
-        merge(read, now);
-        return;
-      }
-      if ((read.units & ~now.units) == 0 && ordered(read, now, read.units)) {
+        if (keeps_lanes(read, now)) {
+          merge(read, now);
+          return;
+        }
+      } else if ((read.units & ~now.units) == 0 && ordered(read, now, read.units)) {
         read = now;
         return;
       }
     }
-    reads_[1] = now;
+    // No room: lanes are forgotten before warps are, and warps before units.
+    if (reads_[1].same_epoch(now)) {
+      merge(reads_[1], now);
+    } else if (reads_[0].same_epoch(now)) {
+      merge(reads_[0], now);
+    } else {
+      if (reads_[0].same_epoch(reads_[1])) {
+        merge(reads_[0], reads_[1]);
+      }
+      reads_[1] = now;
+    }
   }
-  // `now` joins a record of the same warp and time.
+  static bool by_one_lane(const Access& a, const Access& b) {
+    return a.has_one_lane() && b.has_one_lane() && a.first_lane() == b.first_lane();
+  }
+  /// Does a record of both still say which lanes accessed what?
+  static bool keeps_lanes(const Access& into, const Access& now) {
+    return into.same_lanes(now) || by_one_lane(into, now) || several(into, now);
+  }
+  // `now` joins a record of the same warp and time. Units of which too little is kept to say which
+  // lane accessed them are kUnknown; those that only one lane can have accessed never kSeveral.
   static void merge(Access& into, const Access& now) {
     if (!into.same_lanes(now)) {
-      const bool several = (into.units & ~now.units) == 0 || now.code() == lane_code::kSeveral;
-      const bool same_units = (into.units | now.units) == now.units;
-      into.set_lanes(now.base_lane(),
-                     several && same_units ? lane_code::kSeveral : lane_code::kUnknown);
+      into.set_lanes(now.first_lane(), by_one_lane(into, now) ? lane_code::kSingle
+                                       : several(into, now)   ? lane_code::kSeveral
+                                                              : lane_code::kUnknown);
     }
     into.where = (into.where & 0x3ffU) | now.where >> 10 << 10;
     into.units |= now.units;
+  }
+  // Has more than one lane accessed each unit of either?
+  static bool several(const Access& into, const Access& now) {
+    if ((into.units & ~now.units) != 0) {
+      return into.code() == lane_code::kSeveral && (now.units & ~into.units) == 0;
+    }
+    if (now.code() == lane_code::kSeveral) {
+      return true;
+    }
+    if (into.units != now.units) {
+      return false;
+    }
+    if (into.code() >= lane_code::kUnknown || now.code() == lane_code::kUnknown) {
+      return into.code() == lane_code::kSeveral;
+    }
+    std::uint32_t rest = now.units;
+    while (rest != 0 && into.lane_of(static_cast<std::uint32_t>(std::countr_zero(rest))) !=
+                            now.lane_of(static_cast<std::uint32_t>(std::countr_zero(rest)))) {
+      rest &= rest - 1;
+    }
+    return rest == 0;
   }
   void remember_write(const Access& now) {
     for (Access& read : reads_) {

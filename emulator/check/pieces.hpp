@@ -44,6 +44,23 @@ struct Row {
   return (count >= 32 ? 0xffffffffU : (1U << count) - 1) << first;
 }
 
+/// Rows whose lanes are a power of two apart are one piece a line, with the code of that distance.
+[[nodiscard]] inline std::uint32_t code_of_stride(const Row& row, unsigned unit_shift,
+                                                  std::uint32_t code) {
+  const std::uint32_t rest = row.lanes & (row.lanes - 1);
+  if (rest == 0) {
+    return code;
+  }
+  const int first = std::countr_zero(row.lanes);
+  const int second = std::countr_zero(rest);
+  const std::uint64_t bytes = row.addresses[second] - row.addresses[first];
+  const auto lanes = static_cast<std::uint64_t>(second - first);
+  const std::uint64_t units = bytes / lanes >> unit_shift;
+  const bool is_regular = bytes == units * lanes << unit_shift && std::has_single_bit(units);
+  const auto wanted = static_cast<std::uint32_t>(std::countr_zero(units));
+  return is_regular && wanted > code && wanted < lane_code::kSingle ? wanted : code;
+}
+
 /// Calls visit(piece) until it returns false; false if it did.
 template <class Visit>
 bool for_each_piece(const Row& row, Visit&& visit) {
@@ -87,6 +104,7 @@ bool for_each_piece(const Row& row, Visit&& visit) {
     piece.code = (row.lanes & (row.lanes - 1)) == 0 ? lane_code::kSingle : lane_code::kSeveral;
     return visit(piece);
   }
+  const std::uint32_t row_code = code_of_stride(row, unit_shift, code);
   std::uint64_t open = ~std::uint64_t{0};
   for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
@@ -94,8 +112,8 @@ bool for_each_piece(const Row& row, Visit&& visit) {
     const std::uint64_t base = address & ~(span - 1);
     const auto first = static_cast<std::uint32_t>((address - base) >> unit_shift);
     const std::uint32_t units = unit_mask(first, count);
-    const std::uint32_t virtual_lane = (lane - (first >> code)) & 31U;
-    if (base == open && piece.code == code && virtual_lane == piece.lane &&
+    const std::uint32_t virtual_lane = (lane - (first >> row_code)) & 31U;
+    if (base == open && piece.code == row_code && virtual_lane == piece.lane &&
         (units & piece.units) == 0) {
       piece.units |= units;
       continue;
@@ -112,7 +130,7 @@ bool for_each_piece(const Row& row, Visit&& visit) {
     place(base);
     piece.units = units;
     piece.lane = virtual_lane;
-    piece.code = code;
+    piece.code = row_code;
   }
   return open == ~std::uint64_t{0} || visit(piece);
 }

@@ -57,6 +57,19 @@ class Story {
     request.row = {&first, kAllLanes, bytes, true, false, false};
     return cta.global(request);
   }
+  // A whole warp accesses words that lie `stride` words apart.
+  Finding strided(CtaChecker& cta, std::uint32_t warp, AccessKind kind, std::uint32_t word,
+                  std::uint32_t stride) {
+    std::array<std::uint64_t, 32> addresses{};
+    for (std::uint32_t lane = 0; lane < 32; ++lane) {
+      addresses[lane] = address(word + lane * stride);
+    }
+    Request request;
+    request.kind = kind;
+    request.warp = warp;
+    request.row = {addresses.data(), kAllLanes, 4, false, false, false};
+    return cta.global(request);
+  }
   [[nodiscard]] std::uint64_t address(std::uint32_t word) const {
     return reinterpret_cast<std::uintptr_t>(buffer_.data()) + 4 * std::uint64_t{word};
   }
@@ -108,6 +121,55 @@ TEST(Detector, LanesNeedAWarpBarrier) {
   EXPECT_RACE(story.access(*cta, 0, 4, kRead, 10), after_write);
   cta->warp_sync(0);
   EXPECT_CLEAN(story.access(*cta, 0, 4, kRead, 10));
+}
+
+// One lane may read a word, another, and the first again: nobody else has read them.
+TEST(Detector, WordsOfOneLaneStayItsOwn) {
+  Story story;
+  const auto cta = story.cta(0);
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kRead, 15));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kRead, 31));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 15));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kRead, 31));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 31));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kRead, 7));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kRead, 8));
+  const Finding finding = story.access(*cta, 0, 4, kWrite, 7);
+  EXPECT_RACE(finding, after_read);
+  EXPECT_EQ(finding.earlier.lane_of(finding.unit), 3U);
+}
+
+TEST(Detector, LanesThatReadAWordInTurn) {
+  Story story;
+  const auto cta = story.cta(0);
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kRead, 15));
+  EXPECT_CLEAN(story.access(*cta, 0, 4, kRead, 31));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 15));
+  EXPECT_CLEAN(story.access(*cta, 0, 4, kRead, 31));
+  EXPECT_CLEAN(story.access(*cta, 0, 4, kWrite, 31));
+  EXPECT_CLEAN(story.access(*cta, 0, 5, kRead, 63));
+  EXPECT_CLEAN(story.access(*cta, 0, 6, kRead, 63));
+  EXPECT_CLEAN(story.access(*cta, 0, 5, kRead, 63));
+  const Finding finding = story.access(*cta, 0, 6, kWrite, 63);
+  EXPECT_RACE(finding, after_read);
+}
+
+// Lanes two words apart, as in scans: whose words the others read is kept.
+TEST(Detector, LanesOfStridedRowsAreKept) {
+  Story story;
+  const auto cta = story.cta(0);
+  EXPECT_CLEAN(story.strided(*cta, 0, kRead, 0, 2));
+  EXPECT_CLEAN(story.strided(*cta, 0, kWrite, 0, 2));
+  EXPECT_CLEAN(story.strided(*cta, 0, kRead, 1, 2));
+  const Finding early = story.strided(*cta, 0, kWrite, 3, 2);
+  EXPECT_RACE(early, after_read);
+  EXPECT_EQ(early.address, story.address(3));
+  EXPECT_EQ(early.lane, 0U);
+  EXPECT_EQ(early.earlier.lane_of(early.unit), 1U);
+  cta->warp_sync(0);
+  EXPECT_CLEAN(story.strided(*cta, 0, kRead, 4, 2));  // each word by two lanes
+  EXPECT_CLEAN(story.strided(*cta, 0, kRead, 6, 2));
+  EXPECT_RACE(story.strided(*cta, 0, kWrite, 6, 2), after_read);
 }
 
 TEST(Detector, RowsAndWordsMeet) {
