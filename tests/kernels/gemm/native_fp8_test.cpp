@@ -2,6 +2,8 @@
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
+#include "tests/kernels/gemm/all_kernels.hpp"
+#include "tests/kernels/gemm/unit_walk.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
 #include <gtest/gtest.h>
@@ -79,6 +81,15 @@ TEST_P(NativeFp8, DiffersFromWidening) {
     return bytes;
   };
   EXPECT_NE(bytes_of(sm89_native_kernels(GetParam())[0]), bytes_of(sm89_kernels(GetParam())[0]));
+}
+
+/// The mma.sync kernels of all types.
+TEST(PortableBits, AreThoseOfTheMatrixUnit) {
+  for (const NamedKernel& named : all_kernels()) {
+    if (fits(named.kernel, device_limits())) {
+      expect_bits_of_unit(named.kernel, named.type, Unit::mma_sync_ada);
+    }
+  }
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 """Plants faults of ordering and layout in the sm_100 GEMM kernels and expects each to be caught.
 
-usage: sm100_mutants.py <source folder> <build folder> <nvcc> [<part of a name>]
+usage: sm100_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
 """
 
+import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import mutants
 
 FOLDER = "kernels/gemm/sm100/"
@@ -19,8 +21,8 @@ COPIED = (ROLES, SHARED, SCHEDULE, EPILOGUE, KERNEL, MMA, TMEM) + tuple(
     FOLDER + name for name in ("sm100_describe.cuh", "sm100_config.hpp", "sm100_dense.cu", "sm100_scaled.cu")
 )
 # More K-tiles than stages, several tiles a CTA, panels more than buffers. (kernel, m, n, k)
-PAIR = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "1024", "768", "512")
-SCALED = ("sm100_scaled.cu", "gemm_tcgen05_nvfp4_256x256x256_pair", "1024", "768", "1536")
+PAIR = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "1024", "768", "512", "1")
+SCALED = ("sm100_scaled.cu", "gemm_tcgen05_nvfp4_256x256x256_pair", "1024", "768", "1536", "1")
 # name, what runs, file, text, replacement
 MUTANTS = [
     ("original", PAIR, ROLES, None, None),
@@ -102,12 +104,9 @@ NOT_FOUND = {
 
 if __name__ == "__main__":
     # Four SMs: every pair computes several tiles.
-    rack = mutants.rack(sys.argv[1], "gb300-nvl72")
-    assert '"multiprocessors": 152' in rack
+    rack = mutants.rack(sys.argv[1], "gb300-nvl72", multiprocessors=4)
     mutants.check(
-        mutants.Kernels(
-            "100f", COPIED, rack.replace('"multiprocessors": 152', '"multiprocessors": 4'), NOT_FOUND
-        ),
+        mutants.Kernels("100f", COPIED, rack, NOT_FOUND, "GEMM, sm_100f"),
         [
             mutants.Mutant(name, FOLDER + unit, tuple(arguments), file, text, replacement)
             for name, (unit, *arguments), file, text, replacement in MUTANTS

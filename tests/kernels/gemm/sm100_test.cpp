@@ -5,6 +5,7 @@
 #include "kernels/gemm/gemm_workload.hpp"
 #include "kernels/gemm/sm100/sm100_kernels.hpp"
 #include "tests/kernels/gemm/all_kernels.hpp"
+#include "tests/kernels/gemm/unit_walk.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
 #include <gtest/gtest.h>
@@ -95,6 +96,12 @@ TEST_P(Sm100Kernels, StaticScheduleGivesTheSameBits) {
     return;
   }
   FAIL() << "no static schedule";
+}
+
+TEST(Sm100Bits, AreThoseOfTheMatrixUnit) {
+  for (const NamedKernel& named : sm100_kernels()) {
+    expect_bits_of_unit(named.kernel, named.type, Unit::tcgen05);
+  }
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 """Plants faults of ordering and layout in the sm_90a GEMM kernel and expects each to be caught.
 
-usage: sm90_mutants.py <source folder> <build folder> <nvcc> [<part of a name>]
+usage: sm90_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
 """
 
+import pathlib
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import mutants
 
 KERNEL = "kernels/gemm/sm90/sm90_kernel.cuh"
@@ -81,12 +83,12 @@ NOT_FOUND = {
     "CTA ends before its panels are stored": "shared memory outlives the CTA until its stores are over",
 }
 # Two tiles in a cluster, more K-tiles than stages, more panels than buffers.
-RUN = ("gemm_wgmma_bf16_128x256x64_cluster2", "256", "256", "448")
+RUN = ("gemm_wgmma_bf16_128x256x64_cluster2", "256", "256", "448", "1")
 
 
 if __name__ == "__main__":
     mutants.check(
-        mutants.Kernels("90a", COPIED, mutants.rack(sys.argv[1], "dgx-h100"), NOT_FOUND),
+        mutants.Kernels("90a", COPIED, mutants.rack(sys.argv[1], "dgx-h100"), NOT_FOUND, "GEMM, sm_90a"),
         [
             mutants.Mutant(name, COPIED[-1], RUN, file, text, replacement)
             for name, file, text, replacement in MUTANTS

@@ -4,6 +4,7 @@
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
 #include "kernels/gemm/sm90/sm90_kernels.hpp"
+#include "tests/kernels/gemm/unit_walk.hpp"
 #include "tests/kernels/support/print.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
@@ -85,6 +86,12 @@ TEST(Sm90Choice, IsPersistent) {
   const auto workload = make_gemm_workload(problem, {.seed = 1}, kernels(ElementType::fp16)[1]);
   EXPECT_EQ(workload->resources().blocks, 132);
   tests::expect_all_right(problem, tests::run_and_verify(*workload));
+}
+
+TEST(Sm90Bits, AreThoseOfTheMatrixUnit) {
+  for (const NamedKernel& named : every_kernel()) {
+    expect_bits_of_unit(named.kernel, named.type, Unit::wgmma);
+  }
 }
 
 }  // namespace

@@ -60,13 +60,16 @@ nlohmann::json count(const Case& instance) {
                       kTilesN * instance.tile_n, kTilesK * instance.tile_k);
 }
 
-/// sm_90a: 4 x 2 tiles over 5 K-tiles, on an emulated H100.
+/// 4 x 2 tiles over 5 K-tiles, operands and results by TMA.
 struct BulkCase {
+  std::string rack;
   std::string kernel;
+  std::string symbol;  ///< part of the mangled name
   std::uint64_t tile_m;
   std::uint64_t tile_n;
   std::uint64_t tile_k;
-  std::uint64_t cluster;
+  std::uint64_t sharing;      ///< CTAs among which a load of B is multicast
+  std::uint64_t scale_bytes;  ///< of a K-tile
   std::string flops;
 };
 
@@ -74,17 +77,28 @@ void PrintTo(const BulkCase& instance, std::ostream* stream) {
   *stream << instance.kernel;
 }
 
+/// Scales of nvfp4: 4 blocks of 512 bytes for each 128 rows of a K-tile of 256. Each CTA of a pair
+/// needs those of its 128 rows of A and of all 256 rows of B.
+constexpr std::uint64_t kPairScaleBytes = 2 * (1 + 2) * 4 * 512;
+
 class GemmBulkWork : public testing::TestWithParam<BulkCase> {};
 INSTANTIATE_TEST_SUITE_P(
     All, GemmBulkWork,
-    testing::Values(BulkCase{"gemm_wgmma_bf16_128x256x64_cluster2", 128, 256, 64, 2,
-                             "mma_flops_f16"},
-                    BulkCase{"gemm_wgmma_fp16_128x128x64", 128, 128, 64, 1, "mma_flops_f16"},
-                    BulkCase{"gemm_wgmma_fp8_e4m3_256x128x128_promoted_cluster2", 256, 128, 128, 2,
-                             "mma_flops_fp8"}),
+    testing::Values(BulkCase{"dgx-h100", "gemm_wgmma_bf16_128x256x64_cluster2", "gemm_sm90_kernel",
+                             128, 256, 64, 2, 0, "mma_flops_f16"},
+                    BulkCase{"dgx-h100", "gemm_wgmma_fp16_128x128x64", "gemm_sm90_kernel", 128, 128,
+                             64, 1, 0, "mma_flops_f16"},
+                    BulkCase{"dgx-h100", "gemm_wgmma_fp8_e4m3_256x128x128_promoted_cluster2",
+                             "gemm_sm90_kernel", 256, 128, 128, 2, 0, "mma_flops_fp8"},
+                    BulkCase{"gb300-nvl72", "gemm_tcgen05_bf16_256x256x64_pair",
+                             "gemm_sm100_kernel", 256, 256, 64, 1, 0, "mma_flops_f16"},
+                    BulkCase{"gb300-nvl72", "gemm_tcgen05_nvfp4_256x256x256_pair",
+                             "gemm_sm100_kernel", 256, 256, 256, 1, kPairScaleBytes,
+                             "mma_flops_fp4"}),
     [](const auto& instance) { return instance.param.kernel; });
 
-/// No product twice; A once a tile, B once a cluster; results once; no bank conflict in panels.
+/// No product twice; A once a tile, B once a cluster or pair; results once; no bank conflict in
+/// panels.
 TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
   constexpr std::uint64_t kRows = 4;
   constexpr std::uint64_t kColumns = 2;
@@ -94,13 +108,13 @@ TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
   const std::uint64_t n = kColumns * gemm.tile_n;
   const std::uint64_t k = kTilesK * gemm.tile_k;
   const nlohmann::json counters =
-      count_launch("RACKPROOF_EMULATOR_RACK=dgx-h100", gemm.kernel, "gemm_sm90_kernel", m, n, k);
+      count_launch("RACKPROOF_EMULATOR_RACK=" + gemm.rack, gemm.kernel, gemm.symbol, m, n, k);
   EXPECT_EQ(counters.at(gemm.flops).get<double>(), 2 * static_cast<double>(m * n * k));
   const std::uint64_t stages = kRows * kColumns * kTilesK;
   EXPECT_EQ(counters.at("bulk_load_bytes").get<std::uint64_t>(),
-            stages * (gemm.tile_m + gemm.tile_n / gemm.cluster) * kLineBytes);
+            stages * ((gemm.tile_m + gemm.tile_n / gemm.sharing) * kLineBytes + gemm.scale_bytes));
   EXPECT_EQ(counters.at("bulk_shared_bytes").get<std::uint64_t>(),
-            stages * (gemm.tile_m + gemm.tile_n) * kLineBytes);
+            stages * ((gemm.tile_m + gemm.tile_n) * kLineBytes + gemm.scale_bytes));
   EXPECT_EQ(counters.at("bulk_store_bytes").get<std::uint64_t>(), m * n * 2);
   EXPECT_EQ(counters.at("global_requests").get<std::uint64_t>(), 0U);
   EXPECT_EQ(counters.at("shared_wavefronts"), counters.at("shared_wavefronts_minimum"));

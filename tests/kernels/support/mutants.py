@@ -1,0 +1,196 @@
+"""Plants faults into copies of a kernel's sources and expects each to be caught.
+
+Each mutant is one change in a copy of the sources. The kernel is compiled and linked in front of the
+library into a test program, which runs it on the emulator and compares the result with the
+reference. A mutant is caught when the emulator finds a fault or the result is wrong, in one of the
+ordering modes; the originals must pass in all of them. `--document` puts what was found into
+docs/mutants.md.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple, Optional
+
+GOOGLETEST = ("-lgtest_main", "-lgtest", "-lpthread")
+MODES = ("late", "eager", "random:1", "random:2")
+FINDING = re.compile(
+    r"PTX line \d+(?: \((?P<place>[^()]*)\))?(?: \((?P<instruction>[^()]*)\))?[^:]*: (?P<what>.*)"
+)
+
+
+class Mutant(NamedTuple):
+    name: str
+    unit: str  # the source that is compiled
+    arguments: tuple  # of the program
+    file: str
+    text: Optional[str]  # None: an original
+    replacement: Optional[str]
+
+
+class Kernels(NamedTuple):
+    architecture: str  # "90a"
+    copied: tuple  # sources that mutants change, and those that include them
+    rack: str  # JSON of the emulated rack
+    not_found: dict  # mutant: why nothing sees it
+    title: str = ""  # of the section in docs/mutants.md
+    program: str = "tests/kernels/gemm/launch_gemm"  # CMake target whose objects run the kernel
+    libraries: tuple = ()
+    seconds: int = 120  # that a run may take
+
+
+class Found(NamedTuple):
+    mode: str
+    finding: str  # "" where verification found it
+    ended: bool = True
+
+    @property
+    def place(self):
+        found = FINDING.search(self.finding)
+        return (found["place"] or "") if found else ""
+
+    @property
+    def how(self):
+        if not self.ended:
+            return "does not end"
+        if not self.finding:
+            return "verification: wrong result"
+        found = FINDING.search(self.finding)
+        what = found["what"] if found else self.finding.split(": ", 1)[-1]
+        return what if len(what) <= 130 else what[:127] + "..."
+
+
+def copy_sources(folder, source, kernels, mutant):
+    for path in kernels.copied:
+        content = (source / path).read_text()
+        if mutant.text is not None and path == mutant.file:
+            if content.count(mutant.text) != 1:
+                sys.exit(f"{mutant.name}: {path} holds the text {content.count(mutant.text)} times")
+            content = content.replace(mutant.text, mutant.replacement)
+        copy = folder / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(content)
+
+
+def build(folder, source, binaries, nvcc, kernels, mutant):
+    copy_sources(folder, source, kernels, mutant)
+    kernel = folder / "kernel.o"
+    target = f"arch=compute_{kernels.architecture},code=compute_{kernels.architecture}"
+    subprocess.run(
+        [nvcc, "-std=c++20", "-O3", "-lineinfo", f"-I{folder}", f"-I{source}", "-gencode", target]
+        + ["-c", folder / mutant.unit, "-o", kernel],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+    target_folder, name = kernels.program.rsplit("/", 1)
+    objects = sorted((binaries / target_folder / "CMakeFiles" / f"{name}.dir").rglob("*.o"))
+    # The mutant's object comes first: the library's object of the same symbols is then not taken.
+    subprocess.run(
+        ["c++", "-o", folder / "program", kernel, *objects]
+        + [binaries / "kernels/librackproof_kernels.a", binaries / "runtime/librackproof_runtime.a"]
+        + [f"-L{pathlib.Path(nvcc).parent.parent}/lib64", "-lcudart", "-ldl", *kernels.libraries],
+        check=True,
+    )
+    return folder / "program"
+
+
+def run(program, kernels, arguments, binaries, mode):
+    """None if all is right."""
+    environment = dict(
+        os.environ,
+        LD_LIBRARY_PATH=str(binaries / "emulator"),
+        RACKPROOF_EMULATOR_RACK=str(program.parent / "rack.json"),
+        RACKPROOF_EMULATOR_ORDERING=mode,
+    )
+    try:
+        ended = subprocess.run(
+            [program, *arguments], env=environment, capture_output=True, text=True, timeout=kernels.seconds
+        )
+    except subprocess.TimeoutExpired:
+        return Found(mode, "", ended=False)
+    if ended.returncode == 0:
+        return None
+    findings = [line for line in ended.stderr.splitlines() if line.startswith("rackproof emulator:")]
+    return Found(mode, findings[0] if findings else "")
+
+
+def find(mutant, source, binaries, nvcc, kernels):
+    """What the first mode says that finds it; None if all modes pass."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "rack.json").write_text(kernels.rack)
+        program = build(folder, source, binaries, nvcc, kernels, mutant)
+        for mode in MODES:
+            found = run(program, kernels, mutant.arguments, binaries, mode)
+            if found is not None:
+                return found
+    return None
+
+
+def row(mutant, found, kernels):
+    if found is None:
+        cells = ["**missed**", "", kernels.not_found.get(mutant.name, "")]
+    else:
+        cells = [f"`{found.mode}`", found.place, found.how]
+    cells = [mutant.name, pathlib.Path(mutant.file).name, *cells]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def document(file, kernels, outcomes):
+    """Replaces the section of these kernels."""
+    mutated = [(mutant, found) for mutant, found in outcomes if mutant.text is not None]
+    caught = sum(found is not None for _, found in mutated)
+    checked = sum(found is not None and bool(found.finding) for _, found in mutated)
+    runs = sorted({" ".join(mutant.arguments) for mutant, _ in outcomes})
+    section = [
+        f"## {kernels.title}",
+        f"{caught} of {len(mutated)} caught, {checked} of them by the emulator's checks. Runs: "
+        + "; ".join(f"`{each}`" for each in runs) + ".",
+        "",
+        "| planted fault | changed file | mode | found at | what is said |",
+        "| --- | --- | --- | --- | --- |",
+        *(row(mutant, found, kernels) for mutant, found in mutated),
+    ]
+    parts = re.split(r"(?m)^(?=## )", file.read_text())
+    text = "\n".join(section) + "\n\n"
+    places = [i for i, part in enumerate(parts) if part.startswith(section[0] + "\n")]
+    if places:
+        parts[places[0]] = text
+    else:
+        parts[-1] = parts[-1].rstrip("\n") + "\n\n"
+        parts.append(text)
+    file.write_text("".join(parts).rstrip("\n") + "\n")
+
+
+def check(kernels, mutants):
+    """The whole work: <source folder> <build folder> <nvcc> [--document | <part of a name>]."""
+    source, binaries, nvcc = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+    documents = sys.argv[4:] == ["--document"]
+    part = sys.argv[4] if len(sys.argv) > 4 and not documents else ""
+    outcomes = []
+    unexpected = []
+    for mutant in mutants:
+        if part not in mutant.name:
+            continue
+        found = find(mutant, source, binaries, nvcc, kernels)
+        outcomes.append((mutant, found))
+        said = "passes in all modes" if found is None else f"{found.mode}: {found.finding or found.how}"
+        print(f"{mutant.name}: {said}", flush=True)
+        if (found is None) != (mutant.text is None) and mutant.name not in kernels.not_found:
+            unexpected.append(mutant.name)
+    if documents:
+        document(source / "docs/mutants.md", kernels, outcomes)
+    if unexpected:
+        sys.exit("not as expected: " + ", ".join(unexpected))
+
+
+def rack(source, name, multiprocessors=None):
+    """A shipped rack, with so many SMs."""
+    text = (pathlib.Path(source) / "configs/racks" / f"{name}.json").read_text()
+    if multiprocessors is not None:
+        text, count = re.subn(r'"multiprocessors": \d+', f'"multiprocessors": {multiprocessors}', text)
+        assert count == 1
+    return text
