@@ -10,10 +10,13 @@ namespace rackproof::emulator::engine {
 namespace {
 
 constexpr std::uint64_t kAlignment = 512;
-// Between allocations: an access just beyond the end hits no neighbour.
-constexpr std::uint64_t kGuard = 512;
-// Addresses are cheap: with twice the capacity a freed range rests long before it is used again.
-constexpr std::uint64_t kAddressSpaceFactor = 2;
+// Behind each allocation lie as many addresses as it has, and no fewer than this: an index that is
+// too large by less than the array's size hits no neighbour.
+constexpr std::uint64_t kLeastGuard = 16ULL << 10U;
+// Where addresses have become scarce.
+constexpr std::uint64_t kScarceGuard = 512;
+// Addresses are cheap: all of the capacity with its guards, and as many for freed ranges to rest.
+constexpr std::uint64_t kAddressSpaceFactor = 4;
 // Below this, writing zeros is cheaper than dropping pages and faulting them in again.
 constexpr std::uint64_t kDropPagesFrom = 4ULL << 20U;
 // What the driver keeps for contexts; a stand-in for a figure that differs by driver.
@@ -110,12 +113,17 @@ void* DeviceHeap::allocate(std::uint64_t bytes, bool is_charged) {
       used_bytes_ + charged > capacity_bytes_ - std::min(capacity_bytes_, kDriverReserveBytes)) {
     return nullptr;
   }
-  const auto offset = take_range(charged + kGuard);
+  std::uint64_t range = charged + std::max(charged, kLeastGuard);
+  auto offset = take_range(range);
+  if (!offset) {
+    range = charged + kScarceGuard;
+    offset = take_range(range);
+  }
   if (!offset) {
     return nullptr;
   }
   used_bytes_ += is_charged ? charged : 0;
-  allocations_.emplace(*offset, Taken{bytes, is_charged});
+  allocations_.emplace(*offset, Taken{bytes, range, is_charged});
   return base_ + *offset;
 }
 
@@ -130,7 +138,7 @@ bool DeviceHeap::release(void* address) {
     return false;
   }
   const std::uint64_t charged = round_up(found->second.bytes, kAlignment);
-  const std::uint64_t range = charged + kGuard;
+  const std::uint64_t range = found->second.range_bytes;
   used_bytes_ -= found->second.is_charged ? charged : 0;
   allocations_.erase(found);
   // Neighbours may share the first and the last page; those bytes are cleared by hand.

@@ -11,7 +11,8 @@
 namespace rackproof::emulator::engine {
 
 /// Hands out address ranges of one device. Freed ranges are reused as late as possible, so that a
-/// use after free meets a tombstone and not somebody else's data. Thread-safe.
+/// use after free meets a tombstone and not somebody else's data; behind each range addresses stay
+/// free, so that an index out of bounds meets nobody's data either. Thread-safe.
 class DeviceHeap {
  public:
   /// `capacity_bytes` is what the device reports as its memory; the file is made at first use.
@@ -55,7 +56,8 @@ class DeviceHeap {
   [[nodiscard]] std::optional<std::uint64_t> take_range(std::uint64_t bytes);
 
   struct Taken {
-    std::uint64_t bytes = 0;  // asked for
+    std::uint64_t bytes = 0;        // asked for
+    std::uint64_t range_bytes = 0;  // with the guard behind them
     bool is_charged = true;
   };
 

@@ -84,12 +84,13 @@ void peer_not_enabled(bool is_correct, int* memory) {
   write_first<<<1, 64>>>(memory);
 }
 void beyond_into_the_next_allocation(bool is_correct, int*) {
+  constexpr int kManyWords = 1 << 20;
   void* first = nullptr;
   void* second = nullptr;
-  cudaMalloc(&first, 4096);
-  cudaMalloc(&second, 4096);
-  const auto distance = static_cast<int*>(second) - static_cast<int*>(first);
-  write_first<<<1, 64>>>(static_cast<int*>(first) + (is_correct ? 0 : distance));
+  cudaMalloc(&first, kManyWords * sizeof(int));
+  cudaMalloc(&second, kManyWords * sizeof(int));
+  write_first<<<1, 64>>>(static_cast<int*>(first) +
+                         (is_correct ? kManyWords - 64 : 2 * kManyWords - 64));
 }
 
 }  // namespace
@@ -120,8 +121,8 @@ const std::vector<Planted>& address_faults() {
        "is outside any allocation", pageable_host_memory},
       {"peer_not_enabled", "kernel writes to another device's memory, access not enabled",
        "has not enabled access to that peer", peer_not_enabled},
-      {"beyond_into_the_next_allocation", "index so large that it hits another allocation", nullptr,
-       beyond_into_the_next_allocation},
+      {"beyond_into_the_next_allocation", "index beyond an array by less than its size",
+       "is outside any allocation", beyond_into_the_next_allocation},
   };
   return faults;
 }
