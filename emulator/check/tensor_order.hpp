@@ -7,7 +7,8 @@
 /// tcgen05.ld and .st do is known to others when the warp has waited for it, has met
 /// tcgen05.fence::before_thread_sync, and synchronises.
 ///
-/// Much working code leaves out the fences. Each kind is demanded of kernels that have one of it.
+/// Much working code leaves out the fences: ::before_thread_sync is demanded of kernels that have
+/// one of it, ::after_thread_sync of those that have a fence of either kind.
 
 #include "emulator/check/clock.hpp"
 

@@ -41,6 +41,7 @@ class AsyncRecord {
   void end_observed();
   /// Another operation that completes when this one does.
   void add(std::shared_ptr<AsyncRecord> earlier) { earlier_.push_back(std::move(earlier)); }
+  [[nodiscard]] bool is_over() const { return regions_.empty() && earlier_.empty(); }
   /// What it has read may be overwritten by whoever knows that, on whatever way.
   void forget_reads();
   /// The issuer has waited for the operation: reads only, or all of it.

@@ -39,7 +39,7 @@ void record_operands(Warp& warp, std::uint32_t lane, const tensor::TensorSides& 
     record->read_chunks(first + part.side, part.chunks, "operand of a tensor operation");
   }
   record->issued();
-  warp.cta().cluster().uncommitted(key_of(warp)).push_back(record);
+  warp.cta().cluster().unfinished(key_of(warp)).push_back(record);
 }
 
 // `operation`: TensorMultiply, TensorCopy or TensorShift.
@@ -171,11 +171,15 @@ void tensor_commit(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     const std::shared_ptr<AsyncRecord> record = AsyncRecord::begin(warp, lane);
     if (record) {
       record->issued();
-      for (auto& each : std::exchange(cta.cluster().uncommitted(key_of(warp)), {})) {
-        record->add(std::move(each));
+      // All earlier operations, those of earlier commits too: they complete in order.
+      auto& unfinished = cta.cluster().unfinished(key_of(warp));
+      std::erase_if(unfinished, [](const auto& each) { return each->is_over(); });
+      for (const auto& each : unfinished) {
+        record->add(each);
       }
     }
     const auto arrive = [&](std::uint64_t barrier) {
+      cta.cluster().mbarrier_inits().use(warp, lane, barrier);
       const std::byte* const object =
           cta.cluster().shared_at(barrier, sizeof(std::uint64_t), lane, "tcgen05.commit");
       check::CtaChecker* const checker =

@@ -17,8 +17,12 @@ check::CtaChecker* race_checker(Warp& warp) {
 }
 
 check::Clock knowledge_of(Warp& warp, const check::CtaChecker& checker) {
-  return warp.kernel().has_tensor_fence_after ? tensor_warp(warp).seen
-                                              : checker.knowledge(warp.index());
+  // tcgen05.commit fences before by itself, so kernels with fences after alone are common; those
+  // with one before mean both.
+  const DecodedKernel& kernel = warp.kernel();
+  return kernel.has_tensor_fence_after || kernel.has_tensor_fence_before
+             ? tensor_warp(warp).seen
+             : checker.knowledge(warp.index());
 }
 
 TensorAccess access_of(Warp& warp, std::uint32_t lane, bool writes) {

@@ -112,7 +112,7 @@ void TensorMultiply::validate(const TensorSides& sides) const {
   validate_operands(*this, sides);
 }
 
-std::string TensorMultiply::perform(const TensorSides& sides) const {
+void TensorMultiply::perform(const TensorSides& sides) const {
   const AccumulatorLayout layout = layout_of(*this);
   const MatrixUnit& unit = instruction.unit;
   OperandReader reader(*this, layout, sides);
@@ -128,7 +128,6 @@ std::string TensorMultiply::perform(const TensorSides& sides) const {
       sums.store();
     }
   }
-  return reader.warning();
 }
 
 TensorFootprint TensorMultiply::footprint(const TensorSides& sides) const {

@@ -150,13 +150,13 @@ void OperandReader::spread(std::uint32_t side, std::uint32_t part,
 
 std::vector<std::uint8_t> OperandReader::scales(std::uint32_t side, std::uint32_t address,
                                                 std::uint32_t id, std::uint32_t lines,
-                                                std::uint32_t first_lane, const char* what) {
+                                                std::uint32_t first_lane, const char* what) const {
   const TensorMemory& memory = *sides_->side[side].memory;
   const std::uint32_t column = TensorAddress::from(address).column;
   const auto count = static_cast<std::uint32_t>(op_->instruction.unit.scales());
   std::vector<std::uint8_t> result(std::size_t{lines} * count);
-  // Every subpartition multiplies with its own copy. Where the copies differ the first is taken, as
-  // hardware was seen to do, and that they do is told.
+  // Every subpartition multiplies with its own copy. Where only the first was
+  // written it is taken, as hardware was seen to do.
   const std::uint32_t copies = first_lane == 0 && layout_.parts == 1 ? 4 : 2;
   for (std::uint32_t line = 0; line < lines; ++line) {
     const std::uint32_t lane = first_lane + line % kScaleLanes;
@@ -171,12 +171,13 @@ std::vector<std::uint8_t> OperandReader::scales(std::uint32_t side, std::uint32_
       result[std::size_t{line} * count + i] = value;
       for (std::uint32_t copy = 1; op_->checks_written && copy < copies; ++copy) {
         const std::uint32_t other = lane + copy * kSubpartitionLanes;
-        if (warning_.empty() && memory.first_unwritten(other, cell, 1) == kTensorColumns &&
+        if (memory.first_unwritten(other, cell, 1) == kTensorColumns &&
             static_cast<std::uint8_t>(memory.row(other)[cell] >> shift) != value) {
-          warning_ = std::string(what) + " of line " + std::to_string(line) +
-                     " differ between lanes " + std::to_string(lane) + " and " +
-                     std::to_string(other) + " of column " + std::to_string(cell) +
-                     ": all 32-lane parts must hold the same (PTX ISA 9.0, section 9.7.16.10.7)";
+          throw TensorMemoryError(
+              std::string(what) + " of line " + std::to_string(line) + " differ between lanes " +
+              std::to_string(lane) + " and " + std::to_string(other) + " of column " +
+              std::to_string(cell) +
+              ": all 32-lane parts must hold the same (PTX ISA 9.0, section 9.7.16.10.7)");
         }
       }
     }

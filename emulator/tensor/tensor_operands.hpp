@@ -22,7 +22,6 @@ class OperandReader {
   [[nodiscard]] OperandCodes b(std::uint32_t side, std::uint32_t part);
   /// B of this side differs from that of the even CTA: its own scale factors do.
   [[nodiscard]] bool b_changes(std::uint32_t side, std::uint32_t part);
-  [[nodiscard]] const std::string& warning() const { return warning_; }
 
  private:
   void read_a_shared(std::uint32_t side, std::vector<std::uint32_t>& codes) const;
@@ -31,14 +30,14 @@ class OperandReader {
   void spread(std::uint32_t side, std::uint32_t part, std::vector<std::uint32_t>& codes) const;
   [[nodiscard]] std::vector<std::uint8_t> scales(std::uint32_t side, std::uint32_t address,
                                                  std::uint32_t id, std::uint32_t lines,
-                                                 std::uint32_t first_lane, const char* what);
+                                                 std::uint32_t first_lane,
+                                                 const char* what) const;
 
   const TensorMultiply* op_;
   AccumulatorLayout layout_;
   const TensorSides* sides_;
   std::vector<std::uint32_t> b_codes_;                 ///< all N lines
   std::array<std::vector<std::uint8_t>, 2> b_scales_;  ///< of the part in turn, by side
-  std::string warning_;
 };
 
 /// Throws for descriptors and addresses that cannot be.

@@ -64,12 +64,12 @@ struct TensorMultiply {
   bool accumulates = true;  ///< enable-input-d
   /// disable-output-lane: a bit a lane, the even CTA's lanes first.
   std::array<std::uint32_t, 8> disabled_lanes{};
-  bool checks_written = true;  ///< cells that are read must have been written
+  /// Cells that are read must have been written, copies of scale factors be equal.
+  bool checks_written = true;
 
   /// Throws TensorMemoryError or DescriptorError for what is wrong whatever memory holds.
   void validate(const TensorSides& sides) const;
-  /// The warning, if there is one: what hardware would accept but cannot be meant.
-  std::string perform(const TensorSides& sides) const;
+  void perform(const TensorSides& sides) const;
   [[nodiscard]] TensorFootprint footprint(const TensorSides& sides) const;
 };
 

@@ -180,6 +180,51 @@ TEST(Tcgen05, ProductsInAllOrderings) {
   }
 }
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+std::string finding(const std::string& text) {
+  bool right = false;
+  const Outcome outcome = run_tile(text, 1, async::Ordering::late, 0, right);
+  EXPECT_TRUE(right || outcome.fault.has_value());
+  return outcome.fault ? outcome.fault->message : "";
+}
+
+// Much code that works has no fence before, or none at all; who has one before means both.
+TEST(Tcgen05, FencesBeforeDemandFencesAfter) {
+  const std::string before = "tcgen05.fence::before_thread_sync;\n";
+  const std::string after = "tcgen05.fence::after_thread_sync;\n";
+  const std::string text = tile_kernel(1);
+  EXPECT_EQ(finding(replaced(text, before, "")), "");
+  EXPECT_EQ(finding(replaced(replaced(text, before, ""), after, "")), "");
+  EXPECT_NE(finding(replaced(text, after, "")).find("tcgen05.fence::after_thread_sync"),
+            std::string::npos);
+}
+
+// The first product has a commit of its own, which nobody waits for; that of the second covers it.
+TEST(Tcgen05, CommitsCoverAllEarlierOperations) {
+  std::string text = tile_kernel(1);
+  const std::pair<std::string, std::string> changes[] = {
+      {".shared .b32 address;\n", ".shared .b32 address;\n.shared .align 8 .b64 other;\n"},
+      {"@%p0 fence.mbarrier_init",
+       "@%p0 mbarrier.init.shared::cta.b64 [other], 1;\n@%p0 fence.mbarrier_init"},
+      {"setp.eq.u32 %p4, %r0, 0;\n",
+       "tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [other];\n"
+       "setp.eq.u32 %p4, %r0, 0;\n"},
+      {"and.b32 %r27, %r0, 96;\n",
+       "setp.eq.u32 %p6, %r0, 64;\n@%p6 st.shared.b32 [tile_a], %r0;\nand.b32 %r27, %r0, 96;\n"}};
+  for (const auto& [from, to] : changes) {
+    ASSERT_NE(text.find(from), std::string::npos) << from;
+    text = replaced(text, from, to);
+  }
+  EXPECT_EQ(finding(text), "");
+  EXPECT_NE(finding(replaced(text, "@!%p5 bra WAIT;\n", "")).find("not ordered after"),
+            std::string::npos);
+}
+
 // What is wrong, and a part of what is said about it.
 struct Broken {
   std::string name;
