@@ -117,6 +117,23 @@ Finding CtaChecker::begin_async(const AsyncToken& token, CtaChecker* home, std::
   return finding;
 }
 
+std::optional<Access> CtaChecker::in_flight_from_others() {
+  const auto is_harmless = [this](const Access& earlier, const Access&, std::uint32_t) {
+    return earlier.cta == cta_ || earlier.strength() != Strength::in_flight;
+  };
+  Access all;
+  all.units = ~0U;
+  for (Line& line : shared_) {
+    for (std::uint32_t part = 0; part < (line.is_split() ? 4U : 1U); ++part) {
+      const Line& each = line.is_split() ? line.part(part) : line;
+      if (const Conflict conflict = each.probe(all, is_harmless, true); conflict.found) {
+        return conflict.earlier;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 void CtaChecker::end_async(const AsyncToken& token, CtaChecker* home, std::uint64_t address,
                            std::uint64_t bytes, bool writes, bool is_waited) {
   WarpState& warp = warps_[token.warp];

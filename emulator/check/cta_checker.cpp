@@ -81,6 +81,14 @@ void CtaChecker::release_to(std::uint32_t index, std::uint32_t lanes, Knowledge&
   advance(warp);
 }
 
+void CtaChecker::release_fenced_to(std::uint32_t index, Knowledge& knowledge) const {
+  if (const WarpState& warp = warps_[index]; options_.races && warp.pending) {
+    // Clusters count as device.
+    knowledge.known.join(warp.pending->released[static_cast<std::size_t>(Scope::device)]);
+    knowledge.proxied.join(warp.pending->proxied);
+  }
+}
+
 void CtaChecker::acquire_from(std::uint32_t index, const Knowledge& knowledge) {
   if (!options_.races) {
     return;
@@ -95,6 +103,14 @@ void CtaChecker::acquire_from(std::uint32_t index, const Knowledge& knowledge) {
 
 Clock CtaChecker::knowledge(std::uint32_t warp) const {
   return publish(warps_[warp], warp, ~0U);
+}
+
+bool CtaChecker::anybody_knows(std::uint32_t cta, std::uint32_t warp, std::uint32_t lane,
+                               Time time) const {
+  return std::any_of(warps_.begin(), warps_.end(), [&](const WarpState& each) {
+    const CtaKnowledge* const known = each.foreign.find(cta);
+    return known != nullptr && known->knows(warp, lane, time);
+  });
 }
 
 Time CtaChecker::touch(std::uint32_t warp) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace rackproof::emulator::check {
@@ -111,6 +112,8 @@ class CtaChecker {
   /// Synchronisation beyond the CTA (cluster barriers): what `lanes` of `warp` know joins
   /// `knowledge`; what that holds, `warp` knows from now on.
   void release_to(std::uint32_t warp, std::uint32_t lanes, Knowledge& knowledge);
+  /// The same by a relaxed arrival: what `warp` has fenced.
+  void release_fenced_to(std::uint32_t warp, Knowledge& knowledge) const;
   void acquire_from(std::uint32_t warp, const Knowledge& knowledge);
 
   /// Asynchronous operations will have written these bytes of the CTA's shared memory.
@@ -140,6 +143,12 @@ class CtaChecker {
   [[nodiscard]] std::uint32_t serial() const { return cta_; }
   /// What others know that synchronise with `warp` now.
   [[nodiscard]] Clock knowledge(std::uint32_t warp) const;
+  /// Some warp of the CTA knows of an access of `warp` in another CTA.
+  [[nodiscard]] bool anybody_knows(std::uint32_t cta, std::uint32_t warp, std::uint32_t lane,
+                                   Time time) const;
+  /// An asynchronous operation of another CTA on this one's shared memory that nobody has seen
+  /// complete.
+  [[nodiscard]] std::optional<Access> in_flight_from_others();
   /// The time of an access of `warp` to memory that is not tracked here.
   [[nodiscard]] Time touch(std::uint32_t warp);
   /// A warp-wide synchronisation of `warp`.

@@ -16,7 +16,7 @@
 /// Where it is silent on purpose, so that a finding is never false: writes that change nothing;
 /// readers of a word beyond two; what one lane acquires counts for its warp; strong accesses that
 /// were overwritten; grids that talk to the host through system-wide fences; more than 256 finished
-/// grids ago; other processes; accesses through distributed shared memory.
+/// grids ago; other processes.
 
 #include "emulator/check/line.hpp"
 #include "emulator/check/locations.hpp"

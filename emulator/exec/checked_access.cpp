@@ -165,6 +165,9 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
     }
     raise(warp, finding, space, type, bytes);
   }
+  if (is_distributed && checker->checks_races() && op.handler != mbarrier_arrive) {
+    warp.cta().cluster().note_use(warp, lanes, *home_of(warp, addresses.low));
+  }
   if (tainted != 0 && is_shared) {
     for_each_lane(tainted, [&](std::uint32_t lane) {
       checker->forget_initialised(request.row.address(lane), bytes);

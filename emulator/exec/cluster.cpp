@@ -14,9 +14,6 @@ namespace {
 
 // How long one CTA of several runs before the next has its turn.
 constexpr std::uint64_t kCtaSlice = 1024;
-// Runs in which all warps of a cluster do nothing but poll shared memory that nobody changes. Loops
-// that give up by themselves do so earlier.
-constexpr std::uint32_t kFruitlessRuns = 50000;
 
 }  // namespace
 
@@ -40,6 +37,7 @@ Cluster::Cluster(GridContext& grid, std::uint64_t index)
         all.x * (y + rank / size.x % size.y + all.y * (z + rank / size.x / size.y));
     ctas_.push_back(std::make_unique<Cta>(*this, rank, grid, linear));
   }
+  waited_phases_.resize(ctas_.size());
   order_.resize(ctas_.size());
   std::iota(order_.begin(), order_.end(), 0U);
 }
@@ -95,22 +93,13 @@ std::uint64_t Cluster::run(GridContext& grid, std::uint64_t clock, std::uint64_t
   } else {
     executed = run_ctas(grid, clock, budget, may_communicate);
   }
-  if (idle_ && !at_gate_) {
-    watch_for_deadlock();
-  }
   return executed;
 }
 
-void Cluster::watch_for_deadlock() {
-  const bool may_still_change =
-      !operations_.empty() || std::any_of(ctas_.begin(), ctas_.end(), [](const auto& cta) {
-        return !cta->finished() && !cta->polls_shared_memory_only();
-      });
-  fruitless_runs_ = may_still_change ? 0 : fruitless_runs_ + 1;
-  if (fruitless_runs_ == kFruitlessRuns) {
-    throw FaultRaised(Fault::Kind::deadlock, kWarpSize,
-                      "deadlock: " + describe_waiting() + "; nobody is left to change that");
-  }
+bool Cluster::polls_shared_memory_only() const {
+  return operations_.empty() && std::all_of(ctas_.begin(), ctas_.end(), [](const auto& cta) {
+           return cta->finished() || cta->polls_shared_memory_only();
+         });
 }
 
 void Cluster::finish() {
@@ -183,7 +172,6 @@ async::OperationQueue::Ticket Cluster::issue(const Issuer& issuer, async::Operat
   return operations_.issue(
       pipe,
       [this, issuer, land = std::move(land)] {
-        note_progress();
         issuer.cta->grid().changed = true;
         try {
           land();

@@ -6,6 +6,8 @@
 #include "emulator/check/cta_checker.hpp"
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/grid_context.hpp"
+#include "emulator/exec/mbarrier_inits.hpp"
+#include "emulator/exec/shared_uses.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +53,8 @@ class Cluster {
   void restart_watch();
   /// While nobody changes memory it will go on as it has, for ever: see Warp::is_stalled().
   [[nodiscard]] bool is_stalled(std::uint32_t times) const;
+  /// The last run() did nothing but wait and poll, and of memory only the cluster's shared.
+  [[nodiscard]] bool polls_shared_memory_only() const;
   [[nodiscard]] std::uint64_t take_skipped_time();
   /// The CTA that ran last, for messages; the first one that waits, for reports of a deadlock.
   [[nodiscard]] Cta* running() const { return running_; }
@@ -71,8 +75,9 @@ class Cluster {
   [[nodiscard]] std::byte* shared_at(std::uint64_t address, std::uint64_t bytes, std::uint32_t lane,
                                      std::string_view what);
 
-  /// Throws FaultRaised for `lane` unless a valid mbarrier lies at a shared::cluster address.
-  void check_barrier(std::uint64_t address, std::uint32_t lane);
+  /// `lane` of `warp` names the mbarrier at a shared::cluster address to an asynchronous operation:
+  /// throws FaultRaised unless it is valid, and known to it.
+  void check_barrier(Warp& warp, std::uint64_t address, std::uint32_t lane);
   /// An arrival on the mbarrier at a shared::cluster address, or transactions that complete on it,
   /// by an asynchronous operation. Throws FaultRaised.
   /// `record`, which may be nullptr, is what the checks know of the operation.
@@ -80,10 +85,15 @@ class Cluster {
               const std::shared_ptr<AsyncRecord>& record = nullptr);
   void complete_transactions(std::uint64_t address, std::uint32_t bytes,
                              const std::shared_ptr<AsyncRecord>& record);
-  /// Matrix operations of one warp (an identifier of the caller's) since its last commit.
-  [[nodiscard]] std::vector<std::shared_ptr<AsyncRecord>>& uncommitted(std::uint32_t warp) {
-    return uncommitted_[warp];
+  /// Matrix operations of one warp (an identifier of the caller's) that nobody has seen complete.
+  [[nodiscard]] std::vector<std::shared_ptr<AsyncRecord>>& unfinished(std::uint32_t warp) {
+    return unfinished_[warp];
   }
+  [[nodiscard]] MbarrierInits& mbarrier_inits() { return mbarrier_inits_; }
+  /// `lanes` of `warp` access the shared memory of another CTA.
+  void note_use(Warp& warp, std::uint32_t lanes, const Cta& home);
+  /// The last thread of a CTA exits. Throws FaultRaised if others may still use its shared memory.
+  void check_exit(Cta& cta) const;
   /// Somebody saw a phase of the mbarrier at `address` complete.
   void see_phase(std::uint64_t address) {
     if (!unseen_.empty()) {
@@ -97,9 +107,6 @@ class Cluster {
   /// Lanes ended: the barrier may complete.
   void lanes_exited();
 
-  /// Something changed that a warp may wait for.
-  void note_progress() { fruitless_runs_ = 0; }
-
  private:
   /// barrier.cluster of one warp, lanes by state.
   struct Arrivals {
@@ -108,7 +115,6 @@ class Cluster {
   };
   std::uint64_t run_ctas(GridContext& grid, std::uint64_t clock, std::uint64_t budget,
                          bool may_communicate);
-  void watch_for_deadlock();
   void end_seen(std::uint64_t address);
   void complete_on(std::uint64_t address, const std::shared_ptr<AsyncRecord>& record);
   [[nodiscard]] Arrivals& arrivals(const Warp& warp);
@@ -124,13 +130,16 @@ class Cluster {
   Cta* running_ = nullptr;
   bool at_gate_ = false;
   bool idle_ = false;
-  std::uint32_t fruitless_runs_ = 0;
   std::vector<Arrivals> arrivals_;  ///< by rank and warp; empty: no barrier was used
   check::Knowledge arriving_;       ///< of those that have arrived
   check::Knowledge released_;       ///< of the phase that is complete
   /// Operations that have landed and completed on an mbarrier whose phase nobody has seen yet.
   std::vector<std::pair<std::uint64_t, std::shared_ptr<AsyncRecord>>> unseen_;
-  std::map<std::uint32_t, std::vector<std::shared_ptr<AsyncRecord>>> uncommitted_;
+  std::map<std::uint32_t, std::vector<std::shared_ptr<AsyncRecord>>> unfinished_;
+  MbarrierInits mbarrier_inits_;
+  SharedUses uses_;
+  std::uint64_t phases_ = 0;                  ///< of barrier.cluster that are complete
+  std::vector<std::uint64_t> waited_phases_;  ///< by rank: the last that a thread waited for
 };
 
 }  // namespace rackproof::emulator::exec

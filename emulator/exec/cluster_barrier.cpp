@@ -23,8 +23,11 @@ void Cluster::barrier_arrive(Warp& warp, std::uint32_t lanes, bool releases) {
         "between (PTX ISA 9.7.13.4)");
   }
   mine.arrived |= lanes;
+  mbarrier_inits_.arrive(warp);
   if (check::CtaChecker* const checker = warp.cta().checker(); checker != nullptr && releases) {
     checker->release_to(warp.index(), lanes, arriving_);
+  } else if (checker != nullptr) {
+    checker->release_fenced_to(warp.index(), arriving_);
   }
   complete_barrier();
 }
@@ -38,12 +41,25 @@ void Cluster::barrier_wait(Warp& warp, std::uint32_t lanes) {
   }
   if (const std::uint32_t passed = lanes & mine.passed; passed != 0) {
     mine.passed &= ~passed;
+    mbarrier_inits_.wait(warp);
+    waited_phases_[warp.cta().rank()] = phases_;
     if (check::CtaChecker* const checker = warp.cta().checker(); checker != nullptr) {
       checker->acquire_from(warp.index(), released_);
     }
   }
   if (const std::uint32_t waiting = lanes & mine.arrived; waiting != 0) {
     warp.wait_at_barrier(waiting, kClusterBarrier, kNoRef);
+  }
+}
+
+void Cluster::note_use(Warp& warp, std::uint32_t lanes, const Cta& home) {
+  const bool has_arrived = !arrivals_.empty() && (arrivals(warp).arrived & lanes) != 0;
+  uses_.note(warp, lowest_lane(lanes), home, phases_ + (has_arrived ? 2 : 1));
+}
+
+void Cluster::check_exit(Cta& cta) const {
+  if (size() > 1) {
+    uses_.check_exit(cta, waited_phases_[cta.rank()]);
   }
 }
 
@@ -67,8 +83,9 @@ void Cluster::complete_barrier() {
   if (!anybody) {
     return;
   }
-  note_progress();
   released_ = std::exchange(arriving_, {});
+  mbarrier_inits_.complete();
+  ++phases_;
   for (std::uint32_t rank = 0; rank < size(); ++rank) {
     for (std::uint32_t i = 0; i < warps_per_cta_; ++i) {
       Warp& warp = ctas_[rank]->warp(i);
@@ -76,6 +93,10 @@ void Cluster::complete_barrier() {
       const std::uint32_t asleep = warp.lanes_at_barrier(kClusterBarrier);
       each.passed |= each.arrived & warp.live() & ~asleep;
       each.arrived = 0;
+      if (asleep != 0) {
+        mbarrier_inits_.wait(warp);
+        waited_phases_[rank] = phases_;
+      }
       if (check::CtaChecker* const checker = ctas_[rank]->checker();
           checker != nullptr && asleep != 0) {
         checker->acquire_from(i, released_);

@@ -155,7 +155,6 @@ bool Cta::complete(const Barrier& barrier) const {
 }
 
 void Cta::release(std::uint32_t index) {
-  cluster_->note_progress();
   Barrier done = std::move(barriers_[index]);
   barriers_[index] = Barrier{};
   --open_barriers_;
@@ -205,13 +204,15 @@ void Cta::lanes_exited(Warp&) {
     }
   }
   cluster_->lanes_exited();
-  check_tensor_memory();
+  if (std::all_of(warps_.begin(), warps_.end(),
+                  [](const auto& warp) { return warp->live() == 0; })) {
+    check_tensor_memory();
+    cluster_->check_exit(*this);
+  }
 }
 
 void Cta::check_tensor_memory() const {
-  const bool is_over =
-      std::all_of(warps_.begin(), warps_.end(), [](const auto& warp) { return warp->live() == 0; });
-  if (!tensor_core_ || !is_over || tensor_core_->memory.allocated_columns() == 0) {
+  if (!tensor_core_ || tensor_core_->memory.allocated_columns() == 0) {
     return;
   }
   throw FaultRaised(Fault::Kind::illegal_instruction, 0,

@@ -322,10 +322,12 @@ void fence(Decoder& decoder) {
   // Only fence.proxy.async, for all memory or for shared memory, makes generic writes of shared
   // memory visible to asynchronous operations.
   const bool is_async = is_proxy && modifiers.take("async") && !modifiers.take("global");
+  const bool is_of_inits = modifiers.take("mbarrier_init");
   take_everything(decoder);
-  Op& op = decoder.emit(is_async   ? fence_proxy
-                        : is_proxy ? no_operation
-                                   : fence_memory,
+  Op& op = decoder.emit(is_async      ? fence_proxy
+                        : is_proxy    ? no_operation
+                        : is_of_inits ? fence_mbarrier_init
+                                      : fence_memory,
                         InstructionClass::other);
   op.scope = static_cast<std::uint8_t>(scope);
 }

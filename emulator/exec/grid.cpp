@@ -404,26 +404,33 @@ class GridExecution::Impl {
   }
 
   void watch_round(std::uint64_t executed) {
-    if (!grid_.config.checks.synchronisation) {
-      return;
-    }
-    const bool is_due = watch_.is_due(executed);
+    // Of memory only the clusters' own shared: nobody else can help them.
+    const auto all_poll = [this] {
+      return std::all_of(slots_.begin(), slots_.end(),
+                         [](const Slot& slot) { return slot.cluster->polls_shared_memory_only(); });
+    };
+    const bool is_due = watch_.is_due(executed, all_poll);
     if (!watch_.is_on()) {
       if (is_due) {
         set_watch(true);
       }
       return;
     }
-    if (take_changes() || is_due) {
+    if (take_changes() || slots_.empty()) {
       set_watch(false);
       return;
     }
     const bool all_run = window_ >= limit_ || !has_unstarted();
-    if (all_run && !slots_.empty() &&
-        std::all_of(slots_.begin(), slots_.end(), [this](const Slot& slot) {
+    const bool is_stalled =
+        all_run && std::all_of(slots_.begin(), slots_.end(), [this](const Slot& slot) {
           return slot.cluster->is_stalled(repeats_wanted_);
-        })) {
+        });
+    if (all_run && (is_stalled || watch_.is_long()) && all_poll()) {
+      report_stall();
+    } else if (is_stalled) {
       state_ = GridState::stalled;
+    } else if (is_due) {
+      set_watch(false);
     }
   }
 

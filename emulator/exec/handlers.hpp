@@ -46,6 +46,7 @@ void no_operation(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// fence.proxy.async
 void fence_proxy(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void fence_mbarrier_init(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_atomic.cpp. a + immediate: address; b, c: operands; dst may be kNoRef.
 enum class AtomicOp : std::uint8_t { add, exch, cas, min, max, inc, dec, and_, or_, xor_ };

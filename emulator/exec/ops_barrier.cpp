@@ -1,5 +1,5 @@
 // bar and barrier: PTX ISA 9.0, section 9.7.13.1.
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/cluster.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 
@@ -66,6 +66,11 @@ void fence_proxy(LaneContext& lanes, const Op&, std::uint32_t mask) {
   if (check::CtaChecker* const checker = warp.cta().checker()) {
     checker->proxy_fence(warp.index(), mask);
   }
+}
+
+void fence_mbarrier_init(LaneContext& lanes, const Op&, std::uint32_t) {
+  auto& warp = static_cast<Warp&>(lanes);
+  warp.cta().cluster().mbarrier_inits().fence(warp);
 }
 
 void barrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {

@@ -178,7 +178,7 @@ class BulkIssue {
   void load_into(std::uint64_t destination, std::uint64_t barrier) {
     const std::uint64_t bytes = transfer_->shared_bytes();
     (void)cluster_.shared_at(destination, bytes, lane_, "bulk write to shared memory");
-    cluster_.check_barrier(barrier, lane_);
+    cluster_.check_barrier(warp_, barrier, lane_);
     cta_.grid().counters.bulk_shared_bytes += bytes;
     note_write(destination, bytes);
     cluster_.issue(
@@ -243,7 +243,7 @@ class BulkIssue {
     check_box(destination);
     const std::uint64_t barrier =
         barrier_of(destination, shared_address(warp_, bulk_.barrier, lane_), false);
-    cluster_.check_barrier(barrier, lane_);
+    cluster_.check_barrier(warp_, barrier, lane_);
     const std::uint64_t bytes = transfer_->shared_bytes();
     (void)cluster_.shared_at(destination, bytes, lane_, "bulk write to shared memory");
     ++cta_.grid().counters.bulk_requests;
@@ -330,7 +330,7 @@ void store_async(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                         "different CTAs");
     }
     (void)cluster.shared_at(destination, bytes, lane, "asynchronous write to shared memory");
-    cluster.check_barrier(barrier, lane);
+    cluster.check_barrier(warp, barrier, lane);
     std::array<std::byte, 16> data{};
     for (std::uint32_t i = 0; i < op.list_size; ++i) {
       const Ref ref = warp.kernel().refs[op.list + i];

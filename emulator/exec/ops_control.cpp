@@ -121,7 +121,7 @@ void set_registers(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     own = wanted;
   } else if (op.mode == 0 && wanted > own) {
     if (pool.free < wanted - own) {
-      warp.retry();
+      warp.repeat();
       return;
     }
     pool.free -= wanted - own;

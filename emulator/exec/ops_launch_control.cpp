@@ -64,7 +64,7 @@ void launch_control_cancel(LaneContext& lanes, const Op& op, std::uint32_t mask)
       constexpr std::uint64_t kOffset = (std::uint64_t{1} << kClusterRankShift) - 1;
       const std::uint64_t there = (place & kOffset) | rank << kClusterRankShift;
       const std::uint64_t signal = (barrier & kOffset) | rank << kClusterRankShift;
-      cluster.check_barrier(signal, lane);
+      cluster.check_barrier(warp, signal, lane);
       (void)cluster.shared_at(there, sizeof handle, lane, "response of try_cancel");
       Cta& home = cluster.cta(static_cast<std::uint32_t>(rank));
       if (check::CtaChecker* const checker = home.checker()) {

@@ -68,6 +68,10 @@ void for_each_object(Warp& warp, const Op& op, std::uint32_t mask, AccessType ty
       continue;
     }
     const Addresses offsets = part;
+    // Before the access itself acquires what others released through the object.
+    for_each_lane(op.handler == mbarrier_init ? 0 : same, [&](std::uint32_t lane) {
+      warp.cta().cluster().mbarrier_inits().use(warp, lane, offsets.value[lane]);
+    });
     resolve(warp, op, kind, type, kObjectBytes, same, part);
     for_each_lane(same, [&](std::uint32_t lane) {
       action(Object{lane, offsets.value[lane], part.value[lane]});
@@ -119,6 +123,7 @@ void mbarrier_init(LaneContext& lanes, const Op& op, std::uint32_t mask) {
           "the count of mbarrier.init is not within 1 to 1048575");
     check_unused(warp, object);
     write(object.pointer, Mbarrier::initialised(count).word());
+    warp.cta().cluster().mbarrier_inits().initialised(warp, object.lane, object.address);
   });
 }
 
@@ -127,13 +132,13 @@ void mbarrier_invalidate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
     (void)read(object.pointer, object.lane);
     write(object.pointer, 0);
+    warp.cta().cluster().mbarrier_inits().invalidated(object.address);
   });
 }
 
 void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const auto kind = static_cast<MbarrierArrival>(op.mode & kMbarrierKindMask);
-  Cluster& cluster = warp.cta().cluster();
   for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
     const std::uint32_t lane = object.lane;
     Mbarrier barrier = read(object.pointer, lane);
@@ -151,7 +156,6 @@ void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
               (kind != MbarrierArrival::no_complete && kind != MbarrierArrival::drop_no_complete),
           lane, "an arrival with .noComplete completes the phase");
     write(object.pointer, barrier.word());
-    cluster.note_progress();
     if (op.dst != kNoRef) {
       register_row<std::uint64_t>(lanes, op.dst)[lane] = before;
     }
@@ -160,7 +164,6 @@ void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
 
 void mbarrier_transactions(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  Cluster& cluster = warp.cta().cluster();
   for_each_object(warp, op, mask, AccessType::atomic, [&](const Object& object) {
     Mbarrier barrier = read(object.pointer, object.lane);
     const std::int64_t count = register_row<std::uint32_t>(lanes, op.b)[object.lane];
@@ -170,7 +173,6 @@ void mbarrier_transactions(LaneContext& lanes, const Op& op, std::uint32_t mask)
       barrier.advance_if_complete();
     }
     write(object.pointer, barrier.word());
-    cluster.note_progress();
   });
 }
 
@@ -241,7 +243,6 @@ void CopyOwner::arrive(const async::Arrival& arrival, std::uint32_t lanes) {
 }
 
 void Cluster::complete_on(std::uint64_t address, const std::shared_ptr<AsyncRecord>& record) {
-  note_progress();
   if (record == nullptr) {
     return;
   }
@@ -259,11 +260,12 @@ void Cluster::end_seen(std::uint64_t address) {
   });
 }
 
-void Cluster::check_barrier(std::uint64_t address, std::uint32_t lane) {
+void Cluster::check_barrier(Warp& warp, std::uint64_t address, std::uint32_t lane) {
   if (address % kObjectBytes != 0) {
     throw FaultRaised(Fault::Kind::misaligned_address, lane,
                       "the mbarrier at " + hex(address) + " is not aligned to 8 bytes");
   }
+  mbarrier_inits_.use(warp, lane, address);
   (void)read(reinterpret_cast<std::uint64_t>(shared_at(address, kObjectBytes, lane, "mbarrier")),
              lane);
 }

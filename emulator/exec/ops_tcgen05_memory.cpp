@@ -129,12 +129,12 @@ void tensor_allocate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
     return try_allocate(warp, core, cta_group);
   });
   if (!granted) {
-    warp.retry();
+    warp.repeat();
     return;
   }
   const std::uint32_t address = *core.request->granted;
   core.request.reset();
-  warp.cta().cluster().note_progress();
+  warp.cta().grid().changed = true;
   track_allocation(warp, address, columns);
   Op target = op;
   target.immediate = static_cast<std::int32_t>(op.d);
@@ -166,7 +166,7 @@ void tensor_deallocate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   const std::uint32_t columns = uniform_word(lanes, op.b, mask, "tcgen05.dealloc: the count");
   with_rules(lane, [&] { core.memory.release(address, columns); });
   track_deallocation(warp, lane, tensor::TensorAddress::from(address).column, columns);
-  warp.cta().cluster().note_progress();
+  warp.cta().grid().changed = true;
 }
 
 void tensor_relinquish(LaneContext& lanes, const Op& op, std::uint32_t mask) {

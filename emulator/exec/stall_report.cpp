@@ -55,7 +55,10 @@ std::string describe_stall(const GridContext& grid, const std::vector<Cta*>& cta
   const auto named =
       std::find_if(ctas.begin(), ctas.end(), [](Cta* cta) { return find_poller(*cta) != nullptr; });
   if (named == ctas.end()) {
-    return text + ": deadlock: nothing can progress";
+    const auto first =
+        std::find_if(ctas.begin(), ctas.end(), [](Cta* cta) { return !cta->finished(); });
+    return text + ": deadlock: nothing can progress; waiting are " +
+           (first == ctas.end() ? "" : (*first)->describe_waiting());
   }
   Cta& cta = **named;
   const Warp& warp = *find_poller(cta);

@@ -8,18 +8,21 @@ namespace rackproof::emulator::exec {
 
 /// A grid is watched for a while every so often: watching costs more than running. Whoever writes
 /// what was not there before, ends, or begins, has made progress; then the next look comes twice as
-/// late.
+/// late. While all do nothing but poll, a look is long: loops that count and give up have ended
+/// before.
 class StallWatch {
  public:
   [[nodiscard]] bool is_on() const { return is_on_; }
   /// Counts a round that ran so many warp instructions. True: it is time to look, or to stop
-  /// looking for now.
-  [[nodiscard]] bool is_due(std::uint64_t executed) {
+  /// looking for now. `all_poll`: whether all of the round did nothing but poll.
+  template <class AllPoll>
+  [[nodiscard]] bool is_due(std::uint64_t executed, AllPoll&& all_poll) {
     instructions_ += executed;
     ++rounds_;
-    return is_on_ ? rounds_ >= kLongestLookRounds || instructions_ >= kLongestLook
+    return is_on_ ? is_long() || (instructions_ >= kLongestLook && !all_poll())
                   : instructions_ >= patience_ || rounds_ >= patience_ / kInstructionsOfARound;
   }
+  [[nodiscard]] bool is_long() const { return rounds_ >= kLongestLookRounds; }
   void start() { set(true); }
   void stop() {
     patience_ = std::min(2 * patience_, kMostPatience);

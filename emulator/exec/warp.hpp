@@ -121,10 +121,7 @@ class Warp : public LaneContext {
   [[nodiscard]] const Taint* taint() const { return taint_.get(); }
   void release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count);
   /// The present instruction has to wait for others: it comes again in the next turn.
-  void repeat() {
-    --pc_;
-    yield();
-  }
+  void repeat();
   /// The other warps of the CTA have their turn: on hardware, too, all see a phase end before the
   /// next one can, and programs rely on that.
   void end_turn() {
@@ -154,11 +151,6 @@ class Warp : public LaneContext {
   /// The last run() went beyond the cluster's own memory.
   [[nodiscard]] bool passed_gate() const { return passed_gate_; }
   void pass_gate() { passed_gate_ = true; }
-  /// The current instruction cannot go on yet: others have their turn, then it is tried again.
-  void retry() {
-    --pc_;
-    yield();
-  }
   /// The present run() ends before the instruction behind the gate.
   void stop_at_gate();
   [[nodiscard]] bool stopped() const { return stopped_; }

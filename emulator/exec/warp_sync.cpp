@@ -61,6 +61,14 @@ std::uint32_t Warp::gather_anywhere(const std::uint32_t* members, std::uint32_t 
   return ready;
 }
 
+void Warp::repeat() {
+  --pc_;
+  yield();
+  if (polls_) {
+    polls_->turn(mask_, state_at(pc_, mask_));
+  }
+}
+
 void Warp::watch(bool on) {
   polls_ = on ? std::make_unique<PollLog>() : nullptr;
 }

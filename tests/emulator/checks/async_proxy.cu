@@ -44,6 +44,16 @@ __device__ void load(void* tile, const void* source, unsigned long long& barrier
       "l"(source), "r"(bytes), "r"(shared_address(&barrier))
       : "memory");
 }
+// Into the same place of another CTA.
+__device__ void copy_to(unsigned target, const void* tile, unsigned long long& barrier) {
+  asm volatile(
+      "{\n.reg .b32 there, signal;\nmapa.shared::cluster.u32 there, %0, %1;\n"
+      "mapa.shared::cluster.u32 signal, %2, %1;\n"
+      "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [there], [%0], %3, "
+      "[signal];\n}" ::"r"(shared_address(tile)),
+      "r"(target), "r"(shared_address(&barrier)), "r"(kTileBytes)
+      : "memory");
+}
 __device__ void store(void* target, const void* tile) {
   asm volatile(
       "cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;\ncp.async.bulk.commit_group;" ::
@@ -57,11 +67,22 @@ __device__ void wait_reads() {
 __device__ void wait_stores() {
   asm volatile("cp.async.bulk.wait_group 0;" ::: "memory");
 }
+__device__ void arrive_remote(unsigned long long& barrier, unsigned target) {
+  asm volatile(
+      "{\n.reg .b32 there;\nmapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}" ::"r"(
+          shared_address(&barrier)),
+      "r"(target)
+      : "memory");
+}
 __device__ void fence_async() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 __device__ void cluster_arrive() {
   asm volatile("barrier.cluster.arrive;" ::: "memory");
+}
+__device__ void cluster_arrive_relaxed() {
+  asm volatile("barrier.cluster.arrive.relaxed;" ::: "memory");
 }
 __device__ void cluster_wait() {
   asm volatile("barrier.cluster.wait;" ::: "memory");
@@ -309,6 +330,85 @@ __global__ void __cluster_dims__(2, 1, 1) neighbour_exits_early(int* out) {
   }
   out[blockIdx.x * 32 + threadIdx.x] = sum;
 }
+// The owner of the word is late, so that it is always there; nothing makes it wait.
+template <bool kCorrect>
+__global__ void __cluster_dims__(2, 1, 1) neighbour_may_exit_early(int* out) {
+  __shared__ int word;
+  word = 1;
+  cluster_arrive();
+  cluster_wait();
+  int sum = 0;
+  if (rank() == 1) {
+    sum = load_remote(&word, 0);
+  } else {
+    for (int i = 0; i < 4000; ++i) {
+      sum += atomicAdd(out + 100, 1);
+    }
+  }
+  cluster_arrive_relaxed();
+  if (kCorrect) {
+    cluster_wait();
+  }
+  out[blockIdx.x * 32 + threadIdx.x] = sum;
+}
+// The destination of a copy may be gone before anybody has seen that it is complete.
+template <bool kCorrect>
+__global__ void __cluster_dims__(2, 1, 1) destination_may_exit_early(int* out) {
+  __shared__ alignas(128) int tile[kThreads];
+  __shared__ unsigned long long barrier;
+  init(barrier, 1);
+  if (rank() == 0) {
+    tile[threadIdx.x] = 1;
+    fence_async();
+  } else if (threadIdx.x == 0) {
+    expect(barrier, kTileBytes);
+  }
+  cluster_arrive();
+  cluster_wait();
+  if (rank() == 0 && threadIdx.x == 0) {
+    copy_to(1, tile, barrier);
+  }
+  if (kCorrect && rank() == 1) {
+    wait(barrier, 0);
+  }
+  out[rank() * kThreads + threadIdx.x] = 1;
+}
+template <bool kCorrect>
+__global__ void mbarrier_used_before_its_init(int* out) {
+  __shared__ unsigned long long barrier;
+  if (threadIdx.x == 0) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&barrier)),
+                 "r"(kThreads)
+                 : "memory");
+  } else if (!kCorrect) {
+    __nanosleep(100000);
+  }
+  if (kCorrect) {
+    __syncthreads();
+  }
+  arrive(barrier);
+  wait(barrier, 0);
+  out[threadIdx.x] = 1;
+}
+template <bool kCorrect>
+__global__ void __cluster_dims__(2, 1, 1) mbarrier_init_not_fenced(int* out) {
+  __shared__ unsigned long long barrier;
+  if (threadIdx.x == 0) {
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], 2;" ::"r"(shared_address(&barrier))
+                 : "memory");
+    if (kCorrect) {
+      asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+  }
+  cluster_arrive_relaxed();
+  cluster_wait();
+  if (threadIdx.x == 0) {
+    arrive_remote(barrier, 0);
+    arrive_remote(barrier, 1);
+  }
+  wait(barrier, 0);
+  out[threadIdx.x] = 1;
+}
 template <bool kCorrect>
 __global__ void __cluster_dims__(2, 1, 1) cluster_wait_without_arrive(int* out) {
   if (kCorrect || threadIdx.x != 3) {
@@ -362,6 +462,18 @@ const std::vector<Planted>& async_proxy_faults() {
                         "word of another CTA read without barrier.cluster", "shared", 2, 32),
       RACKPROOF_PLANTED(neighbour_exits_early, "CTA exits while another reads its shared memory",
                         "has exited", 2, 32),
+      RACKPROOF_PLANTED(neighbour_may_exit_early,
+                        "CTA arrives at the last barrier.cluster, but does not wait for it",
+                        "nothing orders that after the access of thread", 2, 32),
+      RACKPROOF_PLANTED(destination_may_exit_early,
+                        "CTA exits without a look at the copy that another makes into it",
+                        "of the cluster", 2, kThreads),
+      RACKPROOF_PLANTED(mbarrier_used_before_its_init,
+                        "no barrier between mbarrier.init and the first arrivals", "mbarrier", 1,
+                        kThreads),
+      RACKPROOF_PLANTED(mbarrier_init_not_fenced,
+                        "mbarrier.init, then a relaxed barrier.cluster without fence.mbarrier_init",
+                        "fence.mbarrier_init or a releasing barrier.cluster.arrive", 2, 32),
       RACKPROOF_PLANTED(cluster_wait_without_arrive, "barrier.cluster.wait without an arrival",
                         "without having arrived", 2, 32),
   };

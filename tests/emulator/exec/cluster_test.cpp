@@ -91,6 +91,15 @@ TEST(Cluster, LoadsReachOtherCtas) {
   }
 }
 
+TEST(Cluster, RelaxedArrivalsCarryWhatWasFenced) {
+  const std::string load =
+      "mapa.shared::cluster.u32 %r4, %s, %r3;\nld.shared::cluster.u32 %r5, [%r4];";
+  const std::string relaxed = "barrier.cluster.arrive.relaxed;\nbarrier.cluster.wait;\n";
+  EXPECT_EQ(ClusterRun(ring(load, "fence.acq_rel.cluster;\n" + relaxed)).fault(), "");
+  EXPECT_NE(ClusterRun(ring(load, relaxed)).fault().find("is not ordered after the write"),
+            std::string::npos);
+}
+
 TEST(Cluster, AddressesTellTheirCta) {
   ClusterRun run(
       "mov.u32 %r1, 2;\nmapa.shared::cluster.u32 %r2, %s, %r1;\ngetctarank.shared::cluster.u32 "
