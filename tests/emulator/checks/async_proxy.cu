@@ -351,7 +351,7 @@ __global__ void __cluster_dims__(2, 1, 1) neighbour_may_exit_early(int* out) {
   }
   out[blockIdx.x * 32 + threadIdx.x] = sum;
 }
-// The destination of a copy may be gone before anybody has seen that it is complete.
+// Source and destination of a copy may be gone before anybody has seen that it is complete.
 template <bool kCorrect>
 __global__ void __cluster_dims__(2, 1, 1) destination_may_exit_early(int* out) {
   __shared__ alignas(128) int tile[kThreads];
@@ -368,8 +368,12 @@ __global__ void __cluster_dims__(2, 1, 1) destination_may_exit_early(int* out) {
   if (rank() == 0 && threadIdx.x == 0) {
     copy_to(1, tile, barrier);
   }
-  if (kCorrect && rank() == 1) {
-    wait(barrier, 0);
+  if (kCorrect) {
+    if (rank() == 1) {
+      wait(barrier, 0);
+    }
+    cluster_arrive_relaxed();
+    cluster_wait();
   }
   out[rank() * kThreads + threadIdx.x] = 1;
 }
@@ -465,8 +469,7 @@ const std::vector<Planted>& async_proxy_faults() {
       RACKPROOF_PLANTED(neighbour_may_exit_early,
                         "CTA arrives at the last barrier.cluster, but does not wait for it",
                         "nothing orders that after the access of thread", 2, 32),
-      RACKPROOF_PLANTED(destination_may_exit_early,
-                        "CTA exits without a look at the copy that another makes into it",
+      RACKPROOF_PLANTED(destination_may_exit_early, "CTAs exit while one copies to the other",
                         "of the cluster", 2, kThreads),
       RACKPROOF_PLANTED(mbarrier_used_before_its_init,
                         "no barrier between mbarrier.init and the first arrivals", "mbarrier", 1,
