@@ -85,9 +85,12 @@ CUtensorMap encode_plane(const PlaneMap& plane) {
 }  // namespace
 
 CUtensorMap make_tensor_map(const MatrixMap& matrix) {
+  constexpr std::int64_t kHalfLineBytes = 64;
+  const auto box_bytes = std::int64_t{matrix.box_columns} * element_bits(matrix.type) / 8;
   return encode_plane({.address = matrix.address,
                        .type = data_type(matrix.type),
-                       .swizzle = CU_TENSOR_MAP_SWIZZLE_128B,
+                       .swizzle = box_bytes == kHalfLineBytes ? CU_TENSOR_MAP_SWIZZLE_64B
+                                                              : CU_TENSOR_MAP_SWIZZLE_128B,
                        .columns = static_cast<cuuint64_t>(matrix.columns),
                        .rows = static_cast<cuuint64_t>(matrix.rows),
                        .row_stride_bytes = static_cast<cuuint64_t>(matrix.row_stride_bytes),

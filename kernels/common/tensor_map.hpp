@@ -18,10 +18,10 @@ struct MatrixMap {
   std::int64_t columns = 0;
   std::int64_t row_stride_bytes = 0;  ///< a multiple of 16
   int box_rows = 0;                   ///< at most 256
-  int box_columns = 0;                ///< 128 bytes: the width of the swizzle
+  int box_columns = 0;                ///< 128 or 64 bytes: the width of the swizzle
 };
 
-/// With the 128-byte swizzle; elements outside the matrix are read as 0. Throws
+/// With the swizzle of the box's width; elements outside the matrix are read as 0. Throws
 /// runtime::NotAvailable without such a driver, std::invalid_argument for a matrix it refuses.
 [[nodiscard]] CUtensorMap make_tensor_map(const MatrixMap& matrix);
 

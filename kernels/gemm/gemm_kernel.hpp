@@ -33,8 +33,10 @@ struct KernelArguments {
   /// pointers are not used.
   int slices = 1;
   int k_tiles_per_slice = 0;
-  void* partials = nullptr;           ///< `slices` x tiles x a tile of accumulators
-  std::uint32_t* arrivals = nullptr;  ///< one a tile, 0 before and after a launch
+  void* partials = nullptr;           ///< KSplit::partial_tiles() tiles of accumulators
+  std::uint32_t* arrivals = nullptr;  ///< GemmKernel::arrivals a tile, 0 before and after a launch
+  /// Stream-K: CTA c computes the K-tiles from c * k_tiles_per_slice on, counted over all tiles.
+  bool streams = false;
 };
 
 class GemmProblem;
@@ -49,10 +51,12 @@ struct GemmKernel {
   int shared_bytes = 0;
   int blocks_per_sm = 1;      ///< that fit at once, as __launch_bounds__ promises
   int accumulator_bytes = 0;  ///< of one partial sum; 0: the kernel takes one slice only
+  int arrivals = 1;           ///< counters of a tile that several CTAs sum
   int most_rows = 0;          ///< M up to which it is meant to be chosen; 0: any
   int cluster_m = 1;          ///< CTAs one above the other that are launched as a cluster
   ShortSums short_sums{};     ///< of fp8 units
   int scale_blocks = 0;       ///< of block-scaled types: blocks of scales of a row in a K-tile
+  bool swapped = false;       ///< the rows of B are the rows of the instruction
   /// A CTA for each tile is launched, and those that run take over tiles of those that wait.
   bool grid_of_tiles = false;
   /// How it is launched; nullptr: with KernelArguments, one CTA for each tile and slice. Else it is

@@ -5,6 +5,7 @@
 #include "kernels/gemm/gemm_split.hpp"
 #include "kernels/gemm/gemm_tma.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
+#include "kernels/gemm/sm100/sm100_choice.hpp"
 #include "kernels/gemm/sm100/sm100_kernels.hpp"
 #include "kernels/gemm/sm90/sm90_kernels.hpp"
 #include "runtime/error.hpp"
@@ -22,15 +23,44 @@ struct KernelSet {
   bool split_k = false;  ///< cuts K into as many slices as choose_split() says
   /// Why its kernels cannot run a problem of their types; nullptr: they can.
   std::optional<std::string> (*declines)(const GemmProblem&) = nullptr;
+  /// Its kernel is chosen by the model of sm100_choice.hpp.
+  std::optional<sm100::Family> family = std::nullopt;
 };
 
 constexpr ComputeCapability kNewest{99, 9};
 constexpr ComputeCapability kHopper{9, 0};
 constexpr ComputeCapability kBlackwell{10, 0};
 constexpr ComputeCapability kBlackwellUltra{10, 3};
-// Split-K first: few rows and a deep K are limited by reading B, and many CTAs beat wide
-// instructions. Then the widest matrix unit of the device.
+// On datacentre Blackwell one set has tiles for all shapes, and those after it are there to be
+// forced. Else split-K first: few rows and a deep K are limited by reading B, and many CTAs beat
+// wide instructions. Then the widest matrix unit of the device.
 constexpr std::array kKernelSets{
+    KernelSet{{"sm100", kBlackwell, kBlackwellUltra},
+              &sm100::kernels,
+              false,
+              &tma_declines,
+              sm100::Family::any},
+    // The fallback where clusterlaunchcontrol disappoints.
+    KernelSet{{"sm100_static", kBlackwell, kBlackwellUltra},
+              &sm100::static_kernels,
+              false,
+              &tma_declines,
+              sm100::Family::fixed},
+    KernelSet{{"sm100_swapped", kBlackwell, kBlackwellUltra},
+              &sm100::swapped_kernels,
+              false,
+              &tma_declines,
+              sm100::Family::swapped},
+    KernelSet{{"sm100_splitk", kBlackwell, kBlackwellUltra},
+              &sm100::kernels,
+              false,
+              &tma_declines,
+              sm100::Family::slices},
+    KernelSet{{"sm100_streamk", kBlackwell, kBlackwellUltra},
+              &sm100::kernels,
+              false,
+              &tma_declines,
+              sm100::Family::streamed},
     KernelSet{{"sm89_native_splitk", {8, 9}, {8, 9}}, &sm89_native_kernels, true},
     KernelSet{{"sm89_native", {8, 9}, {8, 9}}, &sm89_native_kernels},
     KernelSet{{"sm120_native_splitk", {12, 0}, {12, 9}}, &sm89_native_kernels, true},
@@ -39,12 +69,6 @@ constexpr std::array kKernelSets{
     KernelSet{{"sm80_splitk", {8, 0}, kNewest}, &sm80_kernels, true},
     KernelSet{{"sm90", kHopper, kHopper}, &sm90::kernels, false, &tma_declines},
     KernelSet{{"sm90_fp8_fast", kHopper, kHopper}, &sm90::fast_fp8_kernels, false, &tma_declines},
-    KernelSet{{"sm100", kBlackwell, kBlackwellUltra}, &sm100::kernels, false, &tma_declines},
-    // The fallback where clusterlaunchcontrol disappoints.
-    KernelSet{{"sm100_static", kBlackwell, kBlackwellUltra},
-              &sm100::static_kernels,
-              false,
-              &tma_declines},
     KernelSet{{"sm89", {8, 9}, kNewest}, &sm89_kernels},
     KernelSet{{"sm80", {8, 0}, kNewest}, &sm80_kernels},
 };
@@ -141,6 +165,11 @@ class GemmOperation final : public Operation {
         return NotSupported{*std::move(reason)};
       }
     }
+    if (set.family) {
+      if (std::optional<std::string> reason = sm100::family_declines(*set.family, gemm)) {
+        return NotSupported{*std::move(reason)};
+      }
+    }
     if (set.split_k) {
       const GemmKernel* kernel = split_kernel(set, gemm);
       if (kernel == nullptr) {
@@ -167,8 +196,10 @@ class GemmOperation final : public Operation {
               " SMs best: " + std::to_string(split.slices) + " of " +
               std::to_string(split.k_tiles_per_slice) + " K-tiles");
     }
-    TileChoice choice = choose_tile(set.kernels(gemm.type()), gemm.shape(), limits);
-    return make_gemm_workload(gemm, options, *choice.kernel, {}, std::move(choice.reason));
+    TileChoice choice = set.family ? sm100::choose_kernel(*set.family, gemm, limits)
+                                   : choose_tile(set.kernels(gemm.type()), gemm.shape(), limits);
+    return make_gemm_workload(gemm, options, *choice.kernel, choice.split,
+                              std::move(choice.reason));
   }
 
   [[nodiscard]] std::variant<std::unique_ptr<Workload>, NotSupported> baseline(

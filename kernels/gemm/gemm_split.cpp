@@ -5,18 +5,12 @@
 namespace rackproof::kernels::gemm {
 namespace {
 
-/// A slice of fewer K-tiles spends its time filling the pipeline.
-constexpr std::int64_t kLeastKTiles = 4;
 constexpr std::int64_t kMostSlices = 32;
 /// Each wave waits for its first copies as long as for so many later ones: the pipeline's depth.
 constexpr std::int64_t kFillKTiles = 3;
 
 std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
   return (value + divisor - 1) / divisor;
-}
-
-std::int64_t k_tiles_of(const GemmKernel& kernel, const GemmShape& shape) {
-  return divide_up(shape.k, kernel.tile_k);
 }
 
 /// Partial sums of one tile in units of the bytes of a K-tile. Rows beyond M are not written.
@@ -32,6 +26,10 @@ double partial_tiles(const GemmKernel& kernel, const GemmShape& shape, ElementTy
 
 }  // namespace
 
+std::int64_t k_tiles_of(const GemmKernel& kernel, const GemmShape& shape) {
+  return divide_up(shape.k, kernel.tile_k);
+}
+
 std::int64_t tiles_of(const GemmKernel& kernel, const GemmShape& shape) {
   const std::int64_t clusters = divide_up(shape.m, std::int64_t{kernel.tile_m} * kernel.cluster_m);
   return clusters * kernel.cluster_m * divide_up(shape.n, kernel.tile_n);
@@ -42,6 +40,18 @@ KSplit split_k(const GemmKernel& kernel, const GemmShape& shape, int slices) {
   const std::int64_t each = divide_up(k_tiles, slices);
   return {.slices = static_cast<int>(divide_up(k_tiles, each)),
           .k_tiles_per_slice = static_cast<int>(each)};
+}
+
+KSplit stream_k(const GemmKernel& kernel, const GemmShape& shape, int ctas) {
+  const std::int64_t k_tiles = k_tiles_of(kernel, shape);
+  const std::int64_t all = tiles_of(kernel, shape) / kernel.cluster_m * k_tiles;
+  const std::int64_t clusters = std::max(1, ctas / kernel.cluster_m);
+  const std::int64_t share = std::max(kLeastKTiles, divide_up(all, clusters));
+  // A tile between two borders at the worst places.
+  const std::int64_t pieces = std::min(divide_up(all, share), (k_tiles + share - 2) / share + 1);
+  return {.slices = static_cast<int>(pieces),
+          .k_tiles_per_slice = static_cast<int>(share),
+          .stream_ctas = divide_up(all, share) * kernel.cluster_m};
 }
 
 std::optional<std::string> split_k_declines(const GemmKernel& kernel, const GemmShape& shape) {

@@ -1,5 +1,5 @@
 #pragma once
-/// Split-K: how many CTAs share the sums of one tile, for problems with few rows.
+/// Split-K and stream-K: how CTAs share the sums of one tile, for problems with few tiles.
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_kernel.hpp"
@@ -9,14 +9,26 @@
 
 namespace rackproof::kernels::gemm {
 
-/// K in slices of whole K-tiles; the last one may be shorter, none is empty.
+/// K in slices of whole K-tiles; the last one may be shorter, none is empty. Or (stream-K) the
+/// K-tiles of all tiles in a row, cut into even shares wherever in a tile that is.
 struct KSplit {
-  int slices = 1;
-  int k_tiles_per_slice = 0;  ///< not used with one slice
+  int slices = 1;                ///< of a tile; stream-K: the most that one is cut into
+  int k_tiles_per_slice = 0;     ///< of a CTA, too; not used with one slice
+  std::int64_t stream_ctas = 0;  ///< that share all K-tiles; 0: not stream-K
+
+  [[nodiscard]] bool whole() const { return slices == 1 && stream_ctas == 0; }
+  /// Of one launch: each border between two CTAs or two tiles begins a further one.
+  [[nodiscard]] std::int64_t partial_tiles(std::int64_t tiles) const {
+    return whole() ? 0 : stream_ctas != 0 ? tiles + stream_ctas : tiles * slices;
+  }
 };
 
 /// `slices` slices, or as many as there are K-tiles if that is fewer.
 [[nodiscard]] KSplit split_k(const GemmKernel& kernel, const GemmShape& shape, int slices);
+
+/// All K-tiles of all tiles in even shares for at most `ctas` CTAs in whole clusters, none of fewer
+/// K-tiles than fill a pipeline.
+[[nodiscard]] KSplit stream_k(const GemmKernel& kernel, const GemmShape& shape, int ctas);
 
 /// Why split-K is not for this problem, or nothing: it is for at most kSplitKRows rows, where tiles
 /// are too few to fill a device, and a K that gives at least two slices enough K-tiles.
@@ -32,6 +44,10 @@ inline constexpr std::int64_t kSplitKRows = 64;
 [[nodiscard]] KSplit choose_split(const GemmKernel& kernel, const GemmShape& shape,
                                   ElementType type, int multiprocessors);
 
+/// A slice of fewer K-tiles spends its time filling the pipeline.
+inline constexpr std::int64_t kLeastKTiles = 4;
+
+[[nodiscard]] std::int64_t k_tiles_of(const GemmKernel& kernel, const GemmShape& shape);
 /// Tiles of `kernel` that cover the result.
 [[nodiscard]] std::int64_t tiles_of(const GemmKernel& kernel, const GemmShape& shape);
 

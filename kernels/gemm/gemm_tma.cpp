@@ -33,7 +33,8 @@ CUtensorMap operand_map(const GemmProblem& problem, const void* address, std::in
        .box_columns = kBankLineBytes * kBitsPerByte / bits / elements_per_column});
 }
 
-CUtensorMap result_map(const GemmProblem& problem, const void* address, int box_rows) {
+CUtensorMap result_map(const GemmProblem& problem, const void* address, int box_rows,
+                       int box_bytes) {
   const int bytes = static_cast<int>(element_bytes(problem.result_type()));
   return make_tensor_map({.address = address,
                           .type = problem.result_type(),
@@ -41,7 +42,7 @@ CUtensorMap result_map(const GemmProblem& problem, const void* address, int box_
                           .columns = problem.shape().n,
                           .row_stride_bytes = problem.shape().n * bytes,
                           .box_rows = box_rows,
-                          .box_columns = kBankLineBytes / bytes});
+                          .box_columns = box_bytes / bytes});
 }
 
 void launch_clusters(const GemmKernel& kernel, void* arguments, std::int64_t blocks,

@@ -21,8 +21,9 @@ namespace rackproof::kernels::gemm {
 /// 4 bits are copied as a byte.
 [[nodiscard]] CUtensorMap operand_map(const GemmProblem& problem, const void* address,
                                       std::int64_t rows, int box_rows);
-/// C or D: boxes of 128 bytes of `box_rows` rows.
-[[nodiscard]] CUtensorMap result_map(const GemmProblem& problem, const void* address, int box_rows);
+/// C or D: boxes of `box_bytes` of `box_rows` rows, with the swizzle of that width (128 or 64).
+[[nodiscard]] CUtensorMap result_map(const GemmProblem& problem, const void* address, int box_rows,
+                                     int box_bytes);
 
 /// Launches `blocks` CTAs in clusters of kernel.cluster_m. `arguments`: the kernel's one parameter.
 void launch_clusters(const GemmKernel& kernel, void* arguments, std::int64_t blocks,

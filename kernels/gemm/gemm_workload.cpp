@@ -17,16 +17,19 @@ struct PartialSums {
 
 PartialSums allocate_partials(const GemmProblem& problem, const GemmKernel& kernel,
                               const KSplit& split) {
-  if (split.slices == 1) {
+  if (split.whole()) {
     return {};
   }
   const auto tiles = static_cast<std::size_t>(tiles_of(kernel, problem.shape()));
   const std::size_t tile_bytes = static_cast<std::size_t>(kernel.tile_m) *
                                  static_cast<std::size_t>(kernel.tile_n) *
                                  static_cast<std::size_t>(kernel.accumulator_bytes);
-  PartialSums partials{.sums = runtime::DeviceBuffer<std::byte>(
-                           static_cast<std::size_t>(split.slices) * tiles * tile_bytes),
-                       .arrivals = runtime::DeviceBuffer<std::uint32_t>(tiles)};
+  PartialSums partials{
+      .sums = runtime::DeviceBuffer<std::byte>(
+          static_cast<std::size_t>(split.partial_tiles(static_cast<std::int64_t>(tiles))) *
+          tile_bytes),
+      .arrivals =
+          runtime::DeviceBuffer<std::uint32_t>(tiles * static_cast<std::size_t>(kernel.arrivals))};
   RACKPROOF_CUDA(
       cudaMemsetAsync(partials.arrivals.data(), 0, partials.arrivals.size_bytes(), nullptr));
   RACKPROOF_CUDA(cudaStreamSynchronize(nullptr));
@@ -67,7 +70,8 @@ class GemmWorkload final : public Workload {
                               .slices = split_.slices,
                               .k_tiles_per_slice = split_.k_tiles_per_slice,
                               .partials = partials_.sums.data(),
-                              .arrivals = partials_.arrivals.data()};
+                              .arrivals = partials_.arrivals.data(),
+                              .streams = split_.stream_ctas != 0};
     if (kernel_.launch != nullptr) {
       kernel_.launch(kernel_, problem_, arguments, blocks(), stream);
       return;
@@ -84,8 +88,10 @@ class GemmWorkload final : public Workload {
   [[nodiscard]] KernelResources resources() const override {
     cudaFuncAttributes attributes{};
     RACKPROOF_CUDA(cudaFuncGetAttributes(&attributes, kernel_.function));
-    const std::string suffix =
-        split_.slices > 1 ? "_splitk" + std::to_string(split_.slices) : std::string{};
+    const std::string suffix = split_.stream_ctas != 0
+                                   ? "_streamk" + std::to_string(split_.stream_ctas)
+                               : split_.slices > 1 ? "_splitk" + std::to_string(split_.slices)
+                                                   : std::string{};
     return {.kernel = std::string(kernel_.name) + suffix,
             .registers_per_thread = attributes.numRegs,
             .spill_bytes_per_thread = static_cast<int>(attributes.localSizeBytes),
@@ -108,6 +114,9 @@ class GemmWorkload final : public Workload {
 
  private:
   [[nodiscard]] std::int64_t blocks() const {
+    if (split_.stream_ctas != 0) {
+      return split_.stream_ctas;
+    }
     const std::int64_t tiles = tiles_of(kernel_, problem_.shape());
     if (kernel_.launch != nullptr && !kernel_.grid_of_tiles) {
       return std::min<std::int64_t>(tiles,

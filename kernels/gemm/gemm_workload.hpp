@@ -27,6 +27,7 @@ struct DeviceLimits {
 struct TileChoice {
   const GemmKernel* kernel = nullptr;
   std::string reason;  ///< for the record
+  KSplit split{};
 };
 /// Of the candidates that are meant for the problem, the one that finishes first by this model:
 /// rounds of tiles over the SMs times the area of a tile. A later (smaller) candidate must win by a
@@ -36,7 +37,7 @@ struct TileChoice {
                                      const DeviceLimits& limits);
 
 /// With more than one slice the workload also owns their partial sums; its kernel's name then ends
-/// in "_splitk<slices>". `choice`: why this kernel.
+/// in "_splitk<slices>" or "_streamk<CTAs>". `choice`: why this kernel.
 [[nodiscard]] std::unique_ptr<Workload> make_gemm_workload(
     const GemmProblem& problem, const PrepareOptions& options, const GemmKernel& kernel,
     const KSplit& split = {}, std::string choice = "named by the caller");

@@ -76,6 +76,16 @@ __device__ __forceinline__ void tmem_load_32(float* values, std::uint32_t addres
       : "memory");
 }
 
+/// 16 columns of the 16 lanes from that of `address` on, as fragments of 8x8 tiles: thread t holds
+/// lane t/4 (values 0, 1, 4, 5) and lane t/4 + 8 (2, 3, 6, 7) of columns 2*(t%4), 2*(t%4) + 1 and,
+/// from value 4 on, the same 8 columns later.
+__device__ __forceinline__ void tmem_load_16x16(float* values, std::uint32_t address) {
+  asm volatile("tcgen05.ld.sync.aligned.16x256b.x2.b32 {%0, %1, %2, %3, %4, %5, %6, %7}, [%8];\n"
+               : RACKPROOF_OUT_8(0)
+               : "r"(address)
+               : "memory");
+}
+
 #undef RACKPROOF_OUT_8
 
 /// Waits for all of this thread's loads from tensor memory.

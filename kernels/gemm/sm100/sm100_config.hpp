@@ -45,6 +45,15 @@ inline constexpr int kPanelBytes = kPanelRows * kBankLineBytes;
 /// Of each warp: one is filled while the other one is stored.
 inline constexpr int kPanelBuffers = 2;
 
+/// Results of swapped operands leave in panels of 16 columns x the warp's 32 lanes: rows of 64
+/// bytes.
+inline constexpr int kSwappedColumns = 16;
+inline constexpr int kSwappedRowBytes = 64;
+
+/// Of another CTA's sums a thread has so many loads of 16 bytes in flight.
+inline constexpr int kPieceLoads = 8;
+inline constexpr int kVectorRegisters = 4;
+
 /// Scales lie in blocks of 128 rows x 4 scales of a byte each (block_scale.hpp), a word for each
 /// row.
 inline constexpr int kScaleRows = kScaleBlockRows;
@@ -75,9 +84,13 @@ inline constexpr int kScaleBlockColumns = kScaleBlockBytes / kWarpSize / 4;
 struct Sm100Tile {
   MatrixKind kind = MatrixKind::f16;
   int ctas = 1;    ///< that multiply together (cta_group): each has 128 rows and a part of B
-  int tile_n = 0;  ///< columns, of all of them
+  int tile_n = 0;  ///< columns, of all of them; swapped: the most that a launch may name
   int stages = 0;
   int result_bytes = 2;
+  /// Rows of B lie in the lanes and rows of A in the columns: few rows of A waste no product.
+  bool swapped = false;
+  /// CTAs (or pairs) may share the K-tiles of a tile.
+  bool shares_k = false;
 
   [[nodiscard]] __host__ __device__ constexpr bool scaled() const {
     return scale_interval(kind) != 0;
@@ -123,8 +136,15 @@ struct Sm100Tile {
   [[nodiscard]] __host__ __device__ constexpr int stage_bytes() const {
     return operand_bytes() + scale_bytes();
   }
+  [[nodiscard]] __host__ __device__ constexpr int panel_bytes() const {
+    return swapped ? kSwappedColumns * kSwappedRowBytes : kPanelBytes;
+  }
+  /// Of one thread.
+  [[nodiscard]] __host__ __device__ constexpr int panel_sums() const {
+    return panel_bytes() / result_bytes / kWarpSize;
+  }
   [[nodiscard]] __host__ __device__ constexpr int staging_bytes() const {
-    return kEpilogueWarps * kPanelBuffers * kPanelBytes;
+    return kEpilogueWarps * kPanelBuffers * panel_bytes();
   }
   [[nodiscard]] __host__ __device__ constexpr int response_bytes() const {
     return kScheduleDepth * 16;
@@ -171,10 +191,13 @@ struct Sm100Tile {
     return columns;
   }
 
-  // Registers of an epilogue thread: a row of a panel in fp32 and rounded.
+  // Registers of an epilogue thread: its part of a panel in fp32 and rounded, and of another CTA's
+  // piece what it has in flight.
   [[nodiscard]] __host__ __device__ constexpr int epilogue_registers() const {
     constexpr int kAddressRegisters = 40;
-    return panel_columns() + kBankLineBytes / 4 + kAddressRegisters;
+    constexpr int kPieceRegisters = kPieceLoads * kVectorRegisters;
+    return panel_sums() + panel_bytes() / kWarpSize / 4 + (shares_k ? kPieceRegisters : 0) +
+           kAddressRegisters;
   }
 };
 
@@ -186,8 +209,12 @@ struct ValidSm100Tile {
   static_assert(Tile.tile_n % Tile.panel_columns() == 0, "whole panels cover the tile");
   static_assert(Tile.stages >= 2, "one stage is multiplied while another one is filled");
   static_assert(Tile.operand_bytes() % 1024 == 0 && Tile.a_bytes() % 1024 == 0 &&
-                    kPanelBytes % 1024 == 0,
+                    Tile.panel_bytes() % 1024 == 0,
                 "the 128-byte swizzle repeats after 1024 bytes: tiles start there");
+  static_assert(!Tile.swapped || (Tile.ctas == 1 && Tile.result_bytes == 2 &&
+                                  kWarpSize * Tile.result_bytes == kSwappedRowBytes &&
+                                  Tile.tile_n <= kScaleRows),
+                "swapped: one CTA, 8x8 tiles of 16-bit results, one block of scales of columns");
   static_assert(Tile.shared_bytes() <= kSharedLimitBytes, "sm_100 offers 227 KB to one block");
   static_assert(Tile.tensor_columns() <= kTensorColumns, "an SM has 512 columns");
   static_assert(Tile.shared_panels() < Tile.panels(),

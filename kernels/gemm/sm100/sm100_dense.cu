@@ -11,8 +11,12 @@ namespace {
 /// A pair reads half of B each: 128 bytes of shared memory feed as many products as 256 of one CTA.
 template <MatrixKind Kind, int ResultBytes = 2>
 struct PairTile {
-  static constexpr Sm100Tile kTile{
-      .kind = Kind, .ctas = 2, .tile_n = 256, .stages = 6, .result_bytes = ResultBytes};
+  static constexpr Sm100Tile kTile{.kind = Kind,
+                                   .ctas = 2,
+                                   .tile_n = 256,
+                                   .stages = 6,
+                                   .result_bytes = ResultBytes,
+                                   .shares_k = true};
 };
 /// A quarter of it, for problems that would leave SMs without work.
 template <MatrixKind Kind, int ResultBytes = 2>

@@ -13,13 +13,16 @@ GemmKernel describe_sm100_kernel(std::string_view name) {
   static_assert(ValidSm100Tile<kTile>::kValue);
   return {.name = name,
           .function = reinterpret_cast<const void*>(&gemm_sm100_kernel<Result, Config>),
-          .tile_m = kCtaRows,
-          .tile_n = kTile.tile_n,
+          .tile_m = kTile.swapped ? kTile.tile_n : kCtaRows,
+          .tile_n = kTile.swapped ? kCtaRows : kTile.tile_n,
           .tile_k = kTile.tile_k(),
           .threads = kThreads,
           .shared_bytes = kTile.shared_bytes(),
+          .accumulator_bytes = kTile.shares_k ? static_cast<int>(sizeof(float)) : 0,
+          .arrivals = kTile.shares_k ? kEpilogueWarps : 1,
           .cluster_m = kTile.ctas,
           .scale_blocks = kTile.scale_words(),
+          .swapped = kTile.swapped,
           .grid_of_tiles = true,
           .launch = &launch_stealing};
 }

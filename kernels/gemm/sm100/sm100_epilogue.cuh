@@ -6,7 +6,7 @@
 #include "kernels/common/convert.cuh"
 #include "kernels/common/swizzle.cuh"
 #include "kernels/common/vector16.cuh"
-#include "kernels/gemm/sm100/sm100_schedule.cuh"
+#include "kernels/gemm/sm100/sm100_pieces.cuh"
 #include "kernels/ptx/memory.cuh"
 #include "kernels/ptx/tcgen05.cuh"
 
@@ -34,16 +34,18 @@ template <Sm100Tile Tile, typename Result>
 class Epilogue {
  public:
   __device__ Epilogue(const Sm100Arguments& arguments, const SharedLayout<Tile>& shared,
-                      const TensorLayout<Tile>& tensor, int warp)
+                      const TensorLayout<Tile>& tensor, std::uint32_t rank, int warp)
       : arguments_(arguments),
         shared_(shared),
         tensor_(tensor),
         warp_(warp),
-        lane_(static_cast<int>(threadIdx.x) % kWarpSize) {}
+        lane_(static_cast<int>(threadIdx.x) % kWarpSize),
+        pieces_(arguments, static_cast<int>(rank) * kEpilogueWarps + warp, lane_) {}
 
-  /// The warp's rows of the tile in an accumulator, the first of which are `row` and `column`.
-  __device__ __forceinline__ void store(std::uint32_t accumulator, int row, int column) {
-    constexpr int kPanels = Tile.panels();
+  /// The warp's rows of an accumulator, the first of which are `row` and `column`.
+  __device__ __forceinline__ void store(std::uint32_t accumulator, const Work& work, int row,
+                                        int column) {
+    const bool whole = !Tile.shares_k || work.pieces == 1;
     // What the other accumulator shares comes first: the last columns of one, the first of the
     // other.
     const bool backwards = Tile.shared_panels() > 0 && accumulator == 0;
@@ -51,7 +53,8 @@ class Epilogue {
     const std::uint32_t lanes = static_cast<std::uint32_t>(warp_ * kWarpSize) << 16;
 #pragma unroll 1
     for (int i = 0; i < kPanels; ++i) {
-      const int first = (backwards ? kPanels - 1 - i : i) * Tile.panel_columns();
+      const int panel = backwards ? kPanels - 1 - i : i;
+      const int first = panel * Tile.panel_columns();
       // The whole warp sees the same.
       const bool exists = row < arguments_.m && column + first < arguments_.n;
       float sums[Tile.panel_columns()];
@@ -70,8 +73,15 @@ class Epilogue {
           ptx::mbarrier_arrive_at(shared_.drained(accumulator), 0);
         }
       }
-      if (exists) {
+      if (exists && whole) {
         store_panel(sums, row, column + first);
+      } else if (exists) {
+        pieces_.put(sums, work, panel);
+      }
+    }
+    if constexpr (Tile.shares_k) {
+      if (!whole && row < arguments_.m && pieces_.completes(work)) {
+        store_total(work, row, column);
       }
     }
   }
@@ -85,8 +95,21 @@ class Epilogue {
   }
 
  private:
+  static constexpr int kPanels = Tile.panels();
   static constexpr int kLoadColumns = 32;
   static constexpr int kVector = kVectorElements<Result>;
+
+  __device__ __forceinline__ void store_total(const Work& work, int row, int column) {
+#pragma unroll 1
+    for (int panel = 0; panel < kPanels; ++panel) {
+      const int first_column = column + panel * Tile.panel_columns();
+      if (first_column < arguments_.n) {
+        float sums[Tile.panel_sums()];
+        pieces_.add(sums, work, panel);
+        store_panel(sums, row, first_column);
+      }
+    }
+  }
 
   __device__ __forceinline__ void store_panel(float (&sums)[Tile.panel_columns()], int row,
                                               int column) {
@@ -137,29 +160,9 @@ class Epilogue {
   const TensorLayout<Tile>& tensor_;
   int warp_;
   int lane_;
+  Pieces<Tile> pieces_;
   int buffer_ = 0;
   std::uint32_t addend_parity_ = 0;
 };
-
-/// One epilogue warp: every tile, as soon as it is accumulated.
-template <typename Result, Sm100Tile Tile>
-__device__ __forceinline__ void store_tiles(const Sm100Arguments& arguments,
-                                            const SharedLayout<Tile>& shared,
-                                            const TensorLayout<Tile>& tensor, std::uint32_t rank,
-                                            int warp) {
-  Epilogue<Tile, Result> epilogue(arguments, shared, tensor, warp);
-  std::uint32_t count = 0;
-  for (TileWalk<Tile, kWarpSize> tiles(arguments, shared); !tiles.ended(); tiles.advance()) {
-    const TileIndex tile = tiles.current();
-    const std::uint32_t accumulator = count % kAccumulators;
-    ptx::mbarrier_wait(shared.accumulated(accumulator), count / kAccumulators & 1U);
-    ptx::tcgen05_after_sync();
-    epilogue.store(accumulator,
-                   tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows + warp * kWarpSize,
-                   tile.n * Tile.tile_n);
-    ++count;
-  }
-  epilogue.finish();
-}
 
 }  // namespace rackproof::kernels::gemm::sm100

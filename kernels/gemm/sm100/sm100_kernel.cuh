@@ -5,8 +5,11 @@
 #include "kernels/gemm/sm100/sm100_arguments.hpp"
 #include "kernels/gemm/sm100/sm100_epilogue.cuh"
 #include "kernels/gemm/sm100/sm100_roles.cuh"
+#include "kernels/gemm/sm100/sm100_swapped_epilogue.cuh"
 #include "kernels/ptx/address.cuh"
 #include "kernels/ptx/warp.cuh"
+
+#include <type_traits>
 
 namespace rackproof::kernels::gemm::sm100 {
 
@@ -16,6 +19,29 @@ __device__ __forceinline__ void allocate_tensor_memory(const SharedLayout<Tile>&
   ptx::tmem_allocate<Tile.ctas>(shared.tensor_address(), Tile.tensor_columns());
   ptx::tmem_relinquish<Tile.ctas>();
   ptx::tcgen05_before_sync();
+}
+
+/// One epilogue warp: every piece of work, as soon as it is accumulated.
+template <typename Result, Sm100Tile Tile>
+__device__ __forceinline__ void store_results(const Sm100Arguments& arguments,
+                                              const SharedLayout<Tile>& shared,
+                                              const TensorLayout<Tile>& tensor, std::uint32_t rank,
+                                              int warp) {
+  std::conditional_t<Tile.swapped, SwappedEpilogue<Tile, Result>, Epilogue<Tile, Result>> epilogue(
+      arguments, shared, tensor, rank, warp);
+  std::uint32_t count = 0;
+  for (WorkWalk<Tile, kWarpSize> walk(arguments, shared); !walk.ended(); walk.advance()) {
+    const Work work = walk.current();
+    const std::uint32_t accumulator = count % kAccumulators;
+    ptx::mbarrier_wait(shared.accumulated(accumulator), count / kAccumulators & 1U);
+    ptx::tcgen05_after_sync();
+    epilogue.store(
+        accumulator, work,
+        work.tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows + warp * kWarpSize,
+        work.tile.n * columns_of<Tile>(arguments));
+    ++count;
+  }
+  epilogue.finish();
 }
 
 template <typename Result, typename Config>
@@ -38,7 +64,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const TensorLayout<kTile> tensor{ptx::ld_shared_4(shared.tensor_address())};
 
   if (warp >= kFirstEpilogueWarp) {
-    store_tiles<Result>(arguments, shared, tensor, rank, warp - kFirstEpilogueWarp);
+    store_results<Result>(arguments, shared, tensor, rank, warp - kFirstEpilogueWarp);
   } else if (warp == kLoaderWarp) {
     if (ptx::elect_one()) {
       load(arguments, shared, rank);

@@ -3,6 +3,8 @@
 
 #include "kernels/gemm/gemm_kernel.hpp"
 
+#include <optional>
+
 namespace rackproof::kernels::gemm::sm100 {
 
 /// bf16, fp16, tf32, fp8. (sm100_dense.cu)
@@ -11,7 +13,12 @@ namespace rackproof::kernels::gemm::sm100 {
 /// mxfp8, nvfp4. (sm100_scaled.cu)
 [[nodiscard]] std::span<const GemmKernel> scaled_kernels(ElementType type);
 
-/// All kernels for `type`; CTAs take over tiles of CTAs that wait.
+/// Swapped operands, for as many columns as a tile can have. (sm100_swapped.cu)
+[[nodiscard]] std::optional<GemmKernel> swapped_kernel(ElementType type);
+/// The same for 128, 64, 32 and 16 rows of A; those below 128 are for no more rows than they have.
+[[nodiscard]] std::span<const GemmKernel> swapped_kernels(ElementType type);
+
+/// All kernels for `type` that are not swapped; CTAs take over tiles of CTAs that wait.
 [[nodiscard]] std::span<const GemmKernel> kernels(ElementType type);
 /// The same code with a fixed share of the tiles for each CTA.
 [[nodiscard]] std::span<const GemmKernel> static_kernels(ElementType type);

@@ -7,22 +7,31 @@
 #include "kernels/gemm/sm100/sm100_config.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace rackproof::kernels::gemm::sm100 {
 namespace {
 
-/// The scales of A or B: a K-tile of the rows that one CTA needs.
-CUtensorMap scale_map(const GemmProblem& problem, const GemmKernel& kernel, const void* address,
-                      std::int64_t rows, int box_rows) {
+/// A or B.
+struct Operand {
+  const void* data;
+  const void* scales;
+  std::int64_t rows;
+  int tile_rows;  ///< of all CTAs of B, of one CTA of A
+};
+
+/// Scales of an operand: a K-tile of the rows that one CTA needs.
+CUtensorMap scale_map(const GemmProblem& problem, const GemmKernel& kernel,
+                      const Operand& operand) {
   if (kernel.scale_blocks == 0) {
     return {};
   }
   const auto row_blocks = [](std::int64_t count) { return (count + kScaleRows - 1) / kScaleRows; };
   return make_block_map(
-      {.address = address,
-       .rows = row_blocks(rows),
+      {.address = operand.scales,
+       .rows = row_blocks(operand.rows),
        .row_bytes = scale_blocks_of_row(problem.type(), problem.shape().k) * kScaleBlockBytes,
-       .box_rows = static_cast<int>(row_blocks(box_rows)),
+       .box_rows = static_cast<int>(row_blocks(operand.tile_rows)),
        .box_bytes = kernel.scale_blocks * static_cast<int>(kScaleBlockBytes)});
 }
 
@@ -55,20 +64,35 @@ void launch(const GemmKernel& kernel, const GemmProblem& problem, const KernelAr
             std::int64_t blocks, cudaStream_t stream, bool steals) {
   const GemmShape& shape = problem.shape();
   const int ctas = kernel.cluster_m;
+  Operand lanes{arguments.a, arguments.a_scales, shape.m, kernel.tile_m};
+  Operand columns{arguments.b, arguments.b_scales, shape.n, kernel.tile_n};
+  if (kernel.swapped) {
+    std::swap(lanes, columns);
+  }
+  const auto result = [&](const void* address) {
+    return kernel.swapped ? result_map(problem, address, kSwappedColumns, kSwappedRowBytes)
+                          : result_map(problem, address, kPanelRows, kBankLineBytes);
+  };
   Sm100Arguments own{
-      .a = operand_map(problem, arguments.a, shape.m, kernel.tile_m),
-      .b = operand_map(problem, arguments.b, shape.n, kernel.tile_n / ctas),
-      .a_scales = scale_map(problem, kernel, arguments.a_scales, shape.m, kernel.tile_m),
-      .b_scales = scale_map(problem, kernel, arguments.b_scales, shape.n, kernel.tile_n),
-      .c = problem.has_c() ? result_map(problem, arguments.c, kPanelRows) : CUtensorMap{},
-      .d = result_map(problem, arguments.d, kPanelRows),
-      .m = arguments.m,
-      .n = arguments.n,
+      .a = operand_map(problem, lanes.data, lanes.rows, lanes.tile_rows),
+      .b = operand_map(problem, columns.data, columns.rows, columns.tile_rows / ctas),
+      .a_scales = scale_map(problem, kernel, lanes),
+      .b_scales = scale_map(problem, kernel, columns),
+      .c = problem.has_c() ? result(arguments.c) : CUtensorMap{},
+      .d = result(arguments.d),
+      .m = static_cast<int>(lanes.rows),
+      .n = static_cast<int>(columns.rows),
       .k = arguments.k,
       .alpha = arguments.alpha,
       .beta = arguments.beta,
-      .instruction = instruction_of(problem.type(), ctas * kernel.tile_m, kernel.tile_n),
-      .steals = steals,
+      .instruction = instruction_of(problem.type(), ctas * lanes.tile_rows, columns.tile_rows),
+      .steals = steals && !arguments.streams,
+      .columns = columns.tile_rows,
+      .streams = arguments.streams,
+      .slices = arguments.slices,
+      .shared_k_tiles = arguments.k_tiles_per_slice,
+      .partials = static_cast<char*>(arguments.partials),
+      .arrivals = arguments.arrivals,
   };
   launch_clusters(kernel, &own, blocks, stream);
 }

@@ -10,11 +10,6 @@
 
 namespace rackproof::kernels::gemm::sm100 {
 
-template <Sm100Tile Tile>
-[[nodiscard]] __device__ __forceinline__ int k_tiles_of(const Sm100Arguments& arguments) {
-  return (arguments.k + Tile.tile_k() - 1) / Tile.tile_k();
-}
-
 /// Copies this CTA's part of every K-tile of every tile into the ring.
 template <Sm100Tile Tile>
 __device__ __forceinline__ void load(const Sm100Arguments& arguments,
@@ -22,17 +17,18 @@ __device__ __forceinline__ void load(const Sm100Arguments& arguments,
   constexpr int kScaleElements = kScaleBlockBytes / kBlockMapElementBytes;
   ptx::prefetch_tensor_map(&arguments.a);
   ptx::prefetch_tensor_map(&arguments.b);
-  const int k_tiles = k_tiles_of<Tile>(arguments);
+  const int columns = columns_of<Tile>(arguments);
+  const int stage_bytes = Tile.ctas * Tile.stage_bytes() - (Tile.tile_n - columns) * kBankLineBytes;
   RingPlace<Tile.stages> place;
-  for (TileWalk<Tile, 1> tiles(arguments, shared); !tiles.ended(); tiles.advance()) {
-    const TileIndex tile = tiles.current();
-    const int row = tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows;
-    const int column = tile.n * Tile.tile_n;
+  for (WorkWalk<Tile, 1> walk(arguments, shared); !walk.ended(); walk.advance()) {
+    const Work work = walk.current();
+    const int row = work.tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows;
+    const int column = work.tile.n * columns;
     const int b_row = column + static_cast<int>(rank) * Tile.b_rows();
-    for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+    for (int k_tile = work.first_k_tile; k_tile < work.end_k_tile; ++k_tile) {
       ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
       if (rank == 0) {
-        ptx::mbarrier_arrive_expect_bytes(shared.full(place.index), Tile.ctas * Tile.stage_bytes());
+        ptx::mbarrier_arrive_expect_bytes(shared.full(place.index), stage_bytes);
       }
       const std::uint32_t full = Tile.ctas == 1 ? shared.full(place.index)
                                                 : ptx::cluster_address(shared.full(place.index), 0);
@@ -123,17 +119,17 @@ template <Sm100Tile Tile>
 __device__ __forceinline__ void multiply(const Sm100Arguments& arguments,
                                          const SharedLayout<Tile>& shared,
                                          const TensorLayout<Tile>& tensor) {
-  const int k_tiles = k_tiles_of<Tile>(arguments);
   RingPlace<Tile.stages> place;
   std::uint32_t count = 0;
-  for (TileWalk<Tile, 1> tiles(arguments, shared); !tiles.ended(); tiles.advance()) {
+  for (WorkWalk<Tile, 1> walk(arguments, shared); !walk.ended(); walk.advance()) {
+    const Work work = walk.current();
     const std::uint32_t index = count % kAccumulators;
     wait_drained(shared, count);
-    for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
+    for (int k_tile = work.first_k_tile; k_tile < work.end_k_tile; ++k_tile) {
       ptx::mbarrier_wait(shared.full(place.index), place.parity);
       ptx::tcgen05_after_sync();
       multiply_stage(shared, tensor, place.index, tensor.accumulator(index), arguments.instruction,
-                     k_tile == 0);
+                     k_tile == work.first_k_tile);
       ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index));
       place.advance();
     }

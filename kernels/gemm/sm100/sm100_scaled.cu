@@ -10,7 +10,8 @@ namespace {
 
 template <MatrixKind Kind>
 struct PairTile {
-  static constexpr Sm100Tile kTile{.kind = Kind, .ctas = 2, .tile_n = 256, .stages = 5};
+  static constexpr Sm100Tile kTile{
+      .kind = Kind, .ctas = 2, .tile_n = 256, .stages = 5, .shares_k = true};
 };
 template <MatrixKind Kind>
 struct SingleTile {

@@ -46,7 +46,7 @@ struct SharedLayout {
     return a_scales(stage) + Tile.a_scale_bytes();
   }
   __device__ __forceinline__ std::uint32_t panel(int epilogue_warp, int buffer) const {
-    return base + kStaging + (epilogue_warp * kPanelBuffers + buffer) * kPanelBytes;
+    return base + kStaging + (epilogue_warp * kPanelBuffers + buffer) * Tile.panel_bytes();
   }
   __device__ __forceinline__ std::uint32_t response(std::uint32_t place) const {
     return base + kResponses + place * ptx::kCancelResponseBytes;

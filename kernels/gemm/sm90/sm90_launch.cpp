@@ -13,8 +13,9 @@ void launch_sm90(const GemmKernel& kernel, const GemmProblem& problem,
   Sm90Arguments own{
       .a = operand_map(problem, arguments.a, shape.m, kernel.tile_m),
       .b = operand_map(problem, arguments.b, shape.n, kernel.tile_n / kernel.cluster_m),
-      .c = problem.has_c() ? result_map(problem, arguments.c, kPanelRows) : CUtensorMap{},
-      .d = result_map(problem, arguments.d, kPanelRows),
+      .c = problem.has_c() ? result_map(problem, arguments.c, kPanelRows, kBankLineBytes)
+                           : CUtensorMap{},
+      .d = result_map(problem, arguments.d, kPanelRows, kBankLineBytes),
       .m = arguments.m,
       .n = arguments.n,
       .k = arguments.k,

@@ -15,18 +15,32 @@ SHARED = FOLDER + "sm100_shared.cuh"
 SCHEDULE = FOLDER + "sm100_schedule.cuh"
 EPILOGUE = FOLDER + "sm100_epilogue.cuh"
 KERNEL = FOLDER + "sm100_kernel.cuh"
+SWAPPED_EPILOGUE = FOLDER + "sm100_swapped_epilogue.cuh"
+PIECES = FOLDER + "sm100_pieces.cuh"
 MMA = "kernels/ptx/tcgen05_mma.cuh"
 TMEM = "kernels/ptx/tcgen05.cuh"
-COPIED = (ROLES, SHARED, SCHEDULE, EPILOGUE, KERNEL, MMA, TMEM) + tuple(
-    FOLDER + name for name in ("sm100_describe.cuh", "sm100_config.hpp", "sm100_dense.cu", "sm100_scaled.cu")
+STMATRIX = "kernels/ptx/stmatrix.cuh"
+ATOMIC = "kernels/ptx/atomic.cuh"
+COPIED = (ROLES, SHARED, SCHEDULE, EPILOGUE, SWAPPED_EPILOGUE, PIECES, KERNEL, MMA, TMEM, STMATRIX, ATOMIC) + tuple(
+    FOLDER + name
+    for name in ("sm100_describe.cuh", "sm100_config.hpp", "sm100_dense.cu", "sm100_scaled.cu", "sm100_swapped.cu")
 )
 # More K-tiles than stages, several tiles a CTA, panels more than buffers. (kernel, m, n, k)
 PAIR = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "1024", "768", "512", "1")
 SCALED = ("sm100_scaled.cu", "gemm_tcgen05_nvfp4_256x256x256_pair", "1024", "768", "1536", "1")
+# Fewer rows than columns of the tile, CTAs with several units; a tile of three CTAs, CTAs of two tiles; scales.
+PAIR_STREAMED = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "300", "776", "640", "-10")
+SLICED = ("sm100_swapped.cu", "gemm_tcgen05_bf16_swapped_32x128x64", "29", "680", "544", "3")
+STREAMED = ("sm100_swapped.cu", "gemm_tcgen05_bf16_swapped_64x128x64", "60", "424", "544", "-7")
+SWAPPED_SCALED = ("sm100_swapped.cu", "gemm_tcgen05_nvfp4_swapped_16x128x256", "16", "424", "2080", "-7")
 # name, what runs, file, text, replacement
 MUTANTS = [
     ("original", PAIR, ROLES, None, None),
     ("original, scaled", SCALED, ROLES, None, None),
+    ("original, in slices", SLICED, ROLES, None, None),
+    ("original, pair streamed", PAIR_STREAMED, ROLES, None, None),
+    ("original, streamed", STREAMED, ROLES, None, None),
+    ("original, swapped and scaled", SWAPPED_SCALED, ROLES, None, None),
     (
         "full barrier not awaited",
         PAIR,
@@ -94,10 +108,34 @@ MUTANTS = [
     ("scales of B as A has them", SCALED, ROLES, "(block * Tile.scale_words() + word) * kWord", "(word * Tile.b_scale_blocks() + block) * kWord"),
     ("scales not copied", SCALED, ROLES, "    copy_scales(shared, tensor, stage);\n", ""),
     ("shared columns overwritten while they are read", SCALED, ROLES, "  } else if (count > 0) {", "  } else if (count > 100) {"),
+    ("bytes of all columns expected", SLICED, ROLES, " - (Tile.tile_n - columns) * kBankLineBytes", ""),
+    ("sums of the last unit added to", SLICED, ROLES, "k_tile == work.first_k_tile", "k_tile == 0"),
+    ("swapped loads not awaited", SLICED, SWAPPED_EPILOGUE, "    ptx::tmem_wait_load();\n", ""),
+    ("lanes of the first half twice", SLICED, SWAPPED_EPILOGUE, "warp_ * kWarpSize + half * kLoadLanes", "warp_ * kWarpSize"),
+    ("tiles not transposed", SLICED, STMATRIX, "x4.trans.shared", "x4.shared"),
+    ("swapped panel not swizzled", SLICED, SWAPPED_EPILOGUE, "swizzled_offset<kSwappedRowBytes>(group * kTile + lane_ % kTile, lane_ / kTile)", "(group * kTile + lane_ % kTile) * kSwappedRowBytes + lane_ / kTile * 16"),
+    ("swapped panel stored without a proxy fence", SLICED, SWAPPED_EPILOGUE, "    ptx::fence_async_shared();\n", ""),
+    ("swapped panel overwritten while it is stored", STREAMED, SWAPPED_EPILOGUE, "ptx::tma_store_wait_read<kPanelBuffers - 1>();", ""),
+    ("rows and columns of the result confused", SLICED, SWAPPED_EPILOGUE, "ptx::tma_store_2d(&arguments_.d, row, column, buffer);", "ptx::tma_store_2d(&arguments_.d, column, row, buffer);"),
+    ("swapped accumulator overwritten while it is read", SLICED, ROLES, "    wait_drained(shared, count);\n", ""),
+    ("arrival before the other lanes have written", PAIR_STREAMED, PIECES, "    __syncwarp();  // this lane's arrival stands for what all lanes wrote\n", ""),
+    ("pieces read before the arrivals are seen by all lanes", STREAMED, PIECES, "    __syncwarp();\n    return last;", "    return last;"),
+    ("arrivals that order nothing", STREAMED, ATOMIC, "atom.add.acq_rel.gpu", "atom.add.relaxed.gpu"),
+    ("the last but one adds", STREAMED, PIECES, "work.pieces - 1)", "work.pieces - 2)"),
+    ("nobody adds", SLICED, PIECES, "work.pieces - 1)", "work.pieces)"),
+    ("first piece left out", STREAMED, PIECES, "int piece = 0; piece < work.pieces", "int piece = 1; piece < work.pieces"),
+    ("pieces of neighbours in one slot", STREAMED, SCHEDULE, ".first_slot = first_cta + number", ".first_slot = first_cta"),
+    ("share does not end at the next CTA's", STREAMED, SCHEDULE, ".end_k_tile = min(k_tiles_, end_ - tile_begin)", ".end_k_tile = k_tiles_"),
+    ("slices overlap by a K-tile", SLICED, SCHEDULE, "min(k_tiles_, first + arguments_.shared_k_tiles)", "min(k_tiles_, first + arguments_.shared_k_tiles + 1)"),
+    ("warps of a tile count in one place", STREAMED, PIECES, "work.number * kWarps + warp_", "work.number * kWarps"),
+    ("pieces of the CTAs of a pair in one place", PAIR_STREAMED, EPILOGUE, "static_cast<int>(rank) * kEpilogueWarps + warp, lane_", "warp, lane_"),
+    ("the pair's second CTA stores without having read", PAIR_STREAMED, EPILOGUE, "pieces_.put(sums, work, panel);", "if (row % 256 < 128) pieces_.put(sums, work, panel);"),
+    ("scales of the columns' first block of K only", SWAPPED_SCALED, ROLES, "k_tile * Tile.scale_words() * kScaleElements", "0"),
     ("shared columns read last", SCALED, EPILOGUE, "Tile.shared_panels() > 0 && accumulator == 0;", "Tile.shared_panels() > 0 && accumulator == 1;"),
 ]
 # What the emulator does not see yet; see README.md.
 NOT_FOUND = {
+    "pieces read before the arrivals are seen by all lanes": "what one lane acquires counts for its warp, and every .sync instruction orders its lanes (emulator/check/detector.hpp)",
     "cluster does not meet before the first copy": "the CTAs of a pair start in step, and barriers are not tracked across them",
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/gemm/gemm_workload.hpp"
 #include "kernels/gemm/sm100/sm100_kernels.hpp"
 #include "tests/kernels/gemm/all_kernels.hpp"
+#include "tests/kernels/gemm/run_twice.hpp"
 #include "tests/kernels/gemm/unit_walk.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
@@ -73,6 +74,24 @@ TEST_P(Sm100Kernels, ManyTiles) {
   expect_right({.m = 3 * kernel.tile_m + 40,
                 .n = 3 * kernel.tile_n,
                 .k = std::int64_t{7} * kernel.tile_k + 32});
+}
+
+/// Tiles whose sums pairs share: a slice shorter than the others; shares whose borders lie in tiles
+/// and between them, more of them than run at once. One type of each way through the epilogue.
+TEST_P(Sm100Kernels, SharedSums) {
+  const ElementType type = GetParam().type;
+  const GemmKernel& kernel = GetParam().kernel;
+  if (kernel.accumulator_bytes == 0 ||
+      (type != ElementType::bf16 && type != ElementType::tf32 && type != ElementType::mxfp8)) {
+    GTEST_SKIP() << "whole tiles, or the code of another type";
+  }
+  const GemmProblem problem(type, {.m = 264, .n = kernel.tile_n + 8, .k = 7 * kernel.tile_k},
+                            {.alpha = 0.5F, .beta = 2.0F});
+  expect_right_twice(problem, kernel, split_k(kernel, problem.shape(), 3));
+  const KSplit five = stream_k(kernel, problem.shape(), 5 * kernel.cluster_m);
+  EXPECT_EQ(five.k_tiles_per_slice, 6);  // of 28
+  EXPECT_EQ(five.stream_ctas, 5 * kernel.cluster_m);
+  expect_right_twice(problem, kernel, five);
 }
 
 /// Every CTA computes every so manieth tile.

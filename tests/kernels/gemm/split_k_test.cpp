@@ -2,8 +2,8 @@
 
 #include "kernels/common/random_fill.hpp"
 #include "runtime/device_buffer.hpp"
-#include "runtime/stream.hpp"
 #include "tests/kernels/gemm/all_kernels.hpp"
+#include "tests/kernels/gemm/run_twice.hpp"
 #include "tests/kernels/support/run_workload.hpp"
 
 #include <gtest/gtest.h>
@@ -26,27 +26,9 @@ std::vector<NamedKernel> split_kernels() {
 
 class SplitK : public testing::TestWithParam<NamedKernel> {
  protected:
-  static void expect_right_twice(const GemmProblem& problem, int slices) {
+  static void expect_right(const GemmProblem& problem, int slices) {
     const GemmKernel& kernel = GetParam().kernel;
-    // Two buffer sets: the second launch finds the counters as the first one left them, and an
-    // output that nobody wrote.
-    const PrepareOptions options{.seed = 42, .rotate_beyond_bytes = problem.footprint_bytes()};
-    const auto workload =
-        make_gemm_workload(problem, options, kernel, split_k(kernel, problem.shape(), slices));
-    ASSERT_EQ(workload->buffer_sets(), 2);
-    const runtime::Stream stream;
-    std::vector<std::byte> first;
-    for (int launch = 0; launch < 2; ++launch) {
-      workload->launch(stream.get());
-      const Verification result = workload->verify(stream.get());
-      EXPECT_TRUE(result.passed) << problem.name() << " in " << slices << " slices, launch "
-                                 << launch << ": " << tests::describe(result);
-      const OutputView output = workload->output();
-      std::vector<std::byte> bytes(output.elements * output.element_bytes);
-      RACKPROOF_CUDA(cudaMemcpy(bytes.data(), output.data, bytes.size(), cudaMemcpyDeviceToHost));
-      EXPECT_TRUE(launch == 0 || bytes == first) << "launches differ";
-      first = std::move(bytes);
-    }
+    expect_right_twice(problem, kernel, split_k(kernel, problem.shape(), slices));
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, SplitK, testing::ValuesIn(split_kernels()), [](const auto& instance) {
@@ -58,9 +40,9 @@ TEST_P(SplitK, AddsTheSlicesAndGivesTheSameBitsTwice) {
   const std::int64_t tile_k = GetParam().kernel.tile_k;
   const GemmScalars scalars =
       is_integer(GetParam().type) ? GemmScalars{.alpha = 1, .beta = 1} : GemmScalars{0.5F, 2.0F};
-  expect_right_twice(GemmProblem(GetParam().type, {1, 200, 9 * tile_k + 3}), 4);
-  expect_right_twice(GemmProblem(GetParam().type, {17, 131, 8 * tile_k}, scalars), 3);
-  expect_right_twice(GemmProblem(GetParam().type, {64, 72, 5 * tile_k - 1}), 5);
+  expect_right(GemmProblem(GetParam().type, {1, 200, 9 * tile_k + 3}), 4);
+  expect_right(GemmProblem(GetParam().type, {17, 131, 8 * tile_k}, scalars), 3);
+  expect_right(GemmProblem(GetParam().type, {64, 72, 5 * tile_k - 1}), 5);
 }
 
 /// Integers do not depend on the order: whole and split results are equal bit by bit.

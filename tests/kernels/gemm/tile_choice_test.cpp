@@ -103,8 +103,7 @@ TEST(VariantChoice, SplitsFewRowsAndDeepK) {
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 65, .n = 8192, .k = 8192}, {8, 0}), "sm80");
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 64, .n = 8192, .k = 511}, {8, 0}), "sm80");
   EXPECT_EQ(choice_of(ElementType::fp32, {.m = 1, .n = 8192, .k = 8192}, {8, 0}), "sm80");
-  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, {.m = 1, .n = 8192, .k = 8192}, {10, 3}),
-            "sm89_splitk");
+  EXPECT_EQ(choice_of(ElementType::fp8_e4m3, {.m = 1, .n = 8192, .k = 8192}, {10, 3}), "sm100");
 }
 
 /// sm_90a code runs on 9.0 alone, and the TMA unit stores rows of whole 16 bytes.
@@ -127,7 +126,9 @@ TEST(VariantChoice, TakesTcgen05OnDatacentreBlackwell) {
   }
   EXPECT_EQ(choice_of(ElementType::bf16, shape, {12, 0}), "sm80");
   EXPECT_EQ(choice_of(ElementType::fp32, shape, {10, 3}), "sm80");
-  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm80_splitk");
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm100");
+  // Rows that the TMA unit cannot store.
+  EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8190, .k = 8192}, {10, 3}), "sm80_splitk");
 }
 
 TEST(VariantChoice, RefusesFp8BeforeComputeCapability89) {

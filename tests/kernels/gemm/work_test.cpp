@@ -36,13 +36,14 @@ constexpr std::uint64_t kTilesK = 5;
 /// `setting`: environment of the process.
 nlohmann::json count_launch(const std::string& setting, const std::string& kernel,
                             const std::string& symbol, std::uint64_t m, std::uint64_t n,
-                            std::uint64_t k) {
+                            std::uint64_t k, int slices = 1) {
   const std::string file =
       testing::TempDir() + "counters_" + kernel + "_" + std::to_string(getpid()) + ".json";
   std::remove(file.c_str());
   const std::string command = setting + " RACKPROOF_EMULATOR_COUNTERS='" + file +
                               "' '" LAUNCH_GEMM "' " + kernel + " " + std::to_string(m) + " " +
-                              std::to_string(n) + " " + std::to_string(k) + " 1";
+                              std::to_string(n) + " " + std::to_string(k) + " " +
+                              std::to_string(slices);
   EXPECT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
   const nlohmann::json document = nlohmann::json::parse(std::ifstream(file));
   for (const auto& found : document.at("kernels")) {
@@ -117,6 +118,58 @@ TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
             stages * ((gemm.tile_m + gemm.tile_n) * kLineBytes + gemm.scale_bytes));
   EXPECT_EQ(counters.at("bulk_store_bytes").get<std::uint64_t>(), m * n * 2);
   EXPECT_EQ(counters.at("global_requests").get<std::uint64_t>(), 0U);
+  EXPECT_EQ(counters.at("shared_wavefronts"), counters.at("shared_wavefronts_minimum"));
+}
+
+/// Swapped operands of sm_100f: kernel, rows, slices (below 0: CTAs that stream).
+struct SwappedCase {
+  std::string kernel;
+  std::uint64_t rows;
+  std::uint64_t tile_k;
+  std::uint64_t k_tile_bytes;  ///< of scales, for the 128 rows of B and for those of A
+  int slices;
+  std::uint64_t pieces;  ///< in all, of tiles that are not whole
+  std::string flops;
+};
+
+void PrintTo(const SwappedCase& instance, std::ostream* stream) {
+  *stream << instance.kernel;
+}
+
+class GemmSwappedWork : public testing::TestWithParam<SwappedCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    All, GemmSwappedWork,
+    testing::Values(SwappedCase{"gemm_tcgen05_bf16_swapped_16x128x64", 16, 64, 0, 2, 6,
+                                "mma_flops_f16"},
+                    // 30 K-tiles for 4 CTAs: 8, 8, 8, 6; the borders cut tile 0, 1 and 2.
+                    SwappedCase{"gemm_tcgen05_nvfp4_swapped_32x128x256", 32, 256, 4096, -4, 6,
+                                "mma_flops_fp4"}),
+    [](const auto& instance) { return instance.param.kernel; });
+
+/// No product and no byte twice: B once, A once a tile, results once, partial sums once each way.
+TEST_P(GemmSwappedWork, IsTheMinimumOfTheTiles) {
+  constexpr std::uint64_t kTiles = 3;
+  constexpr std::uint64_t kTileColumns = 128;
+  constexpr std::uint64_t kKTiles = 10;
+  constexpr std::uint64_t kLineBytes = 128;
+  constexpr std::uint64_t kCounterBytes = 4;
+  constexpr std::uint64_t kWarps = 4;
+  const SwappedCase& gemm = GetParam();
+  const std::uint64_t n = kTiles * kTileColumns;
+  const std::uint64_t k = kKTiles * gemm.tile_k;
+  const nlohmann::json counters = count_launch("RACKPROOF_EMULATOR_RACK=gb300-nvl72", gemm.kernel,
+                                               "gemm_sm100_kernel", gemm.rows, n, k, gemm.slices);
+  EXPECT_EQ(counters.at(gemm.flops).get<double>(), 2 * static_cast<double>(gemm.rows * n * k));
+  EXPECT_EQ(counters.at("bulk_load_bytes").get<std::uint64_t>(),
+            kTiles * kKTiles * ((kTileColumns + gemm.rows) * kLineBytes + gemm.k_tile_bytes));
+  EXPECT_EQ(counters.at("bulk_store_bytes").get<std::uint64_t>(), gemm.rows * n * 2);
+  const std::uint64_t partial_bytes = gemm.pieces * gemm.rows * kTileColumns * 4;
+  // Every warp counts its pieces in; the last one writes a 0.
+  EXPECT_EQ(counters.at("global_store_bytes").get<std::uint64_t>(),
+            partial_bytes + (gemm.pieces + kTiles) * kWarps * kCounterBytes);
+  EXPECT_EQ(counters.at("global_load_bytes").get<std::uint64_t>(),
+            partial_bytes + gemm.pieces * kWarps * kCounterBytes);
+  EXPECT_EQ(counters.at("global_sectors"), counters.at("global_sectors_minimum"));
   EXPECT_EQ(counters.at("shared_wavefronts"), counters.at("shared_wavefronts_minimum"));
 }
 

@@ -46,6 +46,7 @@ COPIES = (r"LDGSTS\.E\.BYPASS\S*\.128", r"LDSM\.16\.M")
 TMA = (r"UTMALDG\.2D", r"UTMASTG\.2D", r"SYNCS\.PHASECHK")
 HOPPER = TMA + (r"WARPGROUP\.DEPBAR", r"USETMAXREG\.DEALLOC", r"STSM\.16\.M88\.4")
 BLACKWELL = TMA + (r"UTCBAR", r"LDTM\.x32", r"UTCATOMSWS")
+SWAPPED = TMA + (r"UTCBAR", r"LDTM\.16dp256bit\.x2", r"STSM\.16\.MT88\.4", r"UTCATOMSWS")
 PAIR = (r"UTMALDG\.2D\.2CTA", r"UTCBAR\.2CTA\.MULTICAST")
 ATTENTION = COPIES + (r"HMMA\.16816\.F32", r"LDSM\.16\.MT88\.4", r"MUFU\.EX2")
 RULES = (
@@ -59,6 +60,10 @@ RULES = (
     (r"gemm_simt_kernel", (r"LDGSTS\.E\.BYPASS\S*\.128", r"FFMA", r"LDS\.128"), (MATRIX,)),
     (r"gemm_sm90_kernel<E[45]m", HOPPER + (r"QGMMA\.64x\d+x32\.F32\.E",), ()),
     (r"gemm_sm90_kernel<", HOPPER + (r"HGMMA\.64x\d+x16\.F32",), ()),
+    (r"gemm_sm100_kernel<\w+, Swapped\w*<0\b", SWAPPED + (r"UTCHMMA$",), (r"UTC[HQO]MMA\.2CTA",)),
+    (r"gemm_sm100_kernel<\w+, Swapped\w*<2\b", SWAPPED + (r"UTCQMMA$",), (r"UTC[HQO]MMA\.2CTA",)),
+    (r"gemm_sm100_kernel<\w+, Swapped\w*<3\b", SWAPPED + (r"UTCQMMA$", r"UTCCP\.T\.S\.4"), (r"UTC[HQO]MMA\.2CTA",)),
+    (r"gemm_sm100_kernel<\w+, Swapped\w*<[45]\b", SWAPPED + (r"UTCOMMA", r"UTCCP\.T\.S\.4"), (r"UTC[HQO]MMA\.2CTA",)),
     (r"gemm_sm100_kernel<\w+, Single\w*<[01]\b", BLACKWELL + (r"UTCHMMA$",), (r"UTC[HQO]MMA\.2CTA",)),
     (r"gemm_sm100_kernel<\w+, Pair\w*<[01]\b", BLACKWELL + PAIR + (r"UTCHMMA\.2CTA",), (r"UTC[HQO]MMA$",)),
     (r"gemm_sm100_kernel<\w+, Single\w*<2\b", BLACKWELL + (r"UTCQMMA$",), (r"UTC[HQO]MMA\.2CTA",)),

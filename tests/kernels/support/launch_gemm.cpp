@@ -1,5 +1,5 @@
 /// launch_gemm <kernel name> <m> <n> <k> <slices of k>: runs one GEMM kernel once, for tests that
-/// count its work.
+/// count its work or change it. Slices below 0: so many CTAs share the K-tiles of all tiles.
 
 #include "kernels/gemm/gemm.hpp"
 #include "kernels/gemm/gemm_workload.hpp"
@@ -20,15 +20,16 @@ int launch(std::string_view name, const GemmShape& shape, int slices) {
         ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2,
         ElementType::mxfp8, ElementType::nvfp4}) {
     std::vector<GemmKernel> kernels = all_kernels(type);
-    for (const auto& set :
-         {sm90::kernels(type), sm90::fast_fp8_kernels(type), sm100::kernels(type)}) {
+    for (const auto& set : {sm90::kernels(type), sm90::fast_fp8_kernels(type), sm100::kernels(type),
+                            sm100::swapped_kernels(type)}) {
       kernels.insert(kernels.end(), set.begin(), set.end());
     }
     for (const GemmKernel& kernel : kernels) {
       if (kernel.name == name) {
         const runtime::Stream stream;
-        const auto workload = make_gemm_workload(GemmProblem(type, shape), {}, kernel,
-                                                 split_k(kernel, shape, slices));
+        const auto workload = make_gemm_workload(
+            GemmProblem(type, shape), {}, kernel,
+            slices < 0 ? stream_k(kernel, shape, -slices) : split_k(kernel, shape, slices));
         workload->launch(stream.get());
         return workload->verify(stream.get()).passed ? EXIT_SUCCESS : EXIT_FAILURE;
       }
