@@ -230,22 +230,49 @@ Finding CtaChecker::shared(const Request& request) {
       return {};
     }
   }
-  std::uint32_t unwritten = 0;
-  for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
-    if (request.kind != AccessKind::read && !request.reads_old) {
-      mark_initialised(row.address(lane), row.bytes);
-    } else if (!is_initialised_anywhere(row.address(lane), row.bytes)) {
-      unwritten |= 1U << lane;
+  if (request.kind != AccessKind::read && !request.reads_old) {
+    for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
+      mark_initialised(row.address(static_cast<std::uint32_t>(std::countr_zero(rest))), row.bytes);
     }
+    return {};
   }
-  // Correct programs let a warp read a row of which it uses a part (partial sums of fewer warps
-  // than lanes): only rows without any written word are reported.
-  if (unwritten != 0 && (request.reads_old || unwritten == row.lanes)) {
+  const std::uint32_t unwritten = request.reads_old ? unwritten_lanes(row) : lanes_in_gaps(row);
+  if (unwritten != 0) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(unwritten));
     return {Finding::Kind::uninitialised, row.address(lane), lane, {}, 0, nullptr};
   }
   return {};
+}
+
+// Merges, set operations and stencils run past the end of a tile and use nothing of it, and so do
+// partial sums of fewer warps than lanes.
+std::uint32_t CtaChecker::lanes_in_gaps(const Row& row) const {
+  const std::uint32_t unwritten = unwritten_lanes(row);
+  if (unwritten == 0 || unwritten == row.lanes) {
+    return unwritten;
+  }
+  std::uint64_t highest_written = 0;
+  for (std::uint32_t rest = row.lanes & ~unwritten; rest != 0; rest &= rest - 1) {
+    highest_written =
+        std::max(highest_written, row.address(static_cast<std::uint32_t>(std::countr_zero(rest))));
+  }
+  std::uint32_t gaps = 0;
+  for (std::uint32_t rest = unwritten; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    gaps |= static_cast<std::uint32_t>(row.address(lane) < highest_written) << lane;
+  }
+  return gaps;
+}
+
+std::uint32_t CtaChecker::unwritten_lanes(const Row& row) const {
+  std::uint32_t unwritten = 0;
+  for (std::uint32_t rest = row.lanes; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    if (!is_initialised_anywhere(row.address(lane), row.bytes)) {
+      unwritten |= 1U << lane;
+    }
+  }
+  return unwritten;
 }
 
 Finding CtaChecker::distributed(const Request& request, CtaChecker& home) {

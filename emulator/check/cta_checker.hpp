@@ -92,6 +92,9 @@ class CtaChecker {
   [[nodiscard]] bool checks_races() const { return options_.races; }
   [[nodiscard]] Finding global(const Request& request);
   [[nodiscard]] Finding shared(const Request& request);
+  /// Lanes that read words of shared memory of which nobody wrote a byte, if they are all or lie
+  /// below a word that was written. Past the end of what was written correct programs read, too.
+  [[nodiscard]] std::uint32_t lanes_in_gaps(const Row& row) const;
   /// Accesses to the shared memory of another CTA of the cluster.
   [[nodiscard]] Finding distributed(const Request& request, CtaChecker& home);
 
@@ -220,6 +223,7 @@ class CtaChecker {
   /// Compilers join loads of neighbours into one that covers gaps, whose bytes nobody uses.
   [[nodiscard]] bool is_initialised_anywhere(std::uint64_t address, std::uint32_t bytes) const;
   void mark_initialised(std::uint64_t address, std::uint32_t bytes);
+  [[nodiscard]] std::uint32_t unwritten_lanes(const Row& row) const;
 
   Detector* detector_;
   Grid* grid_;

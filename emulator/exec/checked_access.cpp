@@ -157,9 +157,13 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
         return;
       }
       const DecodedKernel& kernel = warp.kernel();
+      const std::uint32_t unwritten = checker->lanes_in_gaps(request.row);
       if (const auto& instruction = *kernel.source[warp.pc() - 1]; instruction.opcode == "ld") {
-        warp.taint(lanes, describe_shared(warp, finding.address) + ", " +
-                              describe_location(*warp.cta().grid().module, instruction.where));
+        warp.taint(unwritten, describe_shared(warp, finding.address) + ", " +
+                                  describe_location(*warp.cta().grid().module, instruction.where));
+        return;
+      }
+      if (unwritten != lanes) {  // who else reads rows uses a part of them
         return;
       }
     }

@@ -23,6 +23,8 @@ constexpr std::array<std::string_view, 46> kPropagating = {
     "mov",  "cvt",   "setp", "set", "selp",     "slct",  "prmt", "lop3", "bfe",  "bfi",
     "popc", "clz",   "brev", "sad", "dp4a",     "dp2a",  "addc", "subc", "madc", "sqrt",
     "rcp",  "rsqrt", "ex2",  "lg2", "copysign", "shf"};
+// Instructions after which a trail that none of them has used is given up.
+constexpr std::uint32_t kPatience = 2048;
 // The first operand is no result.
 constexpr std::array<std::string_view, 22> kWithoutResult = {
     "st",         "red",      "bra",       "brx",           "bar",
@@ -49,6 +51,7 @@ std::uint32_t lanes_other_than(const LaneContext& values, Ref ref, std::uint32_t
 }  // namespace
 
 void Taint::begin(const ptx::Instruction& instruction, std::uint32_t lanes, std::string origin) {
+  unused_for_ = 0;
   if (origin_.empty()) {
     origin_ = std::move(origin);
   }
@@ -146,6 +149,7 @@ bool Taint::follow(const LaneContext& values, const Op& op, const ptx::Instructi
                    std::uint32_t active, std::uint32_t present) {
   const std::string_view opcode = instruction.opcode;
   stored_ = 0;
+  bool stays_unused = true;
   if (opcode == "call" || opcode == "ret" || opcode == "alloca") {
     return false;
   }
@@ -179,8 +183,10 @@ bool Taint::follow(const LaneContext& values, const Op& op, const ptx::Instructi
     const bool propagates = is_one_of(opcode, kPropagating);
     const std::uint32_t lanes = propagates ? result(values, op, instruction) & active : 0;
     set(instruction.operands.front(), lanes | guard, active | guard);
+    stays_unused = lanes == 0;
   }
-  return !registers_.empty();
+  unused_for_ = stays_unused && stored_ == 0 ? unused_for_ + 1 : 0;
+  return !registers_.empty() && unused_for_ < kPatience;
 }
 
 }  // namespace rackproof::emulator::exec

@@ -2,9 +2,11 @@
 /// Follows what a warp loaded from shared memory that nobody wrote, until it matters.
 ///
 /// Correct programs do load such words: scans over padded arrays, merges that read past the end of
-/// a tile. What counts is a value that decides a branch, forms an address or reaches global memory.
-/// Values are followed through arithmetic, selects and shared memory; through shuffles, matrix
-/// instructions, local memory and calls they are not.
+/// a tile. What counts is a value that decides a branch,
+/// forms an address or reaches global memory. Values are followed through arithmetic, selects and
+/// shared memory; through shuffles, matrix instructions, local memory and calls they are not. A
+/// trail that nothing has used for a while is given up: what was once loaded may stay in a register
+/// that no later instruction reads.
 
 #include "emulator/exec/op.hpp"
 #include "emulator/ptx/module.hpp"
@@ -40,6 +42,7 @@ class Taint {
 
   std::unordered_map<ptx::RegisterIndex, std::uint32_t> registers_;  ///< lanes; never 0
   std::uint32_t stored_ = 0;
+  std::uint32_t unused_for_ = 0;  ///< instructions since one last read a tainted register
   std::string origin_;
 };
 

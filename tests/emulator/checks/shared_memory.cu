@@ -317,6 +317,29 @@ __global__ void uninitialised_value_decides(int* out) {
   out[threadIdx.x] = result;
 }
 
+// Fewer warps than lanes leave partial sums: a warp loads the whole row, and shuffles discard it.
+template <bool kCorrect>
+__global__ void uninitialised_column(int* out) {
+  __shared__ int tile[kThreads];
+  __shared__ int sums[32];
+  const int t = threadIdx.x;
+  if (kCorrect || t % 8 != 5) {
+    tile[t] = t;
+  }
+  if (t % 32 == 0) {
+    sums[t / 32] = t;
+  }
+  __syncthreads();
+  int sum = sums[t % 32];
+  for (int distance = kThreads / 64; distance > 0; distance /= 2) {
+    sum += __shfl_down_sync(0xffffffffU, sum, distance);
+  }
+  out[t] = tile[kThreads - 1 - t];
+  if (t == 0) {
+    out[kThreads] = sum;
+  }
+}
+
 template <bool kCorrect>
 __global__ void uninitialised_accumulator(int* out) {
   __shared__ int sum;
@@ -380,6 +403,8 @@ const std::vector<Planted>& shared_memory_faults() {
                         "named-barrier ring without the barrier that hands the slot back",
                         "barrier", 1, 64),  // a race, or arrivals that pair with themselves
       RACKPROOF_PLANTED(uninitialised_tile, "the end of a shared tile is never written",
+                        "reads what nobody wrote", 1, kThreads),
+      RACKPROOF_PLANTED(uninitialised_column, "one word in eight of a tile is never written",
                         "reads what nobody wrote", 1, kThreads),
       RACKPROOF_PLANTED(uninitialised_value_decides,
                         "what nobody wrote in shared memory decides a result",
