@@ -23,6 +23,14 @@ void for_each_line(std::uint64_t address, std::uint64_t bytes, Visit&& visit) {
   }
 }
 
+// Operations that other lanes of the instruction issued.
+bool is_of_same_instruction(const Access& earlier, const Access& now, const AsyncToken& token) {
+  const bool is_async =
+      earlier.strength() == Strength::in_flight || earlier.strength() == Strength::async_proxy;
+  return is_async && earlier.cta == now.cta && earlier.pc() == now.pc() &&
+         earlier.warp() == now.warp() && earlier.time() >= token.since;
+}
+
 }  // namespace
 
 void CtaChecker::proxy_fence(std::uint32_t index, std::uint32_t lanes) {
@@ -34,9 +42,15 @@ void CtaChecker::proxy_fence(std::uint32_t index, std::uint32_t lanes) {
   advance(warp);
 }
 
-AsyncToken CtaChecker::issue_async(std::uint32_t index, std::uint32_t lane, std::uint32_t pc) {
+AsyncToken CtaChecker::issue_async(std::uint32_t index, std::uint32_t lane, std::uint32_t pc,
+                                   std::optional<Time> since) {
   WarpState& warp = warps_[index];
-  AsyncToken token{index, lane, pc, warp.time, {}};
+  AsyncToken token;
+  token.warp = index;
+  token.lane = lane;
+  token.pc = pc;
+  token.time = warp.time;
+  token.since = since.value_or(warp.time);
   token.knowledge.known = publish(warp, index, 1U << lane);
   if (warp.pending) {
     token.knowledge.proxied = warp.pending->proxied;
@@ -73,29 +87,49 @@ Finding CtaChecker::begin_async(const AsyncToken& token, CtaChecker* home, std::
     }
   };
   const Ordered ordered{view, fenced};
+  struct Written {
+    decltype(view)& known;
+    const AsyncToken& token;
+    [[nodiscard]] Time known_to_all() const { return known.known_to_all(); }
+    bool operator()(const Access& earlier, const Access& now, std::uint32_t units) const {
+      return known(earlier, now, units) || is_of_same_instruction(earlier, now, token);
+    }
+  };
+  const Written written{view, token};
   Access access;
   access.cta = cta_;
   access.set_where(token.pc, token.warp, token.lane);
   access.set_when(token.time, lane_code::kSingle, Scope::cta, Strength::in_flight);
   Finding finding;
+  const auto find = [&](const Conflict& conflict, const Piece& piece, Finding::Kind kind) {
+    const auto unit = static_cast<std::uint32_t>(std::countr_zero(conflict.units));
+    finding = {kind, piece.address_of(unit), token.lane, conflict.earlier, unit, nullptr};
+  };
   const auto judge = [&](Line& line, const Access& now, const Piece& piece) {
-    const Conflict conflict = writes ? line.write(now, view, true) : line.read(now, ordered);
-    if (conflict.found) {
-      const bool in_flight = conflict.earlier.strength() == Strength::in_flight;
-      const auto unit = static_cast<std::uint32_t>(std::countr_zero(conflict.units));
-      finding = {
-          in_flight ? (conflict.earlier_was_read ? Finding::Kind::after_async_read
-                                                 : Finding::Kind::after_copy)
-          : !view(conflict.earlier, now, conflict.units)
-              ? (conflict.earlier_was_read ? Finding::Kind::after_read : Finding::Kind::after_write)
-              : Finding::Kind::unfenced,
-          piece.address_of(unit),
-          token.lane,
-          conflict.earlier,
-          unit,
-          nullptr};
+    Conflict conflict = writes ? line.write(now, written, true) : line.read(now, ordered);
+    if (!conflict.found) [[likely]] {
+      return true;
     }
-    return !conflict.found;
+    if (conflict.earlier.strength() == Strength::in_flight) {
+      find(conflict, piece,
+           conflict.earlier_was_read ? Finding::Kind::after_async_read : Finding::Kind::after_copy);
+      return false;
+    }
+    if (!writes && view(conflict.earlier, now, conflict.units)) {
+      if (finding.kind == Finding::Kind::none) {
+        find(conflict, piece, Finding::Kind::unfenced);
+      }
+      if (token.wants_proxy_fence) {
+        return false;
+      }
+      conflict = line.read(now, view);
+      if (!conflict.found) {
+        return true;
+      }
+    }
+    find(conflict, piece,
+         conflict.earlier_was_read ? Finding::Kind::after_read : Finding::Kind::after_write);
+    return false;
   };
   for_each_line(address, bytes, [&](std::uint64_t at, std::uint32_t units) {
     Line& line = home == nullptr ? detector_->line(at) : home->shared_line(at);

@@ -63,6 +63,10 @@ struct AsyncToken {
   std::uint32_t lane = 0;
   std::uint32_t pc = 0;
   Time time = 0;
+  /// Lanes of one instruction issue one operation each from this time on: which of them writes a
+  /// place last is undefined, as of a store, and no race.
+  Time since = 0;
+  bool wants_proxy_fence = true;  ///< else a missing one is found, but the access is remembered
   Knowledge knowledge;
 };
 
@@ -131,7 +135,10 @@ class CtaChecker {
   /// fence.proxy.async: what is known now is visible to the async proxy.
   void proxy_fence(std::uint32_t warp, std::uint32_t lanes);
   /// Begins an operation; its accesses follow, then async_issued().
-  [[nodiscard]] AsyncToken issue_async(std::uint32_t warp, std::uint32_t lane, std::uint32_t pc);
+  /// `since`: when the instruction began of which this is one lane; now, if it has no others.
+  [[nodiscard]] AsyncToken issue_async(std::uint32_t warp, std::uint32_t lane, std::uint32_t pc,
+                                       std::optional<Time> since);
+  [[nodiscard]] Time now(std::uint32_t warp) const { return warps_[warp].time; }
   void async_issued(const AsyncToken& token);
   /// What is touched belongs to the operation from now on.
   [[nodiscard]] Finding begin_async(const AsyncToken& token, CtaChecker* home,

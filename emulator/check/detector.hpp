@@ -30,6 +30,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -98,6 +99,10 @@ class Detector {
     return (*cached.page)[address % kPageBytes / kLineBytes];
   }
   [[nodiscard]] Locations& locations() { return locations_; }
+  /// Has nothing been noted of the kernel before?
+  [[nodiscard]] bool is_first_note(const std::string& kernel) {
+    return noted_.insert(kernel).second;
+  }
 
   /// A copy or fill happens now: a message if what a grid, another copy or another fill did to its
   /// bytes is not ordered with it.
@@ -126,6 +131,7 @@ class Detector {
   std::size_t running_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
   std::array<Cached, 256> cache_;
+  std::unordered_set<std::string> noted_;  ///< kernels
   Locations locations_;
   std::deque<RangeAccess> ranges_;
   std::mutex forget_mutex_;

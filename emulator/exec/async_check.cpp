@@ -2,21 +2,30 @@
 
 #include "emulator/exec/access_faults.hpp"
 #include "emulator/exec/fault.hpp"
+#include "emulator/exec/places.hpp"
 
 #include <algorithm>
 #include <string>
 
 namespace rackproof::emulator::exec {
 
-AsyncRecord::AsyncRecord(Warp& warp, std::uint32_t lane)
+AsyncRecord::AsyncRecord(Warp& warp, std::uint32_t lane, std::optional<check::Time> since)
     : cta_(&warp.cta()),
-      token_(warp.cta().checker()->issue_async(warp.index(), lane, warp.pc() - 1)) {}
+      token_(warp.cta().checker()->issue_async(warp.index(), lane, warp.pc() - 1, since)) {
+  token_.wants_proxy_fence = warp.kernel().has_proxy_fence;
+}
 
-std::shared_ptr<AsyncRecord> AsyncRecord::begin(Warp& warp, std::uint32_t lane) {
+std::shared_ptr<AsyncRecord> AsyncRecord::begin(Warp& warp, std::uint32_t lane,
+                                                std::optional<check::Time> since) {
   const check::CtaChecker* const checker = warp.cta().checker();
   return checker != nullptr && checker->checks_races()
-             ? std::shared_ptr<AsyncRecord>(new AsyncRecord(warp, lane))
+             ? std::shared_ptr<AsyncRecord>(new AsyncRecord(warp, lane, since))
              : nullptr;
+}
+
+check::Time AsyncRecord::now(Warp& warp) {
+  const check::CtaChecker* const checker = warp.cta().checker();
+  return checker != nullptr ? checker->now(warp.index()) : 0;
 }
 
 void AsyncRecord::read_shared(std::uint64_t address, std::uint64_t bytes, std::string_view what) {
@@ -79,11 +88,17 @@ void AsyncRecord::add(const Region& region, std::uint64_t address, std::string_v
       (region.home == nullptr ? " (" + grid.describe_address(address) + ")" : std::string()) +
       ": at " + hex(at) + " it ";
   switch (finding.kind) {
-    case check::Finding::Kind::unfenced:
-      throw FaultRaised(Fault::Kind::race, token_.lane,
-                        text + "reads what " + earlier +
-                            " wrote through the generic proxy, and no fence.proxy.async lies "
-                            "between (PTX ISA 9.7.13.7)");
+    case check::Finding::Kind::unfenced: {
+      const std::string unfenced = text + "reads what " + earlier +
+                                   " wrote through the generic proxy, and no fence.proxy.async "
+                                   "lies between (PTX ISA 9.7.13.7)";
+      if (token_.wants_proxy_fence) {
+        throw FaultRaised(Fault::Kind::race, token_.lane, unfenced);
+      }
+      note(grid, *cta_, cta_->warp(token_.warp), token_.lane,
+           unfenced + "; it is not demanded of this kernel, which has none at all");
+      return;
+    }
     case check::Finding::Kind::after_copy:
       throw FaultRaised(Fault::Kind::race, token_.lane,
                         text + "is not ordered after the asynchronous write of " + earlier +

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -20,7 +21,11 @@ namespace rackproof::emulator::exec {
 class AsyncRecord {
  public:
   /// For an operation that `lane` of `warp` issues now; nullptr if races are not looked for.
-  [[nodiscard]] static std::shared_ptr<AsyncRecord> begin(Warp& warp, std::uint32_t lane);
+  /// `since`: see AsyncToken, from now().
+  [[nodiscard]] static std::shared_ptr<AsyncRecord> begin(
+      Warp& warp, std::uint32_t lane, std::optional<check::Time> since = std::nullopt);
+  /// The checker's time of the warp; 0 without checks.
+  [[nodiscard]] static check::Time now(Warp& warp);
 
   /// The operation will access `bytes` at a shared::cluster address, all of which exist, through
   /// the async proxy. Throws FaultRaised if something is not ordered before it. `what`: "bulk
@@ -56,7 +61,7 @@ class AsyncRecord {
     std::uint64_t bytes = 0;
     bool writes = false;
   };
-  AsyncRecord(Warp& warp, std::uint32_t lane);
+  AsyncRecord(Warp& warp, std::uint32_t lane, std::optional<check::Time> since);
   void add(const Region& region, std::uint64_t address, std::string_view what);
   void end(bool writes, bool reads, bool is_waited);
 

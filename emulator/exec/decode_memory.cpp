@@ -321,7 +321,9 @@ void fence(Decoder& decoder) {
   const check::Scope scope = take_scope(modifiers, check::Scope::device);
   // Only fence.proxy.async, for all memory or for shared memory, makes generic writes of shared
   // memory visible to asynchronous operations.
-  const bool is_async = is_proxy && modifiers.take("async") && !modifiers.take("global");
+  const bool is_any_async = is_proxy && modifiers.take("async");
+  const bool is_async = is_any_async && !modifiers.take("global");
+  decoder.out().has_proxy_fence |= is_any_async;
   const bool is_of_inits = modifiers.take("mbarrier_init");
   take_everything(decoder);
   Op& op = decoder.emit(is_async      ? fence_proxy

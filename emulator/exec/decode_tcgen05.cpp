@@ -323,6 +323,7 @@ void tcgen05(Decoder& decoder) {
     case 8:
       return multiply(decoder);
     case 9:
+      decoder.out().has_tensor_wait_load = true;
       finish(decoder, tensor_wait_load, {});
       return;
     case 10:

@@ -68,6 +68,10 @@ std::vector<std::uint32_t> successors(const ptx::Function& function, std::uint32
   return result;
 }
 
+bool is_wait_for_loads(const ptx::Instruction& instruction) {
+  return instruction.opcode == "tcgen05" && has(instruction, "wait::ld");
+}
+
 class Search {
  public:
   Search(const ptx::Function& function, std::uint32_t load) : function_(&function), load_(load) {
@@ -89,9 +93,6 @@ class Search {
       }
       const ptx::Instruction& instruction = function_->body[index];
       const bool tensor = instruction.opcode == "tcgen05";
-      if (tensor && has(instruction, "wait::ld")) {
-        continue;
-      }
       if (instruction.opcode == "mov") {
         if (touches(registers_of(instruction, 1, 1))) {
           for (const RegisterIndex to : registers_of(instruction, 0, 1)) {
@@ -124,6 +125,9 @@ class Search {
 
 std::map<std::uint32_t, std::vector<std::uint32_t>> find_early_uses(const ptx::Function& function) {
   std::map<std::uint32_t, std::vector<std::uint32_t>> uses;
+  if (std::any_of(function.body.begin(), function.body.end(), is_wait_for_loads)) {
+    return uses;
+  }
   for (std::uint32_t i = 0; i < function.body.size(); ++i) {
     const ptx::Instruction& instruction = function.body[i];
     if (instruction.opcode == "tcgen05" && has(instruction, "ld")) {

@@ -478,19 +478,9 @@ class GridExecution::Impl {
     state_ = GridState::faulted;
     Fault fault;
     fault.kind = raised.kind();
-    fault.message = "kernel '" + readable_name(grid_.kernel->name) + "'";
     Cta* const cta = running_ == nullptr ? nullptr : running_->running();
-    Warp* const warp = cta == nullptr ? nullptr : cta->running();
-    const bool in_thread = raised.lane() < kWarpSize && warp != nullptr;
-    if (in_thread) {
-      fault.message += ", " + describe_instruction(grid_, warp->pc() - 1);
-    }
-    if (cta != nullptr) {
-      fault.message += ", CTA " + position(cta->id());
-    }
-    if (in_thread) {
-      fault.message += ", thread " + thread_position(grid_, *warp, raised.lane());
-    }
+    fault.message =
+        describe_place(grid_, cta, cta == nullptr ? nullptr : cta->running(), raised.lane());
     fault.message += std::string(": ") + raised.what();
     fault_ = std::move(fault);
     running_ = nullptr;

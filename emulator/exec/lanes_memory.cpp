@@ -1,7 +1,19 @@
 // Addresses of a memory instruction, and vectors of words between memory order and registers.
 #include "emulator/exec/lane_support.hpp"
+#include "emulator/exec/windows.hpp"
 
 namespace rackproof::emulator::exec::RACKPROOF_LANES {
+namespace {
+
+// Addresses in shared memory have 32 bits; of a wider register the rest does not count, be it a
+// generic address (PTX ISA 9.0, section 6.4.1).
+inline uint64_t address_bits(const Op& op) {
+  const auto space = static_cast<AddressKind>(op.space);
+  return space == AddressKind::shared || space == AddressKind::shared_cluster ? 0xffffffffU
+                                                                              : ~uint64_t{0};
+}
+
+}  // namespace
 
 void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, uint32_t bytes,
                        Addresses& addresses) {
@@ -9,8 +21,9 @@ void compute_addresses(const LaneContext& lanes, const Op& op, uint32_t mask, ui
   uint64_t* const value = addresses.value;
   if ((op.mode & kWideAddressMode) != 0) {
     const auto* words = source<uint64_t>(lanes, op.a);
+    const uint64_t bits = address_bits(op);
     for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      value[lane] = words[lane] + offset;
+      value[lane] = (words[lane] + offset) & bits;
     }
   } else {
     const auto* words = source<uint32_t>(lanes, op.a);
@@ -52,7 +65,7 @@ AddressPattern address_pattern(const LaneContext& lanes, const Op& op, uint32_t 
                                uint64_t& first) {
   if ((op.mode & kWideAddressMode) != 0) {
     const auto* words = source<uint64_t>(lanes, op.a);
-    first = words[0] + static_cast<uint64_t>(op.immediate);
+    first = (words[0] + static_cast<uint64_t>(op.immediate)) & address_bits(op);
     return pattern_of(words, bytes);
   }
   const auto* words = source<uint32_t>(lanes, op.a);

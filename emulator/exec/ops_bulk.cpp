@@ -63,7 +63,7 @@ struct BulkStoreRecord final : async::BulkStore {
 /// One lane's instruction.
 class BulkIssue {
  public:
-  BulkIssue(Warp& warp, const BulkOp& bulk, std::uint32_t lane)
+  BulkIssue(Warp& warp, const BulkOp& bulk, std::uint32_t lane, check::Time since)
       : warp_(warp),
         bulk_(bulk),
         cta_(warp.cta()),
@@ -71,7 +71,7 @@ class BulkIssue {
         issuer_{&cta_, warp.index(), lane, warp.pc() - 1},
         lane_(lane),
         transfer_(std::make_shared<BulkTransfer>(make_transfer())),
-        record_(AsyncRecord::begin(warp, lane)) {}
+        record_(AsyncRecord::begin(warp, lane, since)) {}
 
   void go() {
     check_global();
@@ -301,7 +301,8 @@ class BulkIssue {
 void bulk_copy(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const BulkOp& bulk = warp.kernel().bulk[static_cast<std::size_t>(op.immediate)];
-  for_each_lane(mask, [&](std::uint32_t lane) { BulkIssue(warp, bulk, lane).go(); });
+  const check::Time since = AsyncRecord::now(warp);
+  for_each_lane(mask, [&](std::uint32_t lane) { BulkIssue(warp, bulk, lane, since).go(); });
 }
 
 void bulk_commit(LaneContext& lanes, const Op&, std::uint32_t mask) {

@@ -153,6 +153,10 @@ void tensor_allocate(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   check_accesses(warp, target, AddressKind::shared, AccessType::write, sizeof address, writer,
                  addresses, &address, 0);
   std::memcpy(reinterpret_cast<void*>(addresses.value[lane]), &address, sizeof address);
+  // The warp writes it as one: whichever lane hands it on.
+  if (check::CtaChecker* const checker = warp.cta().checker()) {
+    checker->warp_sync(warp.index());
+  }
 }
 
 void tensor_deallocate(LaneContext& lanes, const Op& op, std::uint32_t mask) {

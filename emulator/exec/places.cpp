@@ -1,7 +1,9 @@
 #include "emulator/exec/places.hpp"
 
+#include "emulator/exec/cta.hpp"
 #include "emulator/exec/warp.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <memory>
@@ -69,6 +71,30 @@ std::string thread_position(const GridContext& grid, const Warp& warp, std::uint
   const Dim3& block = grid.config.block;
   const std::uint32_t linear = warp.index() * kWarpSize + lane;
   return position({linear % block.x, linear / block.x % block.y, linear / block.x / block.y});
+}
+
+std::string describe_place(const GridContext& grid, const Cta* cta, const Warp* warp,
+                           std::uint32_t lane) {
+  std::string place = "kernel '" + readable_name(grid.kernel->name) + "'";
+  const bool in_thread = lane < kWarpSize && warp != nullptr;
+  if (in_thread) {
+    place += ", " + describe_instruction(grid, warp->pc() - 1);
+  }
+  if (cta != nullptr) {
+    place += ", CTA " + position(cta->id());
+  }
+  if (in_thread) {
+    place += ", thread " + thread_position(grid, *warp, lane);
+  }
+  return place;
+}
+
+void note(const GridContext& grid, const Cta& cta, const Warp& warp, std::uint32_t lane,
+          const std::string& what) {
+  if (grid.detector->is_first_note(grid.kernel->name)) {
+    std::fprintf(stderr, "rackproof emulator: note: device %d: %s: %s\n", grid.config.device,
+                 describe_place(grid, &cta, &warp, lane).c_str(), what.c_str());
+  }
 }
 
 }  // namespace rackproof::emulator::exec

@@ -2,9 +2,12 @@
 
 #include "emulator/exec/cluster.hpp"
 #include "emulator/exec/handlers.hpp"
+#include "emulator/exec/places.hpp"
 #include "emulator/exec/tensor_issue.hpp"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -72,9 +75,13 @@ void track_move(Warp& warp, tensor::TensorAddress first, const tensor::FragmentL
   TensorCore& core = warp.cta().tensor_core();
   TensorWarp& state = tensor_warp(warp);
   TensorAccess access = access_of(warp, 0, writes);
-  access.state = TensorAccess::State::in_flight;
+  // A kernel that waits for no load at all relies on its registers alone.
+  const bool has_wait = writes || warp.kernel().has_tensor_wait_load;
+  access.state = has_wait ? TensorAccess::State::in_flight : TensorAccess::State::ordered;
   const std::uint32_t number = core.order.add(access);
-  state.moves.push_back({number, writes});
+  if (has_wait) {
+    state.moves.push_back({number, writes});
+  }
   if (!writes) {
     state.loads.push_back({load, access.pc});
   }
@@ -214,15 +221,19 @@ void track_deallocation(Warp& warp, std::uint32_t lane, std::uint32_t column,
 
 void tensor_check_registers(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
-  for (const TensorWarp::Load& load : tensor_warp(warp).loads) {
-    for (std::uint32_t i = 0; i < op.list_size; ++i) {
-      if (warp.kernel().refs[op.list + i] == load.number) {
-        throw FaultRaised(Fault::Kind::race, lowest_lane(mask),
-                          "a register of the tcgen05.ld by " +
-                              warp.cta().describe_thread(warp.index(), lowest_lane(mask), load.pc) +
-                              " is used before tcgen05.wait::ld (PTX ISA 9.0, section 9.7.16.8)");
-      }
-    }
+  std::vector<TensorWarp::Load>& loads = tensor_warp(warp).loads;
+  const auto early = std::find_if(loads.begin(), loads.end(), [&](const TensorWarp::Load& load) {
+    const auto refs = warp.kernel().refs.begin() + op.list;
+    return std::find(refs, refs + op.list_size, load.number) != refs + op.list_size;
+  });
+  if (early != loads.end()) {
+    Cta& cta = warp.cta();
+    note(cta.grid(), cta, warp, lowest_lane(mask),
+         "a register of the tcgen05.ld by " +
+             cta.describe_thread(warp.index(), lowest_lane(mask), early->pc) +
+             " is used before tcgen05.wait::ld (PTX ISA 9.0, section 9.7.16.8); it is not demanded "
+             "of this kernel, which has none at all");
+    loads.clear();
   }
 }
 

@@ -114,6 +114,7 @@ __global__ void bulk_store_without_proxy_fence(int* out) {
     store(out, tile);
     wait_stores();
   }
+  fence_async();  // of kernels without any, none is demanded
 }
 // The fence stands behind the barrier, in a thread that does not issue the copy.
 template <bool kCorrect>

@@ -150,6 +150,20 @@ std::string fill(std::uint32_t bytes) {
 constexpr const char* kCommitAndWait =
     "@%e cp.async.bulk.commit_group;\n@%e cp.async.bulk.wait_group 0;\n";
 
+// Which lane of an instruction stores last is undefined, as of a store, and no race; which of two
+// instructions does is one.
+TEST(Bulk, LanesOfOneInstructionMayStoreToOnePlace) {
+  const std::string store = "cp.async.bulk.global.shared::cta.bulk_group [%out], [%s], 1024;\n";
+  const std::string wait = "cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;\n";
+  for (const async::Ordering ordering : kOrderings) {
+    Bulk once(fill(1024) + store + wait);
+    once.expect_clean(ordering);
+    EXPECT_EQ(once.out.as<std::uint32_t>()[5], 4U * 5 + 7);
+    Bulk twice(fill(1024) + store + store + wait);
+    EXPECT_NE(twice.fault(ordering).find("is not ordered after the"), std::string::npos);
+  }
+}
+
 TEST(Bulk, CopiesAndReducesIntoGlobalMemory) {
   struct Case {
     const char* instruction;

@@ -249,6 +249,39 @@ TEST_P(BrokenTile, IsFound) {
       << outcome.fault->message;
 }
 
+// Registers of a load that are used before the wait: noted where a kernel has none at all.
+TEST(Tcgen05, EarlyUsesAreNoted) {
+  const std::string wait = "tcgen05.wait::ld.sync.aligned;\n";
+  for (const auto& [instead, is_noted] : {std::pair<std::string, bool>{"", true},
+                                          {"mov.b32 %d0, %d1;\nadd.u32 %r6, %d0, 1;\n", true},
+                                          {"add.u32 %r6, %d0, 1;\n" + wait, false}}) {
+    std::string text = tile_kernel(1);
+    text.replace(text.find(wait), wait.size(), instead);
+    ::testing::internal::CaptureStderr();
+    bool right = false;
+    const Outcome outcome = run_tile(text, 1, async::Ordering::late, 0, right);
+    const std::string noted = ::testing::internal::GetCapturedStderr();
+    EXPECT_FALSE(outcome.fault.has_value()) << outcome.fault->message;
+    EXPECT_EQ(noted.find("is used before tcgen05.wait::ld") != std::string::npos, is_noted)
+        << noted;
+  }
+}
+
+// The address of the result may be generic, whatever the state space says: of it 32 bits count.
+TEST(Tcgen05, GenericAddressOfTheAllocation) {
+  std::string text = tile_kernel(2);
+  const std::string narrow = "shared::cta.b32 [%r23], 32;\n";
+  const std::size_t at = text.find(narrow);
+  ASSERT_NE(at, std::string::npos);
+  const std::size_t line = text.rfind("tcgen05.alloc", at);
+  text.replace(at, narrow.size(), "shared::cta.b32 [%x19], 32;\n");
+  text.insert(text.rfind('\n', line) + 1, "cvt.u64.u32 %x19, %r23;\ncvta.shared.u64 %x19, %x19;\n");
+  bool right = false;
+  const Outcome outcome = run_tile(text, 2, async::Ordering::late, 0, right);
+  EXPECT_FALSE(outcome.fault.has_value()) << outcome.fault->message;
+  EXPECT_TRUE(right);
+}
+
 const std::string kDealloc = "tcgen05.dealloc.cta_group::1.sync.aligned.b32 %r24, 32;\n";
 INSTANTIATE_TEST_SUITE_P(
     Rules, BrokenTile,
@@ -270,11 +303,9 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"OutsideTheAllocation", "add.u32 %r27, %r27, %r24;\n",
                "add.u32 %r27, %r27, %r24;\nadd.u32 %r27, %r27, 16;\n",
                "column 32 is not allocated"},
-        Broken{"UsedBeforeTheWait", "tcgen05.wait::ld.sync.aligned;\n", "",
-               "is used before tcgen05.wait::ld"},
-        Broken{"MovedBeforeTheWait", "tcgen05.wait::ld.sync.aligned;\n",
-               "mov.b32 %d0, %d1;\nadd.u32 %r6, %d0, 1;\ntcgen05.wait::ld.sync.aligned;\n",
-               "is used before tcgen05.wait::ld"},
+        Broken{"FreedBeforeTheWait", "tcgen05.wait::ld.sync.aligned;\n",
+               "bra NOT_HERE;\ntcgen05.wait::ld.sync.aligned;\nNOT_HERE:\n",
+               "tcgen05.wait::ld has to follow it"},
         Broken{"LoadedBeforeTheProduct", "@!%p5 bra WAIT;\n", "",
                "not ordered after the write by thread (0,0,0) of CTA (0,0,0) at PTX line"},
         Broken{"NoFenceAfter", "bra WAIT;\ntcgen05.fence::after_thread_sync;\n", "bra WAIT;\n",

@@ -483,8 +483,14 @@ TEST(WgmmaFaults, NameTheRule) {
                       kCommit + kWait),
       "bits 52 to 61");
   // Shared memory is read through the async proxy, until the wait.
-  has(Harness(test, std::string(kFence) + multiply(test) + kCommit + kWait, 1, "").fault(),
-      "no fence.proxy.async");
+  const std::string product = std::string(kFence) + multiply(test) + kCommit + kWait;
+  has(Harness(test, product + kProxyFence, 1, "").fault(), "no fence.proxy.async");
+  // Of a kernel without any it is not demanded.
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(Harness(test, product, 1, "").fault(), "no fault");
+  const std::string noted = ::testing::internal::GetCapturedStderr();
+  has(noted, "note: device 0: kernel 'k', PTX line");
+  has(noted, "no fence.proxy.async");
   has(fault(test, std::string(kFence) + multiply(test) + kCommit +
                       "mov.u32 %s, smem;\nst.shared.u32 [%s], %c;\n" + kWait),
       "is not ordered after");
