@@ -30,8 +30,7 @@ class OperandReader {
   void spread(std::uint32_t side, std::uint32_t part, std::vector<std::uint32_t>& codes) const;
   [[nodiscard]] std::vector<std::uint8_t> scales(std::uint32_t side, std::uint32_t address,
                                                  std::uint32_t id, std::uint32_t lines,
-                                                 std::uint32_t first_lane,
-                                                 const char* what) const;
+                                                 std::uint32_t first_lane, const char* what) const;
 
   const TensorMultiply* op_;
   AccumulatorLayout layout_;
