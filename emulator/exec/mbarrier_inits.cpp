@@ -51,7 +51,8 @@ void MbarrierInits::use(Warp& warp, std::uint32_t lane, std::uint64_t address) {
       (fenced == warps_.end() || !init.is_in(fenced->second.seen))) {
     throw FaultRaised(
         Fault::Kind::race, lane,
-        "the mbarrier at " + hex(address) + " is used, and nothing orders that after its " +
+        "the mbarrier at " + hex(address) +
+            " is used, and nothing orders that after the initialisation by " +
             warp.cta().cluster().cta(init.rank).describe_thread(init.warp, init.lane, init.pc) +
             (init.rank == warp.cta().rank()
                  ? " (a barrier is missing)"
