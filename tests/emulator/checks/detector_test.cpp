@@ -309,6 +309,29 @@ TEST(Detector, StrongAccessesDoNotRaceWithinTheirScopes) {
   EXPECT_RACE(story.access(*first, 1, 0, kRead, 0), after_write);
 }
 
+RangeAccess copy_in_stream(std::uint64_t stream, std::uint64_t base) {
+  RangeAccess copy;
+  copy.base = base;
+  copy.row_bytes = 64;
+  copy.writes = true;
+  copy.what = "copy";
+  copy.order.stream = stream;
+  copy.order.sequence = 1;
+  return copy;
+}
+
+TEST(Detector, CopiesAreForgottenWithTheirMemoryAndWhenTheHostHasWaited) {
+  Detector detector;
+  EXPECT_EQ(detector.range_access(copy_in_stream(1, 4096)), "");
+  EXPECT_NE(detector.range_access(copy_in_stream(2, 4096)), "");
+  detector.forget(4096, 64);
+  EXPECT_EQ(detector.range_access(copy_in_stream(3, 4096)), "");
+  RangeAccess waited = copy_in_stream(4, 8192);
+  waited.precedes_later = true;
+  EXPECT_EQ(detector.range_access(waited), "");
+  EXPECT_EQ(detector.range_access(copy_in_stream(5, 8192)), "");
+}
+
 TEST(Detector, StreamsOrderGrids) {
   const auto run = [](bool is_ordered) {
     Story story;

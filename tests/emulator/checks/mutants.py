@@ -22,7 +22,7 @@ EXECUTOR = "emulator/exec/emulator_exec_test"
 RUNTIME = "emulator/api/emulator_runtime_test"
 TENSOR = "emulator/tensor/emulator_tensor_test"
 PARTS = "runtime;kernels;collectives;harness;emulator;tests"
-LONGEST_TEST_S = 300
+LONGEST_TEST_S = 60
 CHOICE = """#pragma once
 #include <cstdlib>
 /// Is this the mutant that RACKPROOF_MUTANT names?
@@ -185,6 +185,7 @@ MUTANTS = [
         EXEC + "grid.cpp",
         "const bool all_run = window_ >= limit_ ||",
         "const bool all_run = $ || window_ >= limit_ ||",
+        (EXECUTOR,),
     ),
     Mutant(
         "skipped_time_lost",

@@ -265,6 +265,19 @@ TEST(Checks, CopyGroupsLandInOrderAndZeroFill) {
   }
 }
 
+// Those before CTA 10 turn in circles and give nobody a turn; it raises their flag all the same.
+TEST(Checks, WhoHasNotBegunMayStillHelp) {
+  Case polling(
+      "mov.u32 %r1, %ctaid.x;\nsetp.eq.u32 %p1, %r1, 10;\n@%p1 bra RAISE;\nL:\nld.global.u32 %r2, "
+      "[%in];\nsetp.eq.u32 %p2, %r2, 0;\n@%p2 bra L;\nret;\nRAISE:\nst.global.u32 [%in], 1;",
+      1);
+  polling.runner.config().grid = {12, 1, 1};
+  polling.runner.config().resident_blocks = 16;
+  polling.runner.config().checks.races = false;
+  const Outcome outcome = polling.go();
+  EXPECT_EQ(outcome.state, GridState::finished) << (outcome.fault ? outcome.fault->message : "");
+}
+
 TEST(Checks, CanBeSwitchedOff) {
   Case planted("ld.shared.u32 %r1, [%s];\nst.global.u32 [%y], %r1;");
   planted.runner.config().checks = {true, false, false, false};
