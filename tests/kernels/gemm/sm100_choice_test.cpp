@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 namespace rackproof::kernels::gemm::sm100 {
@@ -70,6 +71,37 @@ TEST(Sm100Choice, ModelsTheSlowestUnit) {
   EXPECT_EQ(cycles.copies, cycles.tensor);
   EXPECT_EQ(cycles.memory, 3 * 8192.0 * 8192 * 2 / 4000);
   EXPECT_EQ(cycles.total(), cycles.tensor + 0.1 * (cycles.copies + cycles.memory) + cycles.ends);
+}
+
+/// Stream-K's shares: all K-tiles, none twice, no CTA without work; `slices` bounds the pieces of a
+/// tile, which the verification allows a rounding each.
+TEST(StreamK, SharesEveryKTileOnce) {
+  for (const GemmKernel* kernel :
+       {&kernels(ElementType::bf16).front(), &swapped_kernels(ElementType::bf16).back()}) {
+    for (const std::int64_t n : {100, 1000, 5000}) {
+      for (const std::int64_t k : {64, 640, 6400}) {
+        for (const int ctas : {2, 14, 152}) {
+          const GemmShape shape{.m = 16, .n = n, .k = k};
+          const KSplit split = stream_k(*kernel, shape, ctas);
+          const std::int64_t clusters = split.stream_ctas / kernel->cluster_m;
+          const std::int64_t share = split.k_tiles_per_slice;
+          const std::int64_t k_tiles = k_tiles_of(*kernel, shape);
+          const std::int64_t tiles = tiles_of(*kernel, shape) / kernel->cluster_m;
+          EXPECT_EQ(split.stream_ctas % kernel->cluster_m, 0);
+          EXPECT_LE(split.stream_ctas, ctas);
+          EXPECT_GE(clusters * share, tiles * k_tiles);
+          EXPECT_LT((clusters - 1) * share, tiles * k_tiles);
+          std::int64_t most = 0;
+          for (std::int64_t tile = 0; tile < tiles; ++tile) {
+            const std::int64_t begin = tile * k_tiles;
+            most = std::max(most, (begin + k_tiles - 1) / share - begin / share + 1);
+          }
+          EXPECT_GE(split.slices, most);
+          EXPECT_LE(split.slices, most + 1);
+        }
+      }
+    }
+  }
 }
 
 TEST(Sm100Choice, SaysWhyAndWhatElseThereWas) {

@@ -53,6 +53,24 @@ TEST_P(Sm100Swapped, WholeTiles) {
   expect_right_twice(problem(rows, 296, 7, {.alpha = 0.25F, .beta = -3.0F}), kernel, {});
 }
 
+/// The matrix unit adds the same products in the same order: the bits are those of operands that
+/// are not swapped.
+TEST_P(Sm100Swapped, WholeTilesGiveTheBitsOfStraightOnes) {
+  const GemmKernel& kernel = GetParam().kernel;
+  const GemmProblem few = problem(kernel.tile_m - 1, 136, 2);
+  const auto bytes_of = [&](const GemmKernel& each) {
+    const auto workload = make_gemm_workload(few, {.seed = 7}, each);
+    const runtime::Stream stream;
+    workload->launch(stream.get());
+    RACKPROOF_CUDA(cudaStreamSynchronize(stream.get()));
+    const OutputView output = workload->output();
+    std::vector<std::byte> bytes(output.elements * output.element_bytes);
+    RACKPROOF_CUDA(cudaMemcpy(bytes.data(), output.data, bytes.size(), cudaMemcpyDeviceToHost));
+    return bytes;
+  };
+  EXPECT_EQ(bytes_of(kernel), bytes_of(sm100::kernels(GetParam().type).back()));
+}
+
 /// Tiles in slices, more units than SMs, a K that no slice divides.
 TEST_P(Sm100Swapped, Slices) {
   const GemmKernel& kernel = GetParam().kernel;
