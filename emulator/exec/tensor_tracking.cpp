@@ -19,15 +19,6 @@ check::CtaChecker* race_checker(Warp& warp) {
   return checker != nullptr && checker->checks_races() ? checker : nullptr;
 }
 
-check::Clock knowledge_of(Warp& warp, const check::CtaChecker& checker) {
-  // tcgen05.commit fences before by itself, so kernels with fences after alone are common; those
-  // with one before mean both.
-  const DecodedKernel& kernel = warp.kernel();
-  return kernel.has_tensor_fence_after || kernel.has_tensor_fence_before
-             ? tensor_warp(warp).seen
-             : checker.knowledge(warp.index());
-}
-
 TensorAccess access_of(Warp& warp, std::uint32_t lane, bool writes) {
   TensorAccess access;
   access.actor = warp.cta().checker()->serial();
@@ -43,7 +34,7 @@ std::string name_at(const Warp& warp, std::uint32_t pc) {
   return warp.kernel().source[pc]->mnemonic();
 }
 
-[[noreturn]] void raise(Warp& warp, std::uint32_t lane, const check::TensorConflict& conflict) {
+std::string describe(Warp& warp, const check::TensorConflict& conflict) {
   const TensorAccess& earlier = conflict.earlier;
   Cta& home = warp.cta().cluster().cta(earlier.cta);
   const char* const hint =
@@ -55,13 +46,40 @@ std::string name_at(const Warp& warp, std::uint32_t pc) {
       : earlier.is_pipe ? "wait for the mbarrier of a tcgen05.commit behind it, then "
                           "tcgen05.fence::after_thread_sync"
                         : "the threads have to synchronise, then tcgen05.fence::after_thread_sync";
-  throw FaultRaised(Fault::Kind::race, lane,
-                    name_at(warp, warp.pc() - 1) + ": lane " + std::to_string(conflict.lane) +
-                        ", column " + std::to_string(conflict.column) +
-                        " of tensor memory is not ordered after the " +
-                        (earlier.writes ? "write" : "read") + " by " +
-                        home.describe_thread(earlier.warp, earlier.lane, earlier.pc) + " (" + hint +
-                        "; PTX ISA 9.0, section 9.7.16.6)");
+  return name_at(warp, warp.pc() - 1) + ": lane " + std::to_string(conflict.lane) + ", column " +
+         std::to_string(conflict.column) + " of tensor memory is not ordered after the " +
+         (earlier.writes ? "write" : "read") + " by " +
+         home.describe_thread(earlier.warp, earlier.lane, earlier.pc) + " (" + hint +
+         "; PTX ISA 9.0, section 9.7.16.6)";
+}
+
+[[noreturn]] void raise(Warp& warp, std::uint32_t lane, const check::TensorConflict& conflict) {
+  throw FaultRaised(Fault::Kind::race, lane, describe(warp, conflict));
+}
+
+// `touch` judges with the knowledge it is given; of what it finds, what is not forgiven is raised.
+template <class Touch>
+void judge(Warp& warp, const check::CtaChecker& checker, std::uint32_t lane, const Touch& touch) {
+  // tcgen05.commit fences before by itself, so kernels with fences after alone are common; those
+  // with one before mean both.
+  const DecodedKernel& kernel = warp.kernel();
+  const check::Clock& seen = tensor_warp(warp).seen;
+  const bool has_fence = kernel.has_tensor_fence_after || kernel.has_tensor_fence_before;
+  auto conflict = touch(has_fence ? seen : checker.knowledge(warp.index()));
+  // Right on hardware: kernels whose multiplying warp has a fence after, and whose loading warps
+  // wait for the commit alone.
+  if (conflict && kernel.has_tensor_fence_after && seen.empty()) {
+    const std::string unfenced = describe(warp, *conflict);
+    conflict = touch(checker.knowledge(warp.index()));
+    if (!conflict) {
+      Cta& cta = warp.cta();
+      note(cta.grid(), cta, warp, lane,
+           unfenced + "; the fence is not demanded of warps that execute none");
+    }
+  }
+  if (conflict) {
+    raise(warp, lane, *conflict);
+  }
 }
 
 }  // namespace
@@ -85,17 +103,14 @@ void track_move(Warp& warp, tensor::TensorAddress first, const tensor::FragmentL
   if (!writes) {
     state.loads.push_back({load, access.pc});
   }
-  const check::Clock knowledge = knowledge_of(warp, *checker);
   const bool halves = fragment.shape == tensor::FragmentShape::s16x32bx2;
   const std::uint32_t columns =
       halves ? fragment.repeat * fragment.cells_per_register() : fragment.columns();
   for (std::uint32_t half = 0; half < (halves ? 2U : 1U); ++half) {
-    const auto conflict =
-        core.order.touch(number, first.lane, fragment.lanes(), first.column + half * fragment.split,
-                         columns, writes, knowledge);
-    if (conflict) {
-      raise(warp, 0, *conflict);
-    }
+    judge(warp, *checker, 0, [&](const check::Clock& knowledge) {
+      return core.order.touch(number, first.lane, fragment.lanes(),
+                              first.column + half * fragment.split, columns, writes, knowledge);
+    });
   }
 }
 
@@ -157,7 +172,6 @@ void track_operation(Warp& warp, std::uint32_t lane, std::uint32_t cta_group,
     state.pipe_serial = check::next_pipe_serial();
   }
   ++state.pipe_time;
-  const check::Clock knowledge = knowledge_of(warp, *checker);
   const std::uint32_t even = cta_group == 2 ? warp.cta().rank() & ~1U : warp.cta().rank();
   const auto touch = [&](const tensor::TensorRegion& region, bool writes) {
     check::TensorOrder& order = warp.cta().cluster().cta(even + region.side).tensor_core().order;
@@ -165,11 +179,11 @@ void track_operation(Warp& warp, std::uint32_t lane, std::uint32_t cta_group,
     access.actor = state.pipe_serial;
     access.is_pipe = true;
     access.time = state.pipe_time;
-    const auto conflict = order.touch(order.add(access), region.lane, region.lanes, region.column,
-                                      region.columns, writes, knowledge);
-    if (conflict) {
-      raise(warp, lane, *conflict);
-    }
+    const std::uint32_t number = order.add(access);
+    judge(warp, *checker, lane, [&](const check::Clock& knowledge) {
+      return order.touch(number, region.lane, region.lanes, region.column, region.columns, writes,
+                         knowledge);
+    });
   };
   for (const tensor::TensorRegion& region : footprint.reads) {
     touch(region, false);

@@ -202,6 +202,11 @@ TEST(Tcgen05, FencesBeforeDemandFencesAfter) {
   EXPECT_EQ(finding(replaced(replaced(text, before, ""), after, "")), "");
   EXPECT_NE(finding(replaced(text, after, "")).find("tcgen05.fence::after_thread_sync"),
             std::string::npos);
+  // Warps that execute none, in a kernel that has one for others.
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(finding(replaced(text, after, "setp.ne.u32 %p7, %r0, %r0;\n@%p7 " + after)), "");
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("not demanded of warps"),
+            std::string::npos);
 }
 
 // The first product has a commit of its own, which nobody waits for; that of the second covers it.
