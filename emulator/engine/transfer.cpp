@@ -35,6 +35,9 @@ class TransferOperation final : public Operation {
   TransferOperation(Prepared prepared, TransferOrder by, std::function<void(const Prepared&)> move)
       : prepared_(std::move(prepared)), by_(by), move_(std::move(move)) {}
   StepResult step(TimePs start) override {
+    if (std::string problem = check_lifetime(prepared_); !problem.empty()) {
+      return StepResult::failed(cudaErrorIllegalAddress, std::move(problem));
+    }
     if (std::string problem = check_order(prepared_, order(), by_); !problem.empty()) {
       return StepResult::failed(cudaErrorLaunchFailure, std::move(problem));
     }

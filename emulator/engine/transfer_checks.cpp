@@ -44,6 +44,20 @@ std::string check_box(const Box& box, bool writes, const std::string& what,
   return {};
 }
 
+std::string check_lifetime(const void* address, const std::string& what) {
+  if (!Core::instance().settings().checks.bounds) {
+    return {};
+  }
+  const auto base = reinterpret_cast<std::uintptr_t>(address);
+  const auto allocation = Core::instance().addresses().find(base);
+  if (!allocation || !allocation->freed) {
+    return {};
+  }
+  return what + exec::hex(base) + ": allocation " + std::to_string(allocation->id) + " (" +
+         std::to_string(allocation->size_bytes) + " bytes at " + exec::hex(allocation->base) +
+         ") was freed";
+}
+
 bool is_on() {
   return Core::instance().settings().checks.races;
 }
@@ -87,6 +101,24 @@ std::string check_order(const PreparedFill& fill, const check::OperationOrder& o
                    "fill of " + std::to_string(width * shape.rows * shape.slices) + " bytes at " +
                        exec::hex(base),
                    order, by);
+}
+
+std::string check_lifetime(const PreparedCopy& copy) {
+  if (copy.is_empty) {
+    return {};
+  }
+  std::string message;
+  if (!copy.is_from_pageable) {
+    message = check_lifetime(copy.source, "copy from ");
+  }
+  if (message.empty() && !copy.is_to_pageable) {
+    message = check_lifetime(copy.destination, "copy to ");
+  }
+  return message;
+}
+
+std::string check_lifetime(const PreparedFill& fill) {
+  return fill.is_empty ? std::string{} : check_lifetime(fill.destination, "fill at ");
 }
 
 }  // namespace rackproof::emulator::engine

@@ -25,4 +25,8 @@ enum class TransferOrder : std::uint8_t {
 [[nodiscard]] std::string check_order(const PreparedFill& fill, const check::OperationOrder& order,
                                       TransferOrder by);
 
+/// Called before it happens. Not empty: memory that was freed since the call, in stream order.
+[[nodiscard]] std::string check_lifetime(const PreparedCopy& copy);
+[[nodiscard]] std::string check_lifetime(const PreparedFill& fill);
+
 }  // namespace rackproof::emulator::engine

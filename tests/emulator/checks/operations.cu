@@ -46,6 +46,17 @@ void result_copied_too_early(bool is_correct, int* memory) {
   }
   cudaMemcpyAsync(pinned_words(), memory, 256, cudaMemcpyDeviceToHost, streams.stream[1]);
 }
+void result_freed_before_its_copy(bool is_correct, int*) {
+  const Streams streams;
+  void* words = nullptr;
+  cudaMallocAsync(&words, 256, streams.stream[0]);
+  cudaMemsetAsync(words, 0, 256, streams.stream[0]);
+  add_one<<<1, 64, 0, streams.stream[0]>>>(static_cast<int*>(words));
+  if (!is_correct) {
+    cudaFreeAsync(words, streams.stream[0]);
+  }
+  cudaMemcpyAsync(pinned_words(), words, 256, cudaMemcpyDeviceToHost, streams.stream[0]);
+}
 void input_copied_too_late(bool is_correct, int* memory) {
   const Streams streams;
   cudaMemcpyAsync(memory, pinned_words(), 256, cudaMemcpyHostToDevice, streams.stream[0]);
@@ -219,6 +230,8 @@ const std::vector<Planted>& operation_faults() {
   static const std::vector<Planted> faults = {
       {"result_copied_too_early", "result copied in another stream than the kernel's",
        "is not ordered after the", result_copied_too_early},
+      {"result_freed_before_its_copy", "result copied after cudaFreeAsync", "was freed",
+       result_freed_before_its_copy, false},
       {"input_copied_too_late", "kernel in another stream than the copy of its input",
        "is not ordered after the copy of 256 bytes", input_copied_too_late},
       {"input_replaced_while_read", "copy over a buffer that a kernel of another stream reads",
