@@ -71,8 +71,22 @@ TEST_P(Sm100Swapped, WholeTilesGiveTheBitsOfStraightOnes) {
   EXPECT_EQ(bytes_of(kernel), bytes_of(sm100::kernels(GetParam().type).back()));
 }
 
+/// Shared sums: all widths of one type, of the others one.
+class Sm100SwappedSums : public Sm100Swapped {};
+std::vector<NamedKernel> sharing_kernels() {
+  std::vector<NamedKernel> kernels = swapped_kernels();
+  std::erase_if(kernels, [](const NamedKernel& named) {
+    return named.type != ElementType::bf16 && named.kernel.tile_m > 16;
+  });
+  return kernels;
+}
+INSTANTIATE_TEST_SUITE_P(All, Sm100SwappedSums, testing::ValuesIn(sharing_kernels()),
+                         [](const auto& instance) {
+                           return std::string(instance.param.kernel.name);
+                         });
+
 /// Tiles in slices, more units than SMs, a K that no slice divides.
-TEST_P(Sm100Swapped, Slices) {
+TEST_P(Sm100SwappedSums, Slices) {
   const GemmKernel& kernel = GetParam().kernel;
   const GemmProblem few = problem(kernel.tile_m - 3, 264, 8, {.alpha = 0.5F, .beta = 2.0F});
   expect_right_twice(few, kernel, split_k(kernel, few.shape(), 4));
@@ -80,7 +94,7 @@ TEST_P(Sm100Swapped, Slices) {
 
 /// Even shares: borders between CTAs in tiles and between them, a tile of three CTAs, a CTA of
 /// three tiles.
-TEST_P(Sm100Swapped, Streamed) {
+TEST_P(Sm100SwappedSums, Streamed) {
   const GemmKernel& kernel = GetParam().kernel;
   const GemmProblem few = problem(kernel.tile_m, 264, 8, {.alpha = 0.5F, .beta = 2.0F});
   const KSplit five = stream_k(kernel, few.shape(), 5);

@@ -76,16 +76,28 @@ TEST_P(Sm100Kernels, ManyTiles) {
                 .k = std::int64_t{7} * kernel.tile_k + 32});
 }
 
-/// Tiles whose sums pairs share: a slice shorter than the others; shares whose borders lie in tiles
-/// and between them, more of them than run at once. One type of each way through the epilogue.
-TEST_P(Sm100Kernels, SharedSums) {
-  const ElementType type = GetParam().type;
+/// Kernels whose tiles pairs can share, of one type of each way through the epilogue.
+class Sm100SharedSums : public Sm100Kernels {};
+std::vector<NamedKernel> sharing_kernels() {
+  std::vector<NamedKernel> kernels = sm100_kernels();
+  std::erase_if(kernels, [](const NamedKernel& named) {
+    return named.kernel.accumulator_bytes == 0 ||
+           (named.type != ElementType::bf16 && named.type != ElementType::tf32 &&
+            named.type != ElementType::mxfp8);
+  });
+  return kernels;
+}
+INSTANTIATE_TEST_SUITE_P(All, Sm100SharedSums, testing::ValuesIn(sharing_kernels()),
+                         [](const auto& instance) {
+                           return std::string(instance.param.kernel.name);
+                         });
+
+/// A slice shorter than the others; shares whose borders lie in tiles and between them, more of
+/// them than run at once.
+TEST_P(Sm100SharedSums, SlicesAndStreams) {
   const GemmKernel& kernel = GetParam().kernel;
-  if (kernel.accumulator_bytes == 0 ||
-      (type != ElementType::bf16 && type != ElementType::tf32 && type != ElementType::mxfp8)) {
-    GTEST_SKIP() << "whole tiles, or the code of another type";
-  }
-  const GemmProblem problem(type, {.m = 264, .n = kernel.tile_n + 8, .k = 7 * kernel.tile_k},
+  const GemmProblem problem(GetParam().type,
+                            {.m = 264, .n = kernel.tile_n + 8, .k = 7 * kernel.tile_k},
                             {.alpha = 0.5F, .beta = 2.0F});
   expect_right_twice(problem, kernel, split_k(kernel, problem.shape(), 3));
   const KSplit five = stream_k(kernel, problem.shape(), 5 * kernel.cluster_m);
