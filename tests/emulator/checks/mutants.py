@@ -139,8 +139,8 @@ MUTANTS = [
     Mutant(
         "pageable_copies_unchecked",
         ENGINE + "transfer_checks.cpp",
-        "if (!copy.is_from_pageable) {",
-        "if (!$ && !copy.is_from_pageable) {",
+        "if (!copy.is_from_pageable) {\n    message = check_box(",
+        "if (!$ && !copy.is_from_pageable) {\n    message = check_box(",
     ),
     # Whose memory it is.
     Mutant(
@@ -304,8 +304,8 @@ MUTANTS = [
     Mutant(
         "fence_after_not_demanded",
         EXEC + "tensor_tracking.cpp",
-        "return kernel.has_tensor_fence_after ||",
-        "return (!$ && kernel.has_tensor_fence_after) ||",
+        "touch(has_fence ? seen",
+        "touch(has_fence && !$ ? seen",
         (EXECUTOR,),
     ),
     Mutant(
