@@ -43,7 +43,7 @@ std::uint32_t take_cta_group(Modifiers& modifiers) {
 }
 
 Op& finish(Decoder& decoder, Handler handler, TensorInstruction instruction,
-           InstructionClass instruction_class = InstructionClass::tensor) {
+           InstructionClass instruction_class = InstructionClass::other) {
   Op& op = decoder.emit(handler, instruction_class);
   op.immediate = static_cast<std::int64_t>(decoder.out().tensor.size());
   decoder.out().tensor.push_back(std::move(instruction));
@@ -294,7 +294,7 @@ void multiply(Decoder& decoder) {
       instruction.input_shift = immediate(decoder, next);
     }
   }
-  finish(decoder, tensor_multiply, std::move(instruction));
+  finish(decoder, tensor_multiply, std::move(instruction), InstructionClass::tensor);
 }
 
 void tcgen05(Decoder& decoder) {

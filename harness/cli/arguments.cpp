@@ -122,7 +122,8 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   CLI::Option* filter = work_app->add_option(
       "--filter", work.filter, "only problems whose name matches this regular expression");
   work_app->add_option("--baselines", work.baselines,
-                       "folder of the baselines (default results/baselines/work)");
+                       "folder of the baselines (default results/baselines/work; of another rack "
+                       "than gb300-nvl72 the folder of its name there)");
   work_app->add_flag("--update", work.update, "write the baselines anew")->excludes(filter);
   work_app->add_flag("--json", work.json, "print JSON instead of a table");
 

@@ -27,7 +27,8 @@ struct OperationWork {
   std::vector<work::Entry> entries;
   std::vector<work::Comparison> comparisons;  ///< those of `entries` first, in their order
   std::map<std::string, std::map<std::string, std::string>> accepted;  ///< by problem, rule
-  std::string note;  ///< why counts may differ without a change; or empty
+  std::string note;                  ///< why counts may differ without a change; or empty
+  std::vector<std::string> not_run;  ///< problems that this rack cannot run, with the reason
 };
 
 topology::Topology one_gpu() {
@@ -48,9 +49,15 @@ topology::Topology one_gpu() {
 std::vector<OperationWork> count_all(const plan::Plan& plan) {
   std::vector<OperationWork> all;
   for (const kernels::Operation* operation : kernels::operations()) {
-    all.push_back({std::string(operation->name()), {}, {}, {}, {}});
+    all.push_back({std::string(operation->name()), {}, {}, {}, {}, {}});
     for (const plan::PlannedBenchmark& planned : plan.benchmarks) {
-      if (!planned.is_collective() && planned.operation() == operation->name()) {
+      if (planned.is_collective() || planned.operation() != operation->name()) {
+        continue;
+      }
+      if (planned.cannot_run) {
+        // A note suffices: what the baseline has and this build cannot run is gone, a failure.
+        all.back().not_run.push_back(planned.name + " cannot run: " + *planned.cannot_run);
+      } else {
         all.back().entries.push_back(work::count(planned));
       }
     }
@@ -166,6 +173,12 @@ bool is_accepted(const OperationWork& counted, const std::string& problem, std::
   return rules != counted.accepted.end() && rules->second.contains(std::string(rule));
 }
 
+/// The default rack's baselines, or those of another one in a folder below.
+std::filesystem::path folder_of(const std::string& rack) {
+  const std::filesystem::path folder = config::work_baselines_folder();
+  return rack == kDefaultEmulatedRack ? folder : folder / rack;
+}
+
 Findings find(const std::vector<OperationWork>& all, bool is_whole) {
   Findings findings;
   for (const OperationWork& counted : all) {
@@ -192,6 +205,7 @@ Findings find(const std::vector<OperationWork>& all, bool is_whole) {
     if (!counted.note.empty()) {
       findings.notes.push_back(counted.operation + ": " + counted.note);
     }
+    findings.notes.insert(findings.notes.end(), counted.not_run.begin(), counted.not_run.end());
   }
   return findings;
 }
@@ -263,8 +277,8 @@ ExitCode work(const WorkCommand& command, char** argv) {
   if (command.filter) {
     plan::keep_matching(plan, *command.filter);
   }
-  const std::filesystem::path folder = command.baselines ? std::filesystem::path(*command.baselines)
-                                                         : config::work_baselines_folder();
+  const std::filesystem::path folder =
+      command.baselines ? std::filesystem::path(*command.baselines) : folder_of(rack);
 
   std::vector<OperationWork> all;
   try {
@@ -276,6 +290,7 @@ ExitCode work(const WorkCommand& command, char** argv) {
   for (OperationWork& counted : all) {
     compare(counted, folder, rack, command);
     if (command.update && !counted.entries.empty()) {
+      std::filesystem::create_directories(folder);
       work::write_baseline(baseline_of(counted, rack), folder);
       compare(counted, folder, rack, command);
     }

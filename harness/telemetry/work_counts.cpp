@@ -64,6 +64,13 @@ record::Reported<record::WorkCounts> work_so_far() {
   return work;
 }
 
+BulkCounts bulk_so_far() {
+  static const auto read =
+      reinterpret_cast<int (*)(BulkCounts*)>(dlsym(RTLD_DEFAULT, "rackproof_bulk_counters_v1"));
+  BulkCounts counts;
+  return read != nullptr && read(&counts) == 0 ? counts : BulkCounts{};
+}
+
 record::WorkCounts work_between(const record::WorkCounts& before, const record::WorkCounts& after) {
   record::WorkCounts work = after;
   work.kernels -= before.kernels;

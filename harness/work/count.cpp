@@ -35,16 +35,25 @@ Entry count(const plan::PlannedBenchmark& planned) {
       *benchmark.variant, *benchmark.problem, {.seed = kSeed, .rotate_beyond_bytes = 0});
   const runtime::Stream stream;
   const record::WorkCounts before = counters();
+  const telemetry::BulkCounts bulk_before = telemetry::bulk_so_far();
   workload->launch(stream.get());
   RACKPROOF_CUDA(cudaStreamSynchronize(stream.get()));
   const record::WorkCounts after = counters();
+  telemetry::BulkCounts bulk = telemetry::bulk_so_far();
+  bulk.load_bytes -= bulk_before.load_bytes;
+  bulk.store_bytes -= bulk_before.store_bytes;
+  bulk.shared_bytes -= bulk_before.shared_bytes;
   const kernels::Verification verification = workload->verify(stream.get());
   if (!verification.passed) {
     throw WrongResult(fmt::format("{}: {} of {} elements wrong", planned.name,
                                   verification.wrong_elements, verification.checked_elements));
   }
-  return {planned.name, std::string(benchmark.variant->name), benchmark.problem->work(),
-          telemetry::work_between(before, after), workload->resources()};
+  return {.name = planned.name,
+          .variant = std::string(benchmark.variant->name),
+          .minimum = benchmark.problem->work(),
+          .counts = telemetry::work_between(before, after),
+          .bulk = bulk,
+          .resources = workload->resources()};
 }
 
 }  // namespace rackproof::harness::work

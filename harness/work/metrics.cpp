@@ -13,6 +13,11 @@ double count(const Entry& entry) {
 }
 
 template <auto Member>
+double bulk(const Entry& entry) {
+  return static_cast<double>(entry.bulk.*Member);
+}
+
+template <auto Member>
 double resource(const Entry& entry) {
   return static_cast<double>(entry.resources.*Member);
 }
@@ -39,6 +44,9 @@ const std::vector<Metric>& metrics() {
       {"bank_conflicts",
        [](const Entry& entry) { return static_cast<double>(bank_conflicts(entry.counts)); }},
       {"barrier_waits", &count<&WorkCounts::barrier_waits>},
+      {"bulk_load_bytes", &bulk<&telemetry::BulkCounts::load_bytes>},
+      {"bulk_store_bytes", &bulk<&telemetry::BulkCounts::store_bytes>},
+      {"bulk_shared_bytes", &bulk<&telemetry::BulkCounts::shared_bytes>},
       {"registers_per_thread", &resource<&KernelResources::registers_per_thread>},
       {"spill_bytes_per_thread", &resource<&KernelResources::spill_bytes_per_thread>},
       {"shared_bytes_per_block", &resource<&KernelResources::shared_bytes_per_block>},

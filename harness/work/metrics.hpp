@@ -3,6 +3,7 @@
 /// better in each of them.
 
 #include "harness/record/benchmark.hpp"
+#include "harness/telemetry/work_counts.hpp"
 
 #include <array>
 #include <string>
@@ -17,6 +18,7 @@ struct Entry {
   std::string variant;    ///< "sm80"
   kernels::Work minimum;  ///< of the problem
   record::WorkCounts counts;
+  telemetry::BulkCounts bulk;
   kernels::KernelResources resources;
 };
 

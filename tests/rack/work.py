@@ -95,7 +95,7 @@ class WorkSchema(unittest.TestCase):
 
         schema = json.loads((rackproof.SOURCE / "configs/schema/work.schema.json").read_text())
         jsonschema.Draft202012Validator.check_schema(schema)
-        files = sorted((rackproof.SOURCE / "results/baselines/work").glob("*.json"))
+        files = sorted((rackproof.SOURCE / "results/baselines/work").rglob("*.json"))
         self.assertGreaterEqual(len(files), 3)
         for file in files:
             baseline = json.loads(file.read_text())

@@ -30,6 +30,13 @@ struct WorkCountersV2 {
   std::uint64_t barrier_waits;
 };
 
+/// Of the same kernels, what the TMA unit and its bulk copies moved.
+struct BulkCountersV1 {
+  std::uint64_t load_bytes;    ///< from global memory, once for each multicast
+  std::uint64_t store_bytes;   ///< to global memory
+  std::uint64_t shared_bytes;  ///< into shared memory, of every CTA that gets them
+};
+
 }  // namespace rackproof::emulator::api
 
 namespace {
@@ -73,6 +80,19 @@ int rackproof_work_counters_v2(api::WorkCountersV2* counters) {
   counters->shared_wavefronts_minimum = sums.shared_wavefronts_minimum;
   counters->async_copy_bytes = sums.async_copy_bytes;
   counters->barrier_waits = sums.barrier_waits;
+  return 0;
+}
+
+/// As above.
+int rackproof_bulk_counters_v1(api::BulkCountersV1* counters) {
+  engine::Core& core = engine::Core::instance();
+  if (core.status() != cudaSuccess || counters == nullptr) {
+    return 1;
+  }
+  const engine::Report::Totals totals = core.report().totals();
+  *counters = {.load_bytes = totals.counters.bulk_load_bytes,
+               .store_bytes = totals.counters.bulk_store_bytes,
+               .shared_bytes = totals.counters.bulk_shared_bytes};
   return 0;
 }
 

@@ -5,7 +5,7 @@ one of its own."""
 import subprocess
 import sys
 
-OUR_OWN = {"rackproof_work_counters_v2@@libcudart.so.13"}
+OUR_OWN = {f"rackproof_{name}@@libcudart.so.13" for name in ("work_counters_v2", "bulk_counters_v1")}
 
 
 def exports(nm, library):

@@ -1,6 +1,6 @@
 """Plants faults in the attention kernels (forward, backward, decode) and expects each to be caught.
 
-usage: attention_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
+usage: attention_mutants.py <source folder> <build folder> <nvcc> [--document] [<part of a name>]
 """
 
 import pathlib

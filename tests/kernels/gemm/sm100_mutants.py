@@ -1,6 +1,6 @@
 """Plants faults of ordering and layout in the sm_100 GEMM kernels and expects each to be caught.
 
-usage: sm100_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
+usage: sm100_mutants.py <source folder> <build folder> <nvcc> [--document] [<part of a name>]
 """
 
 import pathlib

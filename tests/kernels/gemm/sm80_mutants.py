@@ -1,6 +1,6 @@
 """Plants faults of ordering and layout in the mma.sync GEMM kernel and expects each to be caught.
 
-usage: sm80_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
+usage: sm80_mutants.py <source folder> <build folder> <nvcc> [--document] [<part of a name>]
 """
 
 import pathlib

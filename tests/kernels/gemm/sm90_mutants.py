@@ -1,6 +1,6 @@
 """Plants faults of ordering and layout in the sm_90a GEMM kernel and expects each to be caught.
 
-usage: sm90_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
+usage: sm90_mutants.py <source folder> <build folder> <nvcc> [--document] [<part of a name>]
 """
 
 import pathlib

@@ -1,6 +1,6 @@
 """Plants faults in the memory kernels and the quantisers and expects each to be caught.
 
-usage: memory_mutants.py <source folder> <build folder> <nvcc> [--document | <part of a name>]
+usage: memory_mutants.py <source folder> <build folder> <nvcc> [--document] [<part of a name>]
 """
 
 import pathlib

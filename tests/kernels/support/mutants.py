@@ -17,6 +17,7 @@ from typing import NamedTuple, Optional
 
 GOOGLETEST = ("-lgtest_main", "-lgtest", "-lpthread")
 MODES = ("late", "eager", "random:1", "random:2")
+WRONG, ENDLESS, MISSED = "verification: wrong result", "does not end", "**missed**"
 FINDING = re.compile(
     r"PTX line \d+(?: \((?P<place>[^()]*)\))?(?: \((?P<instruction>[^()]*)\))?[^:]*: (?P<what>.*)"
 )
@@ -55,12 +56,12 @@ class Found(NamedTuple):
     @property
     def how(self):
         if not self.ended:
-            return "does not end"
+            return ENDLESS
         if not self.finding:
-            return "verification: wrong result"
+            return WRONG
         found = FINDING.search(self.finding)
         what = found["what"] if found else self.finding.split(": ", 1)[-1]
-        return what if len(what) <= 130 else what[:127] + "..."
+        return what if len(what) <= 200 else what[:197] + "..."
 
 
 def copy_sources(folder, source, kernels, mutant):
@@ -133,31 +134,38 @@ def find(mutant, source, binaries, nvcc, kernels):
 
 def row(mutant, found, kernels):
     if found is None:
-        cells = ["**missed**", "", kernels.not_found.get(mutant.name, "")]
+        cells = [MISSED, "", kernels.not_found.get(mutant.name, "")]
     else:
         cells = [f"`{found.mode}`", found.place, found.how]
     cells = [mutant.name, pathlib.Path(mutant.file).name, *cells]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def document(file, kernels, outcomes):
-    """Replaces the section of these kernels."""
-    mutated = [(mutant, found) for mutant, found in outcomes if mutant.text is not None]
-    caught = sum(found is not None for _, found in mutated)
-    checked = sum(found is not None and bool(found.finding) for _, found in mutated)
-    runs = sorted({" ".join(mutant.arguments) for mutant, _ in outcomes})
-    section = [
-        f"## {kernels.title}",
-        f"{caught} of {len(mutated)} caught, {checked} of them by the emulator's checks. Runs: "
-        + "; ".join(f"`{each}`" for each in runs) + ".",
-        "",
-        "| planted fault | changed file | mode | found at | what is said |",
-        "| --- | --- | --- | --- | --- |",
-        *(row(mutant, found, kernels) for mutant, found in mutated),
-    ]
+def document(file, kernels, mutants, outcomes):
+    """Replaces the section of these kernels; rows of mutants that did not run stay."""
     parts = re.split(r"(?m)^(?=## )", file.read_text())
-    text = "\n".join(section) + "\n\n"
-    places = [i for i, part in enumerate(parts) if part.startswith(section[0] + "\n")]
+    places = [i for i, part in enumerate(parts) if part.startswith(f"## {kernels.title}\n")]
+    old = re.findall(r"(?m)^\| .* \|$", parts[places[0]]) if places else []
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in old}
+    rows.update((mutant.name, row(mutant, found, kernels)) for mutant, found in outcomes)
+    rows = [rows[mutant.name] for mutant in mutants if mutant.text is not None and mutant.name in rows]
+    caught = [line for line in rows if MISSED not in line]
+    checked = [line for line in caught if not line.endswith((f"| {WRONG} |", f"| {ENDLESS} |"))]
+    runs = sorted({" ".join(mutant.arguments) for mutant in mutants})
+    text = "\n".join(
+        [
+            f"## {kernels.title}",
+            f"{len(caught)} of {len(rows)} caught, {len(checked)} of them by the emulator's checks. Runs: "
+            + "; ".join(f"`{each}`" for each in runs)
+            + ".",
+            "",
+            "| planted fault | changed file | mode | found at | what is said |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+            "",
+        ]
+    )
     if places:
         parts[places[0]] = text
     else:
@@ -167,10 +175,10 @@ def document(file, kernels, outcomes):
 
 
 def check(kernels, mutants):
-    """The whole work: <source folder> <build folder> <nvcc> [--document | <part of a name>]."""
+    """The whole work: <source folder> <build folder> <nvcc> [--document] [<part of a name>]."""
     source, binaries, nvcc = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
-    documents = sys.argv[4:] == ["--document"]
-    part = sys.argv[4] if len(sys.argv) > 4 and not documents else ""
+    documents = "--document" in sys.argv
+    part = next((each for each in sys.argv[4:] if each != "--document"), "")
     outcomes = []
     unexpected = []
     for mutant in mutants:
@@ -183,7 +191,7 @@ def check(kernels, mutants):
         if (found is None) != (mutant.text is None) and mutant.name not in kernels.not_found:
             unexpected.append(mutant.name)
     if documents:
-        document(source / "docs/mutants.md", kernels, outcomes)
+        document(source / "docs/mutants.md", kernels, mutants, outcomes)
     if unexpected:
         sys.exit("not as expected: " + ", ".join(unexpected))
 
