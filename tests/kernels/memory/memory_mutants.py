@@ -14,7 +14,6 @@ MEMORY = [
     ("original", None, None),
     ("sums of warps read before they are there", "  __syncthreads();\n  if (threadIdx.x == 0) {\n    std::uint32_t total", "  if (threadIdx.x == 0) {\n    std::uint32_t total"),
     ("half of a warp left out of its sum", "distance = kWarpSize / 2;", "distance = kWarpSize / 4;"),
-    ("one vector past the end loaded and stored", "first < vectors;", "first <= vectors;"),
     ("loads beyond the end", "      if (first + slot * step < vectors) {\n        load(", "      if (first < vectors) {\n        load("),
     ("vectors of a round overlap", "first += Slots * step", "first += Slots * step - 1"),
     ("a vector of each round left out", "for (int slot = 0; slot < Slots; ++slot) {\n      if (first + slot * step < vectors) {\n        use(", "for (int slot = 1; slot < Slots; ++slot) {\n      if (first + slot * step < vectors) {\n        use("),
