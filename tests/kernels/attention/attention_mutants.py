@@ -67,22 +67,19 @@ NOT_FOUND = {}
 
 
 def main():
-    for title, unit, headers, program, cases, changes in KERNELS:
-        mutants.check(
-            mutants.Kernels(
-                "80",
-                (unit, *headers),
-                mutants.rack(sys.argv[1], "hgx-a100-80"),
-                NOT_FOUND,
-                title,
-                TESTS + program,
-                mutants.GOOGLETEST,
-            ),
-            [
-                mutants.Mutant(name, unit, (f"--gtest_filter={cases}",), file, text, replacement)
-                for name, file, text, replacement in changes
-            ],
+    rack = mutants.rack(sys.argv[1], "hgx-a100-80")
+    mutants.check(
+        *(
+            (
+                mutants.Kernels("80", (unit, *headers), rack, NOT_FOUND, title, TESTS + program, mutants.GOOGLETEST),
+                [
+                    mutants.Mutant(name, unit, (f"--gtest_filter={cases}",), file, text, replacement)
+                    for name, file, text, replacement in changes
+                ],
+            )
+            for title, unit, headers, program, cases, changes in KERNELS
         )
+    )
 
 
 if __name__ == "__main__":

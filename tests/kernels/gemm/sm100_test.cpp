@@ -133,6 +133,13 @@ TEST(Sm100Bits, AreThoseOfTheMatrixUnit) {
   for (const NamedKernel& named : sm100_kernels()) {
     expect_bits_of_unit(named.kernel, named.type, Unit::tcgen05);
   }
+  for (const ElementType type : kSm100Types) {
+    for (const GemmKernel& kernel : sm100::swapped_kernels(type)) {
+      if (kernel.tile_m == 32) {
+        expect_bits_of_unit(kernel, type, Unit::tcgen05);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -174,8 +174,9 @@ def document(file, kernels, mutants, outcomes):
     file.write_text("".join(parts).rstrip("\n") + "\n")
 
 
-def check(kernels, mutants):
-    """The whole work: <source folder> <build folder> <nvcc> [--document] [<part of a name>]."""
+def unexpected_of(kernels, mutants):
+    """Names of the originals that fail and of the mutants that pass. Reads the script's arguments:
+    <source folder> <build folder> <nvcc> [--document] [<part of a name>]."""
     source, binaries, nvcc = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
     documents = "--document" in sys.argv
     part = next((each for each in sys.argv[4:] if each != "--document"), "")
@@ -192,6 +193,13 @@ def check(kernels, mutants):
             unexpected.append(mutant.name)
     if documents:
         document(source / "docs/mutants.md", kernels, mutants, outcomes)
+    return unexpected
+
+
+def check(*kernels_and_mutants):
+    """The whole work of a script: pairs of Kernels and their mutants, or one pair as two arguments."""
+    pairs = [kernels_and_mutants] if isinstance(kernels_and_mutants[0], Kernels) else kernels_and_mutants
+    unexpected = [name for kernels, mutants in pairs for name in unexpected_of(kernels, mutants)]
     if unexpected:
         sys.exit("not as expected: " + ", ".join(unexpected))
 
