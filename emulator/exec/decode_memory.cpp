@@ -142,6 +142,9 @@ void load_or_store(Decoder& decoder, bool is_store) {
   if (ptx::size_bytes(type) == 0) {
     decoder.refuse("this type is not supported");
   }
+  if (!is_store && ordering.semantics == check::Semantics::weak && decoder.is_compared(data)) {
+    ordering = {check::Semantics::relaxed, check::Scope::system};
+  }
   std::vector<Ref> refs;
   const std::uint8_t mode = data_rows(decoder, data, type, is_store, refs);
   const std::uint32_t list = decoder.add_refs(refs);

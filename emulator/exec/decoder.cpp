@@ -1,5 +1,6 @@
 #include "emulator/exec/decoder.hpp"
 
+#include "emulator/exec/compared_values.hpp"
 #include "emulator/exec/early_uses.hpp"
 
 #include <algorithm>
@@ -258,6 +259,14 @@ void Decoder::mark_spins(std::size_t first_op) {
   }
 }
 
+bool Decoder::is_compared(const ptx::Operand& data) const {
+  const auto parts = elements(data);
+  return std::any_of(parts.begin(), parts.end(), [this](const ptx::Operand* part) {
+    const auto* const reg = std::get_if<ptx::RegisterOperand>(&part->value);
+    return reg != nullptr && compared_values_.contains(reg->index);
+  });
+}
+
 void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
   module_index_ = module_index;
   function_ = &program_->module->functions[module_index];
@@ -266,6 +275,7 @@ void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
   const std::size_t first = out_->code.size();
   out_->functions[static_cast<std::size_t>(index)].entry = static_cast<std::uint32_t>(first);
   early_uses_ = find_early_uses(*function_);
+  compared_values_ = find_compared_values(*function_);
   first_op_.clear();
   branches_.clear();
   tables_.clear();

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,6 +88,8 @@ class Decoder {
   [[nodiscard]] ptx::Type register_type(const ptx::Operand& operand) const;
   /// The registers of a vector operand, or the operand itself.
   [[nodiscard]] std::vector<const ptx::Operand*> elements(const ptx::Operand& operand) const;
+  /// Does a compare-and-swap of the function expect a value of `data`?
+  [[nodiscard]] bool is_compared(const ptx::Operand& data) const;
   Ref constant(std::uint64_t bits, std::uint32_t width);
   /// The same for an address in shared memory: its row differs among the CTAs of a cluster.
   Ref shared_constant(std::uint64_t address, std::uint32_t width);
@@ -150,6 +153,7 @@ class Decoder {
   std::vector<std::pair<std::size_t, std::uint32_t>> branches_;  ///< op -> PTX instruction
   std::vector<std::size_t> tables_;
   std::vector<std::uint32_t> first_op_;  ///< of each PTX instruction of the function
+  std::set<ptx::RegisterIndex> compared_values_;  ///< of the current function
 };
 
 [[nodiscard]] constexpr std::uint32_t round_up(std::uint32_t value, std::uint32_t alignment) {

@@ -129,6 +129,26 @@ __global__ void stencil_in_place(int* out) {
   out[kCorrect ? 4096 + i : i] = sum;
 }
 
+// The loop of the CUDA programming guide begins with a plain read: no fault, for the swap judges
+// it.
+template <bool kCorrect>
+__global__ void maximum_without_swap(int* out) {
+  const int mine = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  int seen = *out;
+  while (seen < mine) {
+    if (kCorrect) {
+      const int assumed = seen;
+      seen = atomicCAS(out, assumed, mine);
+      if (seen == assumed) {
+        break;
+      }
+    } else {
+      *out = mine;
+      seen = *out;
+    }
+  }
+}
+
 template <bool kCorrect>
 __global__ void counter_without_atomic(int* out) {
   if (threadIdx.x == 0) {
@@ -379,6 +399,8 @@ const std::vector<Planted>& global_memory_faults() {
                         kBlocks, kThreads),
       RACKPROOF_PLANTED(stencil_in_place, "stencil updates its input in place", "is not ordered",
                         kBlocks, kThreads),
+      RACKPROOF_PLANTED(maximum_without_swap, "maximum by plain accesses instead of atomicCAS",
+                        "is not ordered after", 2, 64),
       RACKPROOF_PLANTED(counter_without_atomic, "global counter with += instead of atomicAdd",
                         "another CTA", kBlocks, kThreads),
       RACKPROOF_PLANTED(volatile_counter, "global counter through volatile instead of atomicAdd",
