@@ -171,6 +171,19 @@ enum class AddressPattern : std::uint8_t {
   contiguous,  ///< each element right after that of the lane before
   uniform,     ///< all the same
 };
+/// Passes of one shared-memory request over 32 banks of 4 bytes; 8-byte accesses take two
+/// half-warps, 16-byte accesses four quarters.
+struct Wavefronts {
+  std::uint32_t taken = 0;    ///< with replays for bank conflicts
+  std::uint32_t minimum = 0;  ///< one for each part of the warp that has an active lane
+};
+/// Op::mode of shfl.sync.
+enum class ShuffleMode : std::uint8_t { up, down, bfly, idx };
+/// What a shuffle says of each lane beside the value.
+struct Shuffled {
+  std::uint32_t in_range = 0;  ///< its source is within its segment
+  std::uint32_t astray = 0;    ///< and does not take part
+};
 /// Op::mode of memory instructions: the address register has 8 bytes a lane.
 inline constexpr std::uint8_t kWideAddressMode = 0x80;
 
@@ -210,6 +223,16 @@ struct LaneOps {
                     std::uint32_t count);
   void (*store_rows)(void* to, const void* const* rows, std::uint32_t element_bytes,
                      std::uint32_t count);
+  /// All 32 lanes' elements of 1 or 2 bytes, one after the other in memory, to and from the low
+  /// bytes of a row of words; zeros above them.
+  void (*load_narrow)(const void* from, std::uint32_t* row, std::uint32_t element_bytes);
+  void (*store_narrow)(void* to, const std::uint32_t* row, std::uint32_t element_bytes);
+  /// Of the accesses of `lanes`, which is not 0, to `bytes` each: 32 at most, aligned to them.
+  Wavefronts (*wavefronts)(const Addresses& addresses, std::uint32_t bytes, std::uint32_t lanes);
+  /// shfl.sync of `ready` lanes; `dst` may be nullptr.
+  Shuffled (*shuffle)(const std::uint32_t* value, const std::uint32_t* amount,
+                      const std::uint32_t* clamp, ShuffleMode mode, std::uint32_t ready,
+                      std::uint32_t* dst);
 };
 
 namespace detail {

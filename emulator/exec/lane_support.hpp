@@ -134,6 +134,11 @@ void rows_to_words(uint32_t* block, const uint32_t* const* rows, uint32_t count)
 void load_rows(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count);
 void store_rows(void* to, const void* const* rows, uint32_t element_bytes, uint32_t count);
 void broadcast(const void* from, void* const* rows, uint32_t element_bytes, uint32_t count);
+void load_narrow(const void* from, uint32_t* row, uint32_t element_bytes);
+void store_narrow(void* to, const uint32_t* row, uint32_t element_bytes);
+Wavefronts count_wavefronts(const Addresses& addresses, uint32_t bytes, uint32_t lanes);
+Shuffled shuffle_values(const uint32_t* value, const uint32_t* amount, const uint32_t* clamp,
+                        ShuffleMode mode, uint32_t ready, uint32_t* dst);
 extern const LaneOps kTable;
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -307,6 +307,45 @@ void store_rows(void* to, const void* const* rows, uint32_t element_bytes, uint3
 
 namespace {
 
+// 16 bytes at a time, in the order of load_vector and store_vector.
+typedef uint32_t Quarter __attribute__((vector_size(16), aligned(4), may_alias));
+constexpr uint32_t kQuarterBytes = 16;
+
+template <class T>
+inline void widen_elements(const void* from, uint32_t* row) {
+  alignas(64) T elements[kWarpSize];
+  for (uint32_t i = sizeof elements / kQuarterBytes; i-- > 0;) {
+    const Quarter part = load_vector<Quarter>(from, i);
+    __builtin_memcpy(&elements[i * kQuarterBytes / sizeof(T)], &part, sizeof part);
+  }
+  for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    row[lane] = elements[lane];
+  }
+}
+template <class T>
+inline void narrow_elements(void* to, const uint32_t* row) {
+  alignas(64) T elements[kWarpSize];
+  for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    elements[lane] = static_cast<T>(row[lane]);
+  }
+  for (uint32_t i = 0; i < sizeof elements / kQuarterBytes; ++i) {
+    Quarter part;
+    __builtin_memcpy(&part, &elements[i * kQuarterBytes / sizeof(T)], sizeof part);
+    store_vector<Quarter>(to, i, part);
+  }
+}
+
+}  // namespace
+
+void load_narrow(const void* from, uint32_t* row, uint32_t element_bytes) {
+  element_bytes == 1 ? widen_elements<uint8_t>(from, row) : widen_elements<uint16_t>(from, row);
+}
+void store_narrow(void* to, const uint32_t* row, uint32_t element_bytes) {
+  element_bytes == 1 ? narrow_elements<uint8_t>(to, row) : narrow_elements<uint16_t>(to, row);
+}
+
+namespace {
+
 template <class T>
 inline void broadcast_elements(const void* from, void* const* rows, uint32_t count) {
   const auto* const elements = static_cast<const T*>(from);

@@ -23,6 +23,10 @@ const LaneOps kTable = {
     .load_rows = load_rows,
     .broadcast = broadcast,
     .store_rows = store_rows,
+    .load_narrow = load_narrow,
+    .store_narrow = store_narrow,
+    .wavefronts = count_wavefronts,
+    .shuffle = shuffle_values,
 };
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -31,7 +31,7 @@ std::size_t distinct_addresses(const Addresses& addresses, std::uint32_t lanes) 
 void count_global(GridContext& grid, const Addresses& addresses, AccessType type,
                   std::uint32_t bytes, std::uint32_t lanes) {
   GridCounters& counters = grid.counters;
-  const auto active = static_cast<std::uint64_t>(std::popcount(lanes));
+  const std::uint64_t active = count_lanes(lanes);
   ++counters.global_requests;
   if (type != AccessType::write) {
     counters.global_load_bytes += active * bytes;
@@ -47,24 +47,30 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
     grid.sectors.insert(first, last);
     return;
   }
-  std::array<std::uint64_t, kWarpSize> sectors;
-  std::size_t count = 0;
-  std::uint64_t previous = ~std::uint64_t{0};
+  // Where the addresses lie is hard to predict: no branches. A sector stays where it was put if the
+  // next lane's is another.
+  std::array<std::uint64_t, kWarpSize + 1> sectors;
+  std::size_t last = 0;
+  std::uint64_t previous = addresses.value[lowest_lane(lanes)];
+  sectors[0] = previous >> 5;
   bool sorted = true;
-  std::uint64_t previous_address = 0;
   bool rising = true;  // then no two lanes share an address
-  for (std::uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-    const std::uint64_t address = addresses.value[lowest_lane(rest)];
-    rising = rising && address > previous_address;
-    previous_address = address;
+  const auto visit = [&](std::uint64_t address) {
     const std::uint64_t sector = address >> 5;
-    if (count != 0 && sector == previous) {
-      continue;
+    rising = rising & (address > previous);
+    sorted = sorted & (address >= previous);
+    last += static_cast<std::size_t>(sector != previous >> 5);
+    sectors[last] = sector;
+    previous = address;
+  };
+  if (lanes == kFullMask) {
+    for (std::uint32_t lane = 1; lane < kWarpSize; ++lane) {
+      visit(addresses.value[lane]);
     }
-    sorted = sorted && (count == 0 || sector > previous);
-    sectors[count++] = sector;
-    previous = sector;
+  } else {
+    for_each_lane(lanes & (lanes - 1), [&](std::uint32_t lane) { visit(addresses.value[lane]); });
   }
+  std::size_t count = last + 1;
   if (!sorted) {
     std::sort(sectors.begin(), sectors.begin() + static_cast<std::ptrdiff_t>(count));
     count = static_cast<std::size_t>(
@@ -74,6 +80,10 @@ void count_global(GridContext& grid, const Addresses& addresses, AccessType type
   counters.global_sectors += count;
   const std::uint64_t distinct = rising ? active : distinct_addresses(addresses, lanes);
   counters.global_sectors_minimum += (distinct * bytes + kSectorBytes - 1) / kSectorBytes;
+  if (sectors[count - 1] - sectors[0] == count - 1) {
+    grid.sectors.insert(sectors[0], sectors[count - 1]);
+    return;
+  }
   for (std::size_t i = 0; i < count; ++i) {
     grid.sectors.insert(sectors[i]);
   }
@@ -132,7 +142,7 @@ void resolve_distributed(Warp& warp, const Op& op, AccessType type, std::uint32_
   });
   GridCounters& counters = warp.cta().grid().counters;
   ++counters.shared_requests;
-  const Wavefronts wavefronts = count_wavefronts(addresses, bytes, lanes);
+  const Wavefronts wavefronts = lane_ops().wavefronts(addresses, bytes, lanes);
   counters.shared_wavefronts += wavefronts.taken;
   counters.shared_wavefronts_minimum += wavefronts.minimum;
   counters.distributed_shared_bytes += std::uint64_t{count_lanes(lanes)} * bytes;

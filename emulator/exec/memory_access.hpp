@@ -90,13 +90,4 @@ class CopyOwner {
   Warp* warp_;
 };
 
-/// Passes of one shared-memory request over 32 banks of 4 bytes; 8-byte accesses take two
-/// half-warps, 16-byte accesses four quarters.
-struct Wavefronts {
-  std::uint32_t taken = 0;    ///< with replays for bank conflicts
-  std::uint32_t minimum = 0;  ///< one for each part of the warp that has an active lane
-};
-[[nodiscard]] Wavefronts count_wavefronts(const Addresses& addresses, std::uint32_t bytes,
-                                          std::uint32_t lanes);
-
 }  // namespace rackproof::emulator::exec

@@ -7,8 +7,10 @@
 #include "emulator/exec/row_access.hpp"
 #include "emulator/exec/rows.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -115,6 +117,26 @@ void load_words(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& a
   lane_ops().words_to_rows(words, rows, op.list_size, mask);
 }
 
+// What a register of 32 bits holds of a narrower element.
+template <class Element>
+std::uint32_t extend(std::uint64_t address, bool to_half) {
+  const auto bits = __atomic_load_n(reinterpret_cast<const std::make_unsigned_t<Element>*>(address),
+                                    __ATOMIC_RELAXED);
+  const auto word = static_cast<std::uint32_t>(static_cast<Element>(bits));
+  return to_half ? word & 0xffffU : word;
+}
+// One element of 1 or 2 bytes. As in load_words(), without branches.
+template <class Element>
+void load_narrow(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& addresses) {
+  alignas(64) std::uint32_t words[kWarpSize];
+  const bool to_half = (op.mode & memory_mode::kHalfRegisters) != 0;
+  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    words[lane] = extend<Element>(addresses.value[lane], to_half);
+  }
+  std::uint32_t* rows[] = {register_row<std::uint32_t>(warp, warp.kernel().refs[op.list])};
+  lane_ops().words_to_rows(words, rows, 1, mask);
+}
+
 void load_resolved(Warp& warp, const Op& op, std::uint32_t mask, const Addresses& addresses) {
   const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
   const Ref* const refs = &warp.kernel().refs[op.list];
@@ -128,12 +150,22 @@ void load_resolved(Warp& warp, const Op& op, std::uint32_t mask, const Addresses
     load_words(warp, op, mask, addresses);
     return;
   }
-  Block block;
-  {
-    for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
-      const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
-      move_bytes(block.bytes[lane], reinterpret_cast<const void*>(addresses.value[lane]), bytes);
+  if (bytes <= 2 && op.list_size == 1 && (op.mode & memory_mode::kWideRegisters) == 0 &&
+      refs[0] != kNoRef) {
+    const bool sign = (op.mode & memory_mode::kSignExtend) != 0;
+    if (bytes == 1) {
+      sign ? load_narrow<std::int8_t>(warp, op, mask, addresses)
+           : load_narrow<std::uint8_t>(warp, op, mask, addresses);
+    } else {
+      sign ? load_narrow<std::int16_t>(warp, op, mask, addresses)
+           : load_narrow<std::uint16_t>(warp, op, mask, addresses);
     }
+    return;
+  }
+  Block block;
+  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
+    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
+    move_bytes(block.bytes[lane], reinterpret_cast<const void*>(addresses.value[lane]), bytes);
   }
   for (std::uint32_t i = 0; i < op.list_size; ++i) {
     if (refs[i] != kNoRef) {
@@ -180,36 +212,59 @@ void pack(LaneContext& lanes, const Op& op, Block& block) {
   }
 }
 
+// Lane l's `bytes` are at data + l * stride.
+template <class Move>
+void scatter(const std::byte* data, std::uint32_t stride, std::uint32_t mask,
+             const Addresses& addresses, Move&& move) {
+  for_each_lane(mask, [&](std::uint32_t lane) {
+    move(reinterpret_cast<void*>(addresses.value[lane]), data + std::size_t{lane} * stride);
+  });
+}
+
 void store_resolved(Warp& warp, const Op& op, AddressKind space, std::uint32_t mask,
                     const Addresses& addresses) {
   const std::uint32_t bytes = op.size * std::uint32_t{op.list_size};
   const Ref* const refs = &warp.kernel().refs[op.list];
-  if (addresses.contiguous && bytes == 4 && op.size == 4 &&
-      (op.mode & memory_mode::kWideRegisters) == 0) {
-    check_accesses(warp, op, space, AccessType::write, bytes, mask, addresses,
-                   register_row<std::uint32_t>(warp, refs[0]), 4);
-    std::memcpy(reinterpret_cast<void*>(addresses.value[0]),
-                register_row<std::uint32_t>(warp, refs[0]), 128);
-    return;
-  }
+  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
   Block block;
-  const bool words = op.size == 4 && bytes <= 16 && (op.mode & memory_mode::kWideRegisters) == 0;
-  const std::uint32_t stride = words ? bytes : kMaxVectorBytes;
-  if (words) {
+  const std::byte* data = &block.bytes[0][0];
+  std::uint32_t stride = kMaxVectorBytes;
+  if (op.list_size == 1) {
+    // The low bytes of a register are the element.
+    data = register_row<std::byte>(warp, refs[0]);
+    stride = wide ? 8 : std::max<std::uint32_t>(op.size, 4);
+  } else if (op.size == 4 && bytes <= 16 && !wide) {
     const std::uint32_t* rows[4] = {};
     for (std::uint32_t i = 0; i < op.list_size; ++i) {
       rows[i] = register_row<std::uint32_t>(warp, refs[i]);
     }
     lane_ops().rows_to_words(reinterpret_cast<std::uint32_t*>(&block), rows, op.list_size);
+    stride = bytes;
   } else {
     pack(warp, op, block);
   }
-  const std::byte* const data = &block.bytes[0][0];
   check_accesses(warp, op, space, AccessType::write, bytes, mask, addresses, data, stride);
-  for (std::uint32_t rest = mask; rest != 0; rest &= rest - 1) {
-    const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
-    auto* const to = reinterpret_cast<void*>(addresses.value[lane]);
-    move_bytes(to, data + lane * stride, bytes);
+  if (addresses.contiguous && bytes == 4 && stride == 4) {
+    std::memcpy(reinterpret_cast<void*>(addresses.value[0]), data, 128);
+    return;
+  }
+  switch (bytes) {
+    case 1:
+      scatter(data, stride, mask, addresses, move_scalar<std::uint8_t>);
+      break;
+    case 2:
+      scatter(data, stride, mask, addresses, move_scalar<std::uint16_t>);
+      break;
+    case 4:
+      scatter(data, stride, mask, addresses, move_scalar<std::uint32_t>);
+      break;
+    case 8:
+      scatter(data, stride, mask, addresses, move_scalar<std::uint64_t>);
+      break;
+    default:
+      scatter(data, stride, mask, addresses,
+              [bytes](void* to, const void* from) { move_bytes(to, from, bytes); });
+      break;
   }
 }
 

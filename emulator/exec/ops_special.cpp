@@ -2,9 +2,11 @@
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/handlers.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <string>
 #include <string_view>
 
@@ -14,6 +16,10 @@ namespace {
 template <class T>
 void fill(LaneContext& lanes, const Op& op, std::uint32_t mask, T value) {
   T* const dst = reinterpret_cast<T*>(lanes.base[0] + op.dst);
+  if (mask == kFullMask) {
+    std::fill_n(dst, kWarpSize, value);
+    return;
+  }
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     dst[lane] = (mask >> lane & 1U) != 0 ? value : dst[lane];
   }
@@ -29,6 +35,17 @@ void thread_index(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto* const dst = reinterpret_cast<std::uint32_t*>(lanes.base[0] + op.dst);
   const std::uint32_t linear = warp.index() * kWarpSize;
   Dim3 id{linear % block.x, linear / block.x % block.y, linear / block.x / block.y};
+  if (id.x + kWarpSize <= block.x) {
+    // The warp lies within one row.
+    if (op.immediate != 0) {
+      fill(lanes, op, mask, component(id, op.immediate));
+      return;
+    }
+    if (mask == kFullMask) {
+      std::iota(dst, dst + kWarpSize, id.x);
+      return;
+    }
+  }
   for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
     dst[lane] = (mask >> lane & 1U) != 0 ? component(id, op.immediate) : dst[lane];
     if (++id.x == block.x) {

@@ -3,6 +3,7 @@
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
+#include "emulator/exec/lane_ops.hpp"
 #include "emulator/exec/rows.hpp"
 
 #include <algorithm>
@@ -103,53 +104,18 @@ T reduce_pair(ReduxOp op, T x, T y) {
 void shuffle(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   const std::uint32_t ready = gather(warp, op.d, mask);
-  const auto* value = register_row<std::uint32_t>(lanes, op.a);
-  const auto* amount = register_row<std::uint32_t>(lanes, op.b);
-  const auto* clamp = register_row<std::uint32_t>(lanes, op.c);
-  alignas(64) std::array<std::uint32_t, kWarpSize> result{};
-  std::uint32_t in_range = 0;
-  std::uint32_t astray = 0;  // read from lanes that do not take part
-  for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-    const auto self = static_cast<std::int32_t>(lane);
-    const auto b = static_cast<std::int32_t>(amount[lane] & 0x1f);
-    const auto limit = static_cast<std::int32_t>(clamp[lane] & 0x1f);
-    const auto segment = static_cast<std::int32_t>(clamp[lane] >> 8 & 0x1f);
-    const std::int32_t highest = (self & segment) | (limit & ~segment);
-    const std::int32_t lowest = self & segment;
-    std::int32_t from = 0;
-    bool valid = false;
-    switch (op.mode) {
-      case 0:
-        from = self - b;
-        valid = from >= highest;
-        break;
-      case 1:
-        from = self + b;
-        valid = from <= highest;
-        break;
-      case 2:
-        from = self ^ b;
-        valid = from <= highest;
-        break;
-      default:
-        from = lowest | (b & ~segment);
-        valid = from <= highest;
-        break;
-    }
-    result[lane] = value[valid ? from : self];
-    astray |= static_cast<std::uint32_t>(valid && (ready >> from & 1U) == 0) << lane;
-    in_range |= static_cast<std::uint32_t>(valid) << lane;
+  if (ready == 0) {
+    return;
   }
-  if (ready != 0 && ready == astray && op.mode >= 2) {
+  const auto mode = static_cast<ShuffleMode>(op.mode);
+  auto* const dst = op.dst == kNoRef ? nullptr : register_row<std::uint32_t>(lanes, op.dst);
+  const Shuffled shuffled = lane_ops().shuffle(
+      register_row<std::uint32_t>(lanes, op.a), register_row<std::uint32_t>(lanes, op.b),
+      register_row<std::uint32_t>(lanes, op.c), mode, ready, dst);
+  if (ready == shuffled.astray && (mode == ShuffleMode::bfly || mode == ShuffleMode::idx)) {
     require_sources(warp, ready);
   }
-  if (op.dst != kNoRef) {
-    auto* const dst = register_row<std::uint32_t>(lanes, op.dst);
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      dst[lane] = (ready >> lane & 1U) != 0 ? result[lane] : dst[lane];
-    }
-  }
-  write_predicate(lanes, warp.kernel().refs[op.list], in_range, ready);
+  write_predicate(lanes, warp.kernel().refs[op.list], shuffled.in_range, ready);
 }
 
 void vote(LaneContext& lanes, const Op& op, std::uint32_t mask) {

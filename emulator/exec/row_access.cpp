@@ -20,10 +20,14 @@ struct Row {
   std::array<void*, kMaxElements> registers{};
 };
 
-/// Elements as wide as their registers, at most 16 bytes of them a lane, none thrown away.
+/// Elements as wide as their registers, at most 16 bytes of them a lane, none thrown away; or one
+/// narrower element that zeros extend.
 bool find_registers(Warp& warp, const Op& op, Row& row) {
-  const bool wide = (op.mode & memory_mode::kWideRegisters) != 0;
-  if (op.size != (wide ? 8 : 4) || std::uint32_t{op.size} * op.list_size > 16) {
+  const bool is_narrow =
+      op.size < 4 && op.list_size == 1 && (op.mode & memory_mode::kSignExtend) == 0;
+  const bool is_whole =
+      (op.size == 4 || op.size == 8) && std::uint32_t{op.size} * op.list_size <= 16;
+  if (!(is_narrow || is_whole) || (op.mode & memory_mode::kWideRegisters) != 0) {
     return false;
   }
   const Ref* const refs = &warp.kernel().refs[op.list];
@@ -70,9 +74,10 @@ bool find_shared(Warp& warp, const Op& op, std::uint64_t first, std::uint32_t by
   }
   GridCounters& counters = cta.grid().counters;
   ++counters.shared_requests;
-  // 4 bytes a lane are one wavefront, 8 are two half-warps, 16 four quarters.
-  counters.shared_wavefronts += bytes / 4;
-  counters.shared_wavefronts_minimum += bytes / 4;
+  // Up to 4 bytes a lane are one wavefront, 8 are two half-warps, 16 four quarters.
+  const std::uint32_t wavefronts = bytes <= 4 ? 1 : bytes / 4;
+  counters.shared_wavefronts += wavefronts;
+  counters.shared_wavefronts_minimum += wavefronts;
   row.memory = cta.shared_at(first);
   return true;
 }
@@ -112,6 +117,22 @@ bool find(Warp& warp, const Op& op, Row& row, bool is_load) {
                                       : find_global(warp, op, first, bytes, span, row, is_load);
 }
 
+void load_narrow(const Op& op, const Row& row) {
+  auto* const words = static_cast<std::uint32_t*>(row.registers[0]);
+  if (row.pattern == AddressPattern::contiguous) {
+    lane_ops().load_narrow(row.memory, words, op.size);
+    return;
+  }
+  std::uint32_t element = 0;
+  if (op.size == 1) {
+    move_scalar<std::uint8_t>(&element, row.memory);
+  } else {
+    move_scalar<std::uint16_t>(&element, row.memory);
+  }
+  void* const rows[] = {words};
+  lane_ops().broadcast(&element, rows, 4, 1);
+}
+
 }  // namespace
 
 bool load_row(Warp& warp, const Op& op) {
@@ -119,7 +140,9 @@ bool load_row(Warp& warp, const Op& op) {
   if (!find(warp, op, row, true)) {
     return false;
   }
-  if (row.pattern == AddressPattern::contiguous) {
+  if (op.size < 4) {
+    load_narrow(op, row);
+  } else if (row.pattern == AddressPattern::contiguous) {
     lane_ops().load_rows(row.memory, row.registers.data(), op.size, op.list_size);
   } else {
     // At most 16 aligned bytes, read at once.
@@ -135,7 +158,12 @@ bool store_row(Warp& warp, const Op& op) {
   if (!find(warp, op, row, false)) {
     return false;
   }
-  lane_ops().store_rows(row.memory, row.registers.data(), op.size, op.list_size);
+  if (op.size < 4) {
+    lane_ops().store_narrow(row.memory, static_cast<const std::uint32_t*>(row.registers[0]),
+                            op.size);
+  } else {
+    lane_ops().store_rows(row.memory, row.registers.data(), op.size, op.list_size);
+  }
   return true;
 }
 

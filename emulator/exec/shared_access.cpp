@@ -42,7 +42,7 @@ void resolve_shared(Warp& warp, const Op& op, AccessType type, std::uint32_t byt
   }
   GridCounters& counters = cta.grid().counters;
   ++counters.shared_requests;
-  const Wavefronts wavefronts = count_wavefronts(addresses, bytes, lanes);
+  const Wavefronts wavefronts = lane_ops().wavefronts(addresses, bytes, lanes);
   counters.shared_wavefronts += wavefronts.taken;
   counters.shared_wavefronts_minimum += wavefronts.minimum;
   const std::uint64_t base = cta.shared_bias();
@@ -80,61 +80,6 @@ void CopyOwner::land(const async::Copy& copy, std::uint32_t lanes) {
     }
     std::memset(to + bytes, 0, copy.size_bytes - bytes);
   }
-}
-
-Wavefronts count_wavefronts(const Addresses& addresses, std::uint32_t bytes, std::uint32_t lanes) {
-  const std::uint32_t words_per_lane = bytes <= 4 ? 1 : bytes / 4;
-  const std::uint32_t phases = words_per_lane;
-  if (addresses.contiguous && bytes >= 4) {
-    return {phases, phases};
-  }
-  const std::uint32_t lanes_per_phase = kWarpSize / phases;
-  const std::uint32_t phase_mask = lanes_per_phase == 32 ? kFullMask : (1U << lanes_per_phase) - 1;
-  Wavefronts total;
-  for (std::uint32_t phase = 0; phase < phases; ++phase) {
-    const std::uint32_t active = lanes >> (phase * lanes_per_phase) & phase_mask;
-    if (active == 0) {
-      continue;
-    }
-    ++total.minimum;
-    if (addresses.uniform) {
-      ++total.taken;
-      continue;
-    }
-    std::array<std::uint32_t, 32> first_word;
-    std::uint32_t seen = 0;
-    std::uint32_t worst = 1;
-    std::array<std::uint32_t, 32> extra_words;  // those that found their bank taken
-    std::uint32_t extras = 0;
-    const auto touch = [&](std::uint32_t word) {
-      const std::uint32_t bank = word & 31;
-      if ((seen >> bank & 1U) == 0) {
-        seen |= 1U << bank;
-        first_word[bank] = word;
-        return;
-      }
-      if (first_word[bank] == word) {
-        return;
-      }
-      std::uint32_t distinct = 2;
-      for (std::uint32_t k = 0; k < extras; ++k) {
-        if (extra_words[k] == word) {
-          return;
-        }
-        distinct += static_cast<std::uint32_t>((extra_words[k] & 31) == bank);
-      }
-      extra_words[extras++] = word;
-      worst = std::max(worst, distinct);
-    };
-    for_each_lane(active << (phase * lanes_per_phase), [&](std::uint32_t lane) {
-      const auto word = static_cast<std::uint32_t>(addresses.value[lane] >> 2);
-      for (std::uint32_t i = 0; i < words_per_lane; ++i) {
-        touch(word + i);
-      }
-    });
-    total.taken += worst;
-  }
-  return total;
 }
 
 }  // namespace rackproof::emulator::exec

@@ -12,6 +12,9 @@
 namespace rackproof::emulator::exec {
 
 std::uint32_t Warp::gather(const std::uint32_t* members, std::uint32_t active) {
+  if ((live_ & ~active) == 0) {
+    return active;
+  }
   std::uint32_t ready = 0;
   for (std::uint32_t rest = active; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
