@@ -2,6 +2,7 @@
 
 #include "emulator/exec/compared_values.hpp"
 #include "emulator/exec/early_uses.hpp"
+#include "emulator/exec/register_rows.hpp"
 
 #include <algorithm>
 
@@ -116,8 +117,15 @@ void Decoder::lay_out_frame() {
   register_refs_.clear();
   frame_variables_.clear();
   local_offsets_.clear();
-  for (const auto& reg : function_->registers) {
-    register_refs_.push_back(temporary(row_width(reg.type)));
+  const std::vector<std::uint32_t> rows = assign_rows(*function_);
+  std::map<std::uint32_t, std::vector<Ref>> rows_of_width;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::uint32_t width = row_width(function_->registers[i].type);
+    std::vector<Ref>& refs = rows_of_width[width];
+    while (refs.size() <= rows[i]) {
+      refs.push_back(temporary(width));
+    }
+    register_refs_.push_back(refs[rows[i]]);
   }
   const auto place = [this](const ptx::Variable& variable) {
     FrameVariable placed;

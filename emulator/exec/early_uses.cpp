@@ -1,9 +1,10 @@
 #include "emulator/exec/early_uses.hpp"
 
+#include "emulator/exec/control_flow.hpp"
+
 #include <algorithm>
 #include <set>
 #include <string_view>
-#include <variant>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -15,55 +16,12 @@ bool has(const ptx::Instruction& instruction, std::string_view modifier) {
          instruction.modifiers.end();
 }
 
-void collect(const ptx::Operand& operand, std::vector<RegisterIndex>& registers) {
-  if (const auto* reg = std::get_if<ptx::RegisterOperand>(&operand.value)) {
-    registers.push_back(reg->index);
-  } else if (const auto* address = std::get_if<ptx::AddressOperand>(&operand.value)) {
-    if (address->base != ptx::kNoRegister) {
-      registers.push_back(address->base);
-    }
-  } else if (const auto* vector = std::get_if<ptx::VectorOperand>(&operand.value)) {
-    for (const auto& element : vector->elements) {
-      collect(element, registers);
-    }
-  } else if (const auto* pair = std::get_if<ptx::PairOperand>(&operand.value)) {
-    for (const auto& element : pair->elements) {
-      collect(element, registers);
-    }
-  } else if (const auto* tensor = std::get_if<ptx::TensorAddressOperand>(&operand.value)) {
-    for (const auto& part : tensor->parts) {
-      collect(part, registers);
-    }
-  }
-}
 std::vector<RegisterIndex> registers_of(const ptx::Instruction& instruction, std::size_t first,
                                         std::size_t count) {
   std::vector<RegisterIndex> result;
   const std::size_t end = std::min(instruction.operands.size(), first + count);
   for (std::size_t i = first; i < end; ++i) {
-    collect(instruction.operands[i], result);
-  }
-  return result;
-}
-
-std::vector<std::uint32_t> successors(const ptx::Function& function, std::uint32_t index) {
-  const ptx::Instruction& instruction = function.body[index];
-  std::vector<std::uint32_t> result;
-  const bool ends = instruction.opcode == "ret" || instruction.opcode == "exit";
-  const bool jumps = instruction.opcode == "bra";
-  const bool indexed = instruction.opcode == "brx";
-  if (jumps) {
-    if (const auto* label = std::get_if<ptx::LabelOperand>(&instruction.operands[0].value)) {
-      result.push_back(label->target);
-    }
-  }
-  if (indexed) {
-    for (const auto& [name, targets] : function.branch_targets) {
-      result.insert(result.end(), targets.begin(), targets.end());
-    }
-  }
-  if (instruction.guard || !(ends || jumps || indexed)) {
-    result.push_back(index + 1);
+    collect_registers(instruction.operands[i], result);
   }
   return result;
 }
