@@ -119,6 +119,11 @@ bool Cluster::force_operation() {
   return forced;
 }
 
+bool Cluster::has_operations() const {
+  return !operations_.empty() ||
+         std::any_of(ctas_.begin(), ctas_.end(), [](const auto& cta) { return cta->has_copies(); });
+}
+
 void Cluster::watch(bool on) {
   for (const auto& cta : ctas_) {
     cta->watch(on);

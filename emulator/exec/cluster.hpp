@@ -47,6 +47,8 @@ class Cluster {
   [[nodiscard]] bool finished() const { return ctas_left_ == 0; }
   /// Nothing else in the grid can progress: an asynchronous operation lands. False: there is none.
   bool force_operation();
+  /// An asynchronous operation that one of its CTAs issued is under way.
+  [[nodiscard]] bool has_operations() const;
   /// All CTAs have finished: what they left under way lands.
   void finish();
   void watch(bool on);

@@ -115,6 +115,9 @@ std::uint64_t Cta::run(GridContext& grid, std::uint64_t clock, std::uint64_t bud
 }
 
 void Cta::arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected) {
+  if (index >= barriers_.size()) {
+    barriers_.resize(index + 1);
+  }
   Barrier& barrier = barriers_[index];
   const auto lane = static_cast<std::uint32_t>(std::countr_zero(lanes));
   if (barrier.arrived.empty()) {
@@ -155,8 +158,8 @@ bool Cta::complete(const Barrier& barrier) const {
 }
 
 void Cta::release(std::uint32_t index) {
-  Barrier done = std::move(barriers_[index]);
-  barriers_[index] = Barrier{};
+  std::swap(barriers_[index], idle_barrier_);
+  const Barrier& done = idle_barrier_;
   --open_barriers_;
   const bool is_count = done.reduction == BarrierReduction::popc;
   const bool value = done.reduction == BarrierReduction::and_ ? done.all : done.any;
@@ -173,6 +176,10 @@ void Cta::release(std::uint32_t index) {
     }
     warps_[i]->release_barrier(index, value, done.count, is_count);
   }
+  std::vector<std::uint32_t> arrived = std::move(idle_barrier_.arrived);
+  arrived.clear();
+  idle_barrier_ = Barrier{};
+  idle_barrier_.arrived = std::move(arrived);
 }
 
 void Cta::barrier_sync(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint32_t expected,
@@ -225,6 +232,12 @@ void Cta::check_tensor_memory() const {
 bool Cta::polls_shared_memory_only() const {
   return std::all_of(warps_.begin(), warps_.end(), [](const auto& warp) {
     return warp->finished() || !warp->runnable() || (warp->yielded() && !warp->passed_gate());
+  });
+}
+
+bool Cta::has_copies() const {
+  return std::any_of(warps_.begin(), warps_.end(), [](const auto& warp) {
+    return !warp->copies().empty() || !warp->wgmma().idle();
   });
 }
 

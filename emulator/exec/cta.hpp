@@ -53,6 +53,8 @@ class Cta {
   [[nodiscard]] bool idle() const { return idle_; }
   /// The last run() did nothing but wait and poll, and of memory only the cluster's shared.
   [[nodiscard]] bool polls_shared_memory_only() const;
+  /// A copy or a multiplication of one of its warps is under way.
+  [[nodiscard]] bool has_copies() const;
   /// Nothing else can progress: an arrival behind copies comes. False: there is none.
   bool force_copy();
   /// Somebody waits for the mbarrier at this shared address in vain.
@@ -157,7 +159,8 @@ class Cta {
   std::optional<check::CtaChecker> checker_;
   std::vector<std::unique_ptr<Warp>> warps_;
   std::vector<std::uint32_t> order_;
-  std::array<Barrier, 16> barriers_;
+  std::vector<Barrier> barriers_;    ///< as far as they are used
+  Barrier idle_barrier_;             ///< its memory is for the next one that opens
   std::uint32_t open_barriers_ = 0;  ///< that somebody arrived at
   Warp* running_ = nullptr;
   RegisterPool register_pool_;

@@ -24,9 +24,9 @@ namespace {
 // the others wait for it.
 constexpr std::uint64_t kParallelQuantum = 8192;
 constexpr std::uint64_t kSerialQuantum = 1024;
-// CTAs in flight at first. More join whenever those in flight only poll or sleep, up to the number
-// that the device holds; so a grid that synchronises with itself makes progress, and one that does
-// not keeps a small working set.
+// CTAs in flight at first. More join whenever those in flight only poll or sleep, and not for what
+// they issued themselves, up to the number that the device holds; so a grid that synchronises with
+// itself makes progress, and one that does not keeps a small working set.
 constexpr std::size_t kInitialWindow = 4;
 // Without polling, another CTA joins after this many rounds.
 constexpr std::uint64_t kRoundsPerJoin = 32;
@@ -304,6 +304,7 @@ class GridExecution::Impl {
     bool has_progressed = executed != 0;
     bool has_waited = false;
     bool has_worked = false;
+    bool has_computed = false;  // without coming to an end
     std::uint64_t skipped = 0;
     for (Slot& slot : slots_) {
       has_progressed = has_progressed || slot.finished_one;
@@ -318,8 +319,10 @@ class GridExecution::Impl {
           has_progressed = has_progressed || done != 0;
         }
         const bool waits = slot.cluster->idle() || slot.executed == 0;
-        has_waited = has_waited || waits;
+        // What it issued itself lands without another CTA's help.
+        has_waited = has_waited || (waits && !slot.cluster->has_operations());
         has_worked = has_worked || !waits;
+        has_computed = has_computed || !waits;
         skipped = std::max(skipped, slot.cluster->take_skipped_time());
         if (slot.cluster->finished()) {
           slot.cluster->finish();
@@ -336,7 +339,8 @@ class GridExecution::Impl {
       has_progressed = true;
       has_waited = false;
     }
-    end_round(has_progressed, has_waited);
+    rounds_ += has_computed ? 1 : 0;
+    end_round(has_progressed, has_waited || (has_computed && rounds_ % kRoundsPerJoin == 0));
     watch_round(executed);
     return executed;
   }
@@ -353,15 +357,14 @@ class GridExecution::Impl {
     return forced;
   }
 
-  void end_round(bool has_progressed, bool has_waited) {
+  void end_round(bool has_progressed, bool others_join) {
     for (Slot& slot : slots_) {
       returned_.insert(returned_.end(), slot.waiting.begin(), slot.waiting.end());
       slot.waiting.clear();
     }
     std::sort(returned_.rbegin(), returned_.rend());  // the lowest is taken first
     std::erase_if(slots_, [](const Slot& slot) { return slot.cluster == nullptr; });
-    ++rounds_;
-    if ((has_waited || rounds_ % kRoundsPerJoin == 0) && window_ < limit_) {
+    if (others_join && window_ < limit_) {
       window_ = std::min(limit_, window_ + std::max<std::size_t>(1, window_ / 2));
     } else if (!has_progressed && !slots_.empty()) {
       deadlock();
@@ -498,8 +501,8 @@ class GridExecution::Impl {
   std::vector<std::uint64_t> returned_;  ///< taken, not begun, given back; the lowest last
   std::size_t limit_ = 1;
   std::size_t window_ = 1;
-  std::uint64_t rounds_ = 0;
-  std::uint64_t clock_ = 0;  ///< warp instructions of past rounds
+  std::uint64_t rounds_ = 0;  ///< in which somebody computed and did not come to an end
+  std::uint64_t clock_ = 0;   ///< warp instructions of past rounds
   std::uint64_t last_parallel_ = kWorthwhile;
   bool has_waited_ = false;
   Cluster* running_ = nullptr;
