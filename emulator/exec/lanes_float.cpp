@@ -8,6 +8,37 @@
 namespace rackproof::emulator::exec::RACKPROOF_LANES {
 namespace {
 
+// log2(x) of a float to within 1e-14 of its value, so that its float is the correctly rounded one
+// but for near-ties: the exponent, and of m in [sqrt(1/2), sqrt(2)) the series of
+// 2 artanh((m - 1) / (m + 1)) / ln(2).
+inline double log2_double(double x) {
+  constexpr uint64_t kMantissa = 0x000fffffffffffffULL;
+  constexpr uint64_t kHalf = 0x3fe0000000000000ULL;  // 0.5
+  constexpr uint64_t kRoot = 0x3fe6a09e667f3bcdULL;  // sqrt(1/2)
+  const auto bits = __builtin_bit_cast(uint64_t, x);
+  const uint64_t in_half = (bits & kMantissa) | kHalf;  // in [0.5, 1)
+  const bool is_low = in_half < kRoot;
+  const double m = __builtin_bit_cast(double, in_half + (is_low ? kMantissa + 1 : 0));
+  const auto exponent = static_cast<int64_t>(bits >> 52 & 0x7ff) - 1022 - (is_low ? 1 : 0);
+  const double f = (m - 1.0) / (m + 1.0);
+  const double s = f * f;
+  double p = 1.0 / 21;
+  p = p * s + 1.0 / 19;
+  p = p * s + 1.0 / 17;
+  p = p * s + 1.0 / 15;
+  p = p * s + 1.0 / 13;
+  p = p * s + 1.0 / 11;
+  p = p * s + 1.0 / 9;
+  p = p * s + 1.0 / 7;
+  p = p * s + 1.0 / 5;
+  p = p * s + 1.0 / 3;
+  p = p * s + 1.0;
+  constexpr double kTwoOverLn2 = 2.88539008177792681471984936;
+  const double finite = static_cast<double>(exponent) + kTwoOverLn2 * f * p;
+  constexpr double kInfinity = __builtin_huge_val();
+  return x == 0 ? -kInfinity : x < 0 ? __builtin_nan("") : x < kInfinity ? finite : x;
+}
+
 template <FloatOp kOp, class T>
 T compute(T x, T y, T z) {
   using enum FloatOp;
@@ -34,7 +65,7 @@ T compute(T x, T y, T z) {
   } else if constexpr (kOp == ex2) {
     return canonical(static_cast<T>(exp2_double(static_cast<double>(x))));
   } else if constexpr (kOp == lg2) {
-    return canonical(static_cast<T>(::log2(static_cast<double>(x))));
+    return canonical(static_cast<T>(log2_double(static_cast<double>(x))));
   } else if constexpr (kOp == FloatOp::sin) {
     return canonical(static_cast<T>(::sin(static_cast<double>(x))));
   } else if constexpr (kOp == FloatOp::cos) {
