@@ -4,7 +4,6 @@
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/places.hpp"
 
-#include <algorithm>
 #include <string>
 
 namespace rackproof::emulator::exec {
@@ -38,23 +37,11 @@ void AsyncRecord::write_shared(std::uint64_t address, std::uint64_t bytes, std::
   add({&home, address + home.shared_bias(), bytes, true}, address, what);
 }
 
-void AsyncRecord::read_chunks(std::uint32_t rank, std::span<const tensor::OperandChunk> chunks,
-                              std::string_view what) {
-  constexpr std::uint32_t kChunkBytes = 16;
-  std::vector<std::uint32_t> offsets;
-  offsets.reserve(chunks.size());
-  for (const tensor::OperandChunk& chunk : chunks) {
-    offsets.push_back(chunk.address);
-  }
-  std::sort(offsets.begin(), offsets.end());
+void AsyncRecord::read_runs(std::uint32_t rank, std::span<const tensor::SharedRun> runs,
+                            std::string_view what) {
   const std::uint64_t window = std::uint64_t{rank} << kClusterRankShift;
-  for (std::size_t i = 0; i < offsets.size();) {
-    std::size_t end = i + 1;
-    while (end < offsets.size() && offsets[end] <= offsets[end - 1] + kChunkBytes) {
-      ++end;
-    }
-    read_shared(window | offsets[i], offsets[end - 1] + kChunkBytes - offsets[i], what);
-    i = end;
+  for (const tensor::SharedRun& run : runs) {
+    read_shared(window | run.begin, run.end - run.begin, what);
   }
 }
 

@@ -33,8 +33,8 @@ class AsyncRecord {
   void read_shared(std::uint64_t address, std::uint64_t bytes, std::string_view what);
   void write_shared(std::uint64_t address, std::uint64_t bytes, std::string_view what);
   /// Operands of a matrix operation in the shared memory of a CTA of the cluster.
-  void read_chunks(std::uint32_t rank, std::span<const tensor::OperandChunk> chunks,
-                   std::string_view what);
+  void read_runs(std::uint32_t rank, std::span<const tensor::SharedRun> runs,
+                 std::string_view what);
   /// The same for global memory, by host address.
   void read_global(std::uint64_t address, std::uint64_t bytes, std::string_view what);
   void write_global(std::uint64_t address, std::uint64_t bytes, std::string_view what);

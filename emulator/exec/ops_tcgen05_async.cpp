@@ -35,8 +35,8 @@ void record_operands(Warp& warp, std::uint32_t lane, const tensor::TensorSides& 
     return;
   }
   const std::uint32_t first = sides.count == 2 ? warp.cta().rank() & ~1U : warp.cta().rank();
-  for (const tensor::SharedChunks& part : footprint.shared_reads) {
-    record->read_chunks(first + part.side, part.chunks, "operand of a tensor operation");
+  for (const tensor::SharedReads& part : footprint.shared_reads) {
+    record->read_runs(first + part.side, part.runs, "operand of a tensor operation");
   }
   record->issued();
   warp.cta().cluster().unfinished(key_of(warp)).push_back(record);

@@ -248,7 +248,7 @@ void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   if (!spec.a_in_registers) {
     const auto all = chunks_of(warp, op, op.a, spec.a);
     if (record) {
-      record->read_chunks(warp.cta().rank(), all, "operand A of wgmma.mma_async");
+      record->read_runs(warp.cta().rank(), tensor::runs_of(all), "operand A of wgmma.mma_async");
     }
     for (OperandChunk chunk : all) {
       if (chunk.line / WgmmaSpec::kWarpRows == quarter) {
@@ -262,7 +262,8 @@ void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   }
   work.chunks_b = chunks_of(warp, op, op.b, spec.b);
   if (record) {
-    record->read_chunks(warp.cta().rank(), work.chunks_b, "operand B of wgmma.mma_async");
+    record->read_runs(warp.cta().rank(), tensor::runs_of(work.chunks_b),
+                      "operand B of wgmma.mma_async");
     record->issued();
   }
   if (quarter == 0) {

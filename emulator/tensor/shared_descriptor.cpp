@@ -281,4 +281,21 @@ OperandWavefronts operand_wavefronts(const std::vector<OperandChunk>& chunks,
   return result;
 }
 
+std::vector<SharedRun> runs_of(const std::vector<OperandChunk>& chunks) {
+  constexpr std::uint32_t kChunkBytes = 16;
+  std::vector<std::uint32_t> begins(chunks.size());
+  std::transform(chunks.begin(), chunks.end(), begins.begin(),
+                 [](const OperandChunk& chunk) { return chunk.address; });
+  std::sort(begins.begin(), begins.end());
+  std::vector<SharedRun> runs;
+  for (const std::uint32_t begin : begins) {
+    if (!runs.empty() && begin <= runs.back().end) {
+      runs.back().end = begin + kChunkBytes;
+    } else {
+      runs.push_back({begin, begin + kChunkBytes});
+    }
+  }
+  return runs;
+}
+
 }  // namespace rackproof::emulator::tensor

@@ -55,6 +55,8 @@ struct SharedOperand {
   std::size_t elements = 0;  ///< along K, as stored
   ElementPacking packing = ElementPacking::bits_16;
   bool mn_major = false;  ///< "transposed"
+
+  bool operator==(const SharedOperand&) const = default;
 };
 
 /// One chunk: 16 bytes of one line from `element` on, or (MN-major) of one element from `line` on.
@@ -71,6 +73,14 @@ struct OperandChunk {
                                                        const SharedOperand& operand,
                                                        std::uint32_t shared_begin,
                                                        std::uint32_t shared_end);
+
+/// Bytes [begin, end) of shared memory.
+struct SharedRun {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+};
+/// What the chunks cover, from low to high addresses.
+[[nodiscard]] std::vector<SharedRun> runs_of(const std::vector<OperandChunk>& chunks);
 
 /// The codes of an operand, lines x elements, line by line (OperandCodes::codes). `shared`: the
 /// byte at address 0. tf32 codes lose their low 13 bits.

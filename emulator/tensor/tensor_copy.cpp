@@ -114,7 +114,7 @@ TensorFootprint TensorCopy::footprint(const TensorSides& sides) const {
   const std::uint32_t columns = facts_of(shape).columns;
   TensorFootprint result;
   for (std::uint32_t side = 0; side < sides.count; ++side) {
-    result.shared_reads.push_back({side, source_chunks(*this, sides.side[side])});
+    result.shared_reads.push_back({side, runs_of(source_chunks(*this, sides.side[side]))});
     if (shape != CopyShape::s4x256b) {
       result.writes.push_back({side, 0, kTensorLanes, to.column, columns});
       continue;

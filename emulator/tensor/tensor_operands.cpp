@@ -1,7 +1,9 @@
 #include "emulator/tensor/tensor_operands.hpp"
 
 #include <algorithm>
+#include <array>
 #include <span>
+#include <utility>
 
 namespace rackproof::emulator::tensor {
 namespace {
@@ -46,10 +48,56 @@ SharedOperand b_operand(const TensorMultiply& op) {
   return {op.instruction.n / op.cta_group, op.instruction.unit.k, op.instruction.packing_b,
           op.instruction.b_mn_major};
 }
-std::vector<OperandChunk> chunks_of(std::uint64_t descriptor, DescriptorRules rules,
-                                    const SharedOperand& operand, const TensorSide& side) {
-  return operand_chunks(MatrixDescriptor::decode(descriptor, rules), operand, side.shared_begin,
-                        side.shared_end);
+// Where an operand lies. It is asked for when an operation is validated, tracked and performed, and
+// again whenever the main loop comes back to a stage: the last answers are kept.
+struct Placement {
+  std::vector<OperandChunk> chunks;
+  std::vector<SharedRun> runs;
+};
+class Placements {
+ public:
+  const Placement& of(std::uint64_t descriptor, DescriptorRules rules, const SharedOperand& operand,
+                      const TensorSide& side) {
+    const Key key{descriptor, rules, operand, side.shared_begin, side.shared_end};
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [&key](const Entry& entry) { return entry.key == key; });
+    if (found != entries_.end()) {
+      return found->placement;
+    }
+    Placement placement;
+    placement.chunks = operand_chunks(MatrixDescriptor::decode(descriptor, rules), operand,
+                                      side.shared_begin, side.shared_end);
+    placement.runs = runs_of(placement.chunks);
+    Entry& entry = entries_[next_++ % entries_.size()];
+    entry = {key, std::move(placement)};
+    return entry.placement;
+  }
+
+ private:
+  struct Key {
+    std::uint64_t descriptor = 0;
+    DescriptorRules rules = DescriptorRules::tcgen05;
+    SharedOperand operand;  ///< of no lines: none
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    bool operator==(const Key&) const = default;
+  };
+  struct Entry {
+    Key key;
+    Placement placement;
+  };
+  std::array<Entry, 64> entries_;
+  std::size_t next_ = 0;
+};
+/// Good until the next call.
+const Placement& placement_of(std::uint64_t descriptor, DescriptorRules rules,
+                              const SharedOperand& operand, const TensorSide& side) {
+  thread_local Placements placements;
+  return placements.of(descriptor, rules, operand, side);
+}
+const std::vector<OperandChunk>& chunks_of(std::uint64_t descriptor, DescriptorRules rules,
+                                           const SharedOperand& operand, const TensorSide& side) {
+  return placement_of(descriptor, rules, operand, side).chunks;
 }
 
 SparsityPattern pattern_of(const MatrixUnit& unit) {
@@ -264,13 +312,14 @@ void add_operands(const TensorMultiply& op, const TensorSides& sides, TensorFoot
       op.instruction.m, op.cta_group, op.weight_stationary, op.instruction.sparse);
   for (std::uint32_t side = 0; side < sides.count; ++side) {
     const TensorSide& each = sides.side[side];
-    footprint.shared_reads.push_back({side, chunks_of(op.b, op.rules, b_operand(op), each)});
+    footprint.shared_reads.push_back(
+        {side, placement_of(op.b, op.rules, b_operand(op), each).runs});
     if (op.a_in_tensor_memory) {
       const TensorAddress from = TensorAddress::from(static_cast<std::uint32_t>(op.a));
       footprint.reads.push_back({side, 0, kTensorLanes, from.column, a_columns(op.instruction)});
     } else {
       footprint.shared_reads.push_back(
-          {side, chunks_of(op.a, op.rules, a_operand(op, layout), each)});
+          {side, placement_of(op.a, op.rules, a_operand(op, layout), each).runs});
     }
     if (op.instruction.sparse) {
       footprint.reads.push_back({side, 0, kTensorLanes, metadata_column(op),

@@ -37,16 +37,16 @@ struct TensorRegion {
   std::uint32_t column = 0;
   std::uint32_t columns = 0;
 };
-/// Bytes of one side's shared memory, 16 each.
-struct SharedChunks {
+/// Bytes of one side's shared memory.
+struct SharedReads {
   std::uint32_t side = 0;
-  std::vector<OperandChunk> chunks;
+  std::vector<SharedRun> runs;
 };
 /// Everything an operation reads and writes, for whoever checks the order of accesses.
 struct TensorFootprint {
   std::vector<TensorRegion> reads;
   std::vector<TensorRegion> writes;
-  std::vector<SharedChunks> shared_reads;
+  std::vector<SharedReads> shared_reads;
 };
 
 struct TensorMultiply {
