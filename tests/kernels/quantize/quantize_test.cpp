@@ -16,14 +16,18 @@
 namespace rackproof::kernels::quantize {
 namespace {
 
-/// Values over 40 binades, a block of zeros and one of the largest numbers.
+/// Values over 40 binades, of one element or of 32 neighbours alike: scales from the smallest to
+/// the largest; a block of zeros and one of the largest numbers.
 std::vector<float> values_of(std::int64_t rows, std::int64_t columns) {
   std::mt19937 generator(7);
   std::uniform_real_distribution<float> mantissa(-1.0F, 1.0F);
   std::uniform_int_distribution<int> exponent(-24, 16);
   std::vector<float> values(static_cast<std::size_t>(rows * columns));
+  int common = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const float value = std::ldexp(mantissa(generator), i / 16 % 3 == 0 ? exponent(generator) : 0);
+    common = i % 32 == 0 ? exponent(generator) : common;
+    const int power = i / 32 % 3 == 1 ? common : i / 16 % 3 == 0 ? exponent(generator) : 0;
+    const float value = std::ldexp(mantissa(generator), power);
     values[i] = i < 32 ? (i % 2 == 0 ? 0.0F : -0.0F) : i < 64 ? 0x1.fep127F : value;
   }
   std::vector<std::byte> bits(values.size() * 2);
