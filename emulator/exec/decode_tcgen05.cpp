@@ -42,6 +42,30 @@ std::uint32_t take_cta_group(Modifiers& modifiers) {
   return modifiers.take_any({"cta_group::1", "cta_group::2"}) == 1 ? 2 : 1;
 }
 
+// Fences around the barrier behind an allocation are no sign that a kernel fences its accesses too:
+// ThunderKittens has no others. Those that count stand behind accesses, and behind mbarriers.
+bool publishes_accesses(const DecodedKernel& kernel) {
+  for (auto each = kernel.source.rbegin(); each != kernel.source.rend(); ++each) {
+    if ((*each)->opcode == "tcgen05") {
+      const std::string name = (*each)->mnemonic();
+      return name.find("alloc") == std::string::npos;
+    }
+  }
+  return false;
+}
+bool follows_mbarrier(const DecodedKernel& kernel) {
+  for (auto each = kernel.source.rbegin(); each != kernel.source.rend(); ++each) {
+    const std::string name = (*each)->mnemonic();
+    if (name.find("alloc") != std::string::npos) {
+      return false;
+    }
+    if ((*each)->opcode == "mbarrier" && name.find("_wait") != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Op& finish(Decoder& decoder, Handler handler, TensorInstruction instruction,
            InstructionClass instruction_class = InstructionClass::other) {
   Op& op = decoder.emit(handler, instruction_class);
@@ -330,12 +354,12 @@ void tcgen05(Decoder& decoder) {
       finish(decoder, tensor_wait_store, {});
       return;
     case 11:
-      decoder.out().has_tensor_fence_before = true;
+      decoder.out().has_tensor_fence_before |= publishes_accesses(decoder.out());
       finish(decoder, tensor_fence_before, {});
       return;
     case 12:
-      decoder.out().has_tensor_fence_after = true;
-      finish(decoder, tensor_fence_after, {});
+      finish(decoder, tensor_fence_after, {}).mode = follows_mbarrier(decoder.out()) ? 1 : 0;
+      decoder.out().has_tensor_fence_after |= follows_mbarrier(decoder.out());
       return;
     default:
       decoder.refuse("the instruction is not supported");

@@ -192,8 +192,8 @@ void tensor_wait_store(LaneContext& lanes, const Op&, std::uint32_t mask) {
 void tensor_fence_before(LaneContext& lanes, const Op&, std::uint32_t) {
   track_fence_before(static_cast<Warp&>(lanes));
 }
-void tensor_fence_after(LaneContext& lanes, const Op&, std::uint32_t) {
-  track_fence_after(static_cast<Warp&>(lanes));
+void tensor_fence_after(LaneContext& lanes, const Op& op, std::uint32_t) {
+  track_fence_after(static_cast<Warp&>(lanes), op.mode != 0);
 }
 
 }  // namespace rackproof::emulator::exec

@@ -155,8 +155,9 @@ void track_fence_before(Warp& warp) {
   checker->warp_sync(warp.index());
 }
 
-void track_fence_after(Warp& warp) {
-  if (const check::CtaChecker* const checker = race_checker(warp)) {
+void track_fence_after(Warp& warp, bool counts) {
+  const check::CtaChecker* const checker = race_checker(warp);
+  if (checker != nullptr && (counts || !tensor_warp(warp).seen.empty())) {
     tensor_warp(warp).seen = checker->knowledge(warp.index());
   }
 }

@@ -17,7 +17,8 @@ void track_move(Warp& warp, tensor::TensorAddress first, const tensor::FragmentL
                 bool writes, std::uint32_t load);
 void track_wait(Warp& warp, bool stores);
 void track_fence_before(Warp& warp);
-void track_fence_after(Warp& warp);
+/// `counts`: it stands behind an mbarrier, so the warp means to fence its accesses.
+void track_fence_after(Warp& warp, bool counts);
 /// tcgen05.mma, .cp or .shift.
 void track_operation(Warp& warp, std::uint32_t lane, std::uint32_t cta_group,
                      const tensor::TensorFootprint& footprint);
