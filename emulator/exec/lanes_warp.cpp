@@ -55,6 +55,43 @@ class Banks {
   uint8_t count_[kWarpSize] = {};
 };
 
+// Conflicts that were counted: adding the same to all addresses turns the banks round and changes
+// nothing, and an instruction mostly comes again with the same steps between its lanes.
+struct Counted {
+  uint32_t step[kWarpSize];  ///< units from lane 0's
+  uint32_t lanes;            ///< 0: nothing counted
+  uint32_t places;
+  uint32_t taken;
+};
+constexpr uint32_t kCounted = 64;
+thread_local Counted counted[kCounted];
+
+Counted& counted_for(const uint32_t* step, uint32_t lanes) {
+  const uint32_t mixed =
+      step[1] * 0x9e3779b1U ^ step[2] * 0x85ebca6bU ^ step[16] * 0xc2b2ae35U ^ step[31] ^ lanes;
+  return counted[(mixed ^ mixed >> 15) % kCounted];
+}
+
+uint32_t count_passes(const uint32_t* place, const uint32_t* unit, uint32_t places,
+                      uint32_t lanes) {
+  Banks banks;
+  if (lanes == kFullMask) {
+    for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+      banks.add(place[lane], unit[lane]);
+    }
+  } else {
+    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+      const auto lane = static_cast<uint32_t>(std::countr_zero(rest));
+      banks.add(place[lane], unit[lane]);
+    }
+  }
+  uint32_t passes = 0;
+  for (uint32_t first = 0; first < kWarpSize; first += places) {
+    passes += banks.most(first, places);
+  }
+  return passes;
+}
+
 }  // namespace
 
 // A pass serves as many lanes as fit side by side into the banks; `places` of them.
@@ -70,9 +107,12 @@ Wavefronts count_wavefronts(const Addresses& addresses, uint32_t bytes, uint32_t
   }
   alignas(64) uint32_t unit[kWarpSize];
   alignas(64) uint32_t place[kWarpSize];
+  alignas(64) uint32_t step[kWarpSize];
+  const auto origin = static_cast<uint32_t>(addresses.value[0] >> shift);
   uint32_t taken = 0;
   for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
     unit[lane] = static_cast<uint32_t>(addresses.value[lane] >> shift);
+    step[lane] = unit[lane] - origin;
     place[lane] = (lane & ~last) | (unit[lane] & last);
     taken |= (lanes >> lane & 1U) << place[lane];
   }
@@ -80,21 +120,20 @@ Wavefronts count_wavefronts(const Addresses& addresses, uint32_t bytes, uint32_t
   if (addresses.uniform || bit_count(taken) == bit_count(lanes)) {
     return result;
   }
-  Banks banks;
-  if (lanes == kFullMask) {
+  Counted& known = counted_for(step, lanes);
+  uint32_t differs = (known.lanes ^ lanes) | (known.places ^ places);
+  for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
+    differs |= known.step[lane] ^ step[lane];
+  }
+  if (differs != 0) {
     for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      banks.add(place[lane], unit[lane]);
+      known.step[lane] = step[lane];
     }
-  } else {
-    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-      const auto lane = static_cast<uint32_t>(std::countr_zero(rest));
-      banks.add(place[lane], unit[lane]);
-    }
+    known.lanes = lanes;
+    known.places = places;
+    known.taken = count_passes(place, unit, places, lanes);
   }
-  result.taken = 0;
-  for (uint32_t first = 0; first < kWarpSize; first += places) {
-    result.taken += banks.most(first, places);
-  }
+  result.taken = known.taken;
   return result;
 }
 

@@ -241,8 +241,8 @@ MUTANTS = [
     Mutant(
         "any_lane_astray",
         EXEC + "ops_warp.cpp",
-        "if (ready != 0 && ready == astray && op.mode >= 2) {",
-        "if (ready != 0 && ($ ? astray != 0 : ready == astray && op.mode >= 2)) {",
+        "if (ready == shuffled.astray && (",
+        "if ($ ? shuffled.astray != 0 : ready == shuffled.astray && (",
     ),
     Mutant(
         "bar_is_not_aligned",
