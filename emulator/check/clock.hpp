@@ -28,4 +28,20 @@ class Clock {
   std::shared_ptr<const Node> root_;
 };
 
+/// What of a knowledge lies before a fence.proxy.async, by the memory that the fence named.
+struct ProxiedClock {
+  Clock shared;
+  Clock global;
+
+  [[nodiscard]] bool empty() const { return shared.empty() && global.empty(); }
+  void clear() {
+    shared.clear();
+    global.clear();
+  }
+  void join(const ProxiedClock& other) {
+    shared.join(other.shared);
+    global.join(other.global);
+  }
+};
+
 }  // namespace rackproof::emulator::check

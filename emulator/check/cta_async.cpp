@@ -33,12 +33,19 @@ bool is_of_same_instruction(const Access& earlier, const Access& now, const Asyn
 
 }  // namespace
 
-void CtaChecker::proxy_fence(std::uint32_t index, std::uint32_t lanes) {
+void CtaChecker::proxy_fence(std::uint32_t index, std::uint32_t lanes, bool shared, bool global) {
   if (!options_.races) {
     return;
   }
   WarpState& warp = warps_[index];
-  pending(warp).proxied.join(publish(warp, index, lanes));
+  const Clock now = publish(warp, index, lanes);
+  ProxiedClock& proxied = pending(warp).proxied;
+  if (shared) {
+    proxied.shared.join(now);
+  }
+  if (global) {
+    proxied.global.join(now);
+  }
   advance(warp);
 }
 
@@ -66,11 +73,12 @@ void CtaChecker::async_issued(const AsyncToken& token) {
 Finding CtaChecker::begin_async(const AsyncToken& token, CtaChecker* home, std::uint64_t address,
                                 std::uint64_t bytes, bool writes) {
   const View view(*this, token.warp, home == this);
-  const Clock& proxied = token.knowledge.proxied;
-  // Reads of shared memory through the async proxy need a proxy fence behind generic writes.
+  const ProxiedClock& both = token.knowledge.proxied;
+  const Clock& proxied = home == nullptr ? both.global : both.shared;
+  // Reads through the async proxy need a proxy fence behind generic writes of the same grid.
   const auto fenced = [&](const Access& earlier, std::uint32_t units) {
-    if (home == nullptr || earlier.strength() == Strength::async_proxy ||
-        earlier.strength() == Strength::in_flight) {
+    if ((home == nullptr && !grid_->holds(earlier.cta)) ||
+        earlier.strength() == Strength::async_proxy || earlier.strength() == Strength::in_flight) {
       return true;
     }
     const CtaKnowledge* const known = proxied.find(earlier.cta);

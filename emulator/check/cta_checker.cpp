@@ -101,6 +101,17 @@ void CtaChecker::acquire_from(std::uint32_t index, const Knowledge& knowledge) {
   warp_sync(index);
 }
 
+void CtaChecker::await_grids(std::uint32_t index) {
+  if (!options_.races || grid_->awaited.empty()) {
+    return;
+  }
+  CtaKnowledge all;
+  all.know_all(1);
+  for (const std::uint32_t end : grid_->awaited) {
+    warps_[index].foreign.add(end, all);
+  }
+}
+
 Clock CtaChecker::knowledge(std::uint32_t warp) const {
   return publish(warps_[warp], warp, ~0U);
 }
@@ -211,6 +222,7 @@ void CtaChecker::observe(const Request& request) {
       if (location->device == grid_->device) {
         known.answered.join(location->before);
       }
+      known.proxied.join(location->proxied);
       for (std::size_t level = 0; level <= static_cast<std::size_t>(request.scope); ++level) {
         const bool is_near = level == 2 || (level == 1 && location->device == grid_->device) ||
                              (level == 0 && location->cta == cta_);
@@ -277,7 +289,8 @@ void CtaChecker::publish_writes(const Request& request) {
     const std::uint64_t address =
         request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest)));
     for (std::uint64_t at = address; at < address + request.row.bytes; at += 4) {
-      detector_->locations().write(at, published, request.scope, adds, cta_, grid_->device);
+      detector_->locations().write(at, published, warp.pending ? &warp.pending->proxied : nullptr,
+                                   request.scope, adds, cta_, grid_->device);
       if (!before.empty()) {
         detector_->locations().note_before(at, before, cta_, grid_->device);
       }

@@ -54,7 +54,7 @@ struct Finding {
 /// What somebody knows, and what of it lies before a proxy fence.
 struct Knowledge {
   Clock known;
-  Clock proxied;
+  ProxiedClock proxied;
 };
 
 /// One asynchronous operation: its issuer and what that knew.
@@ -78,7 +78,7 @@ struct BarrierClock {
   std::array<Clock, kScopes> released;
   std::array<Clock, kScopes> observed;
   Clock counted;
-  Clock proxied;
+  ProxiedClock proxied;
   Clock answered;
 };
 
@@ -123,6 +123,9 @@ class CtaChecker {
   void release_fenced_to(std::uint32_t warp, Knowledge& knowledge) const;
   void acquire_from(std::uint32_t warp, const Knowledge& knowledge);
 
+  /// griddepcontrol.wait: the grids that it waits for have ended.
+  void await_grids(std::uint32_t warp);
+
   /// Asynchronous operations will have written these bytes of the CTA's shared memory.
   void expect_written(std::uint64_t address, std::uint64_t bytes) {
     if (options_.shared_init && bytes != 0) {
@@ -132,8 +135,8 @@ class CtaChecker {
 
   // cta_async.cpp. Accesses of the async proxy, by host addresses: to shared memory of the CTA of
   // `home`, or to global memory (nullptr). Only with races.
-  /// fence.proxy.async: what is known now is visible to the async proxy.
-  void proxy_fence(std::uint32_t warp, std::uint32_t lanes);
+  /// fence.proxy.async: what is known now is visible to the async proxy, in these memories.
+  void proxy_fence(std::uint32_t warp, std::uint32_t lanes, bool shared, bool global);
   /// Begins an operation; its accesses follow, then async_issued().
   /// `since`: when the instruction began of which this is one lane; now, if it has no others.
   [[nodiscard]] AsyncToken issue_async(std::uint32_t warp, std::uint32_t lane, std::uint32_t pc,
@@ -176,7 +179,7 @@ class CtaChecker {
     Clock counted;   ///< of `observed`, what own atomics saw
     Clock answered;  ///< reads that a relaxed store came after, which was seen: see is_coherent
     std::vector<std::uint64_t> seen_snapshots;  ///< the newest of each warp
-    Clock proxied;                              ///< what lies before a proxy fence
+    ProxiedClock proxied;                       ///< what lies before a proxy fence
     std::uint64_t seen_address = 0;
     std::uint64_t seen_version = 0;
   };

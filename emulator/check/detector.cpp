@@ -48,8 +48,12 @@ Grid& Detector::begin_grid(std::uint64_t ctas, int device, OperationOrder order)
   grid->count = count;
   grid->device = device;
   next_cta_ += count;
+  grid->end = next_cta_++;
   for (const auto& other : grids_) {
     if (!order.follows(other->order)) {
+      if (order.awaits(other->order)) {
+        grid->awaited.push_back(other->end);
+      }
       grid->unordered.emplace_back(other->first, other->first + other->count - 1);
     }
   }

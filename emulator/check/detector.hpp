@@ -10,7 +10,8 @@
 ///   the value they replace released. Fenced knowledge goes through barriers on both sides.
 /// - Strong accesses whose scopes include each other never race. .volatile counts as .relaxed.sys.
 /// - Grids, copies and fills are ordered by streams, events, what the host has waited for, and
-///   within an execution of a graph by its dependencies.
+///   within an execution of a graph by its dependencies. What a grid launched programmatically
+///   shares with the one before it, once that has let it begin, griddepcontrol.wait orders.
 /// - In shared memory every strong access releases and acquires (hardware keeps their order).
 ///
 /// Where it is silent on purpose, so that a finding is never false: writes that change nothing;
@@ -21,6 +22,7 @@
 #include "emulator/check/line.hpp"
 #include "emulator/check/locations.hpp"
 #include "emulator/check/operation_order.hpp"
+#include "emulator/check/tensor_map_order.hpp"
 
 #include <array>
 #include <cstdint>
@@ -45,6 +47,11 @@ struct Grid {
   bool meets_ranges = false;   ///< copies or fills are not ordered with it
   bool talks_to_host = false;  ///< through fences of system scope: who knows what it waits for
   OperationOrder order;
+  TensorMapOrder tensor_maps;
+  /// Stands for the end of the grid in the clocks of those that wait for it.
+  std::uint32_t end = 0;
+  /// The ends of the grids that griddepcontrol.wait waits for.
+  std::vector<std::uint32_t> awaited;
   /// CTAs of grids that nothing orders before this one: [first, last].
   std::vector<std::pair<std::uint32_t, std::uint32_t>> unordered;
   /// "thread (5,0,0) of CTA (1,0,0) at PTX line 12 (x.cu:3)", for messages.

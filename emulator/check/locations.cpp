@@ -2,8 +2,9 @@
 
 namespace rackproof::emulator::check {
 
-void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* clocks, Scope scope,
-                      bool adds, std::uint32_t cta, int device) {
+void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* clocks,
+                      const ProxiedClock* proxied, Scope scope, bool adds, std::uint32_t cta,
+                      int device) {
   const bool releases = clocks != nullptr && !(*clocks)[0].empty();
   if (!releases) {
     // An atomic that releases nothing leaves what is there; a store ends it.
@@ -26,6 +27,12 @@ void Locations::write(std::uint64_t address, const std::array<Clock, kScopes>* c
     if (reaches) {
       clock.join((*clocks)[level]);
     }
+  }
+  if (!adds) {
+    location.proxied.clear();
+  }
+  if (proxied != nullptr) {
+    location.proxied.join(*proxied);
   }
   location.cta = cta;
   location.device = device;

@@ -16,6 +16,7 @@ inline constexpr std::size_t kScopes = 3;
 /// the same device, [system] for everybody.
 struct Location {
   std::array<Clock, kScopes> released;
+  ProxiedClock proxied;  ///< of what was released
   Clock before;  ///< what the writer of a relaxed store knew: no release, but its reads are over
   std::uint32_t cta = 0;
   int device = 0;
@@ -34,8 +35,9 @@ class Locations {
   }
   /// A write at `address` that releases `clocks` up to `scope`. An atomic adds to what is there
   /// (a release sequence); a store of a whole word replaces it.
-  void write(std::uint64_t address, const std::array<Clock, kScopes>* clocks, Scope scope,
-             bool adds, std::uint32_t cta, int device);
+  /// `proxied`: nullptr, or what of them lies before a proxy fence.
+  void write(std::uint64_t address, const std::array<Clock, kScopes>* clocks,
+             const ProxiedClock* proxied, Scope scope, bool adds, std::uint32_t cta, int device);
 
   /// The store at `address` came after `before`.
   void note_before(std::uint64_t address, const Clock& before, std::uint32_t cta, int device);

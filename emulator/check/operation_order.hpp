@@ -68,6 +68,10 @@ struct OperationOrder {
   /// The nodes of a graph's execution have its stream and sequence. 0: no node.
   std::uint32_t node = 0;
   std::shared_ptr<const NodeSet> earlier_nodes = nullptr;  ///< of the same execution; nullptr: none
+  /// A programmatic launch: griddepcontrol.wait waits for what comes before it in its stream, or
+  /// for these nodes, though it does not follow them.
+  bool is_programmatic = false;
+  std::shared_ptr<const NodeSet> awaited_nodes = nullptr;
 
   /// `other` happened before this one.
   [[nodiscard]] bool follows(const OperationOrder& other) const {
@@ -79,6 +83,15 @@ struct OperationOrder {
              (earlier_nodes != nullptr && earlier_nodes->contains(other.node));
     }
     return before.knows(other.stream, other.sequence);
+  }
+  /// griddepcontrol.wait waits for `other`, which may have begun earlier.
+  [[nodiscard]] bool awaits(const OperationOrder& other) const {
+    if (!is_programmatic || stream != other.stream) {
+      return false;
+    }
+    return sequence == other.sequence
+               ? awaited_nodes != nullptr && awaited_nodes->contains(other.node)
+               : other.sequence < sequence;
   }
 };
 

@@ -102,6 +102,9 @@ class CtaChecker::View {
       return true;
     }
     const Grid* const other = is_other_grid ? checker_->detector_->grid_of(earlier.cta) : &grid;
+    if (is_other_grid && other != nullptr && state_->foreign.find(other->end) != nullptr) {
+      return true;
+    }
     if (other == nullptr || (is_other_grid && (grid.talks_to_host || other->talks_to_host))) {
       return true;
     }

@@ -11,8 +11,22 @@ namespace {
 
 // Eight processes share few cores: operations that wait for others are looked at this often.
 constexpr auto kPollInterval = std::chrono::microseconds(100);
+// Turns that an operation ahead of its turn has in a row: it does not wait for the one before it,
+// as a rule, but it may.
+constexpr std::uint32_t kMostTurnsAhead = 256;
 // Who else runs in this process is asked this often while grids are stalled.
 constexpr auto kAskInterval = std::chrono::milliseconds(20);
+
+// What the operation behind `primary`, launched programmatically, follows. `before`: what has ended
+// before `primary`.
+check::OperationClock order_of_dependents(const check::OperationClock& before,
+                                          const Operation& primary) {
+  check::OperationClock order = primary.order().before;
+  if (!primary.has_triggered_before_wait()) {
+    order.join(before);
+  }
+  return order;
+}
 
 }  // namespace
 
@@ -106,7 +120,11 @@ bool Executor::make_ready(Stream& stream, Operation& operation) const {
     start = std::max(start, dependency->end_time_ps);
     operation.order_.before.join(dependency->order);
   }
-  operation.order_.before.join(stream.order);
+  const bool is_ahead = &operation != stream.queue.front().get();
+  operation.order_.is_programmatic = operation.is_programmatic();
+  operation.order_.before.join(is_ahead ? order_of_dependents(stream.order, *stream.queue.front())
+                               : operation.is_programmatic() ? stream.dependents_order
+                                                             : stream.order);
   operation.order_.stream = stream.id;
   operation.order_.sequence = ++stream.operations;
   operation.dependencies_.clear();
@@ -123,23 +141,74 @@ void Executor::finish(Stream& stream, StepResult result) {
     operation.order_.before.join(host_order_);
     host_order_.join(operation.order_.before);
   }
-  stream.order = operation.order_.before;
+  const bool lets_begin = operation.has_triggered();
+  if (lets_begin) {
+    stream.dependents_order = order_of_dependents(stream.order, operation);
+  }
+  stream.order.join(operation.order_.before);
   stream.order.note(operation.order_.stream, operation.order_.sequence);
+  if (!lets_begin) {
+    stream.dependents_order = stream.order;
+  }
   complete_tickets(operation, stream.now_ps, stream.order);
   stream.queue.pop_front();
   if (stream.queue.empty()) {
     std::erase(active_, &stream);
+  } else if (Operation& next = *stream.queue.front(); next.start_ps_ >= 0) {
+    next.start_ps_ = std::max(next.start_ps_, stream.now_ps);
+    next.end_prerequisite();
   }
   reap(stream);
   if (has_failed) {
-    std::fprintf(stderr, "rackproof emulator: device %d: %s\n", device.ordinal,
-                 result.problem.c_str());
-    device.fault.store(result.error);
-    drop_all(device);
+    fail(device, result);
   }
   is_woken_ = true;
   work_.notify_one();
   completion_.notify_all();
+}
+
+void Executor::fail(DeviceQueue& device, const StepResult& result) {
+  std::fprintf(stderr, "rackproof emulator: device %d: %s\n", device.ordinal,
+               result.problem.c_str());
+  device.fault.store(result.error);
+  drop_all(device);
+}
+
+Operation* Executor::early_operation(Stream& stream) const {
+  if (stream.queue.size() < 2 || stream.queue.front()->start_ps_ < 0) {
+    return nullptr;
+  }
+  Operation& primary = *stream.queue[0];
+  Operation& next = *stream.queue[1];
+  if (next.start_ps_ >= 0) {
+    return &next;
+  }
+  if (!next.is_programmatic()) {
+    return nullptr;
+  }
+  primary.expect_dependents();
+  if (!primary.starts_dependents() || !make_ready(stream, next)) {
+    return nullptr;
+  }
+  next.begin_early();
+  return &next;
+}
+
+// One turn of an operation ahead of its turn. True: the one before it has to wait meanwhile.
+bool Executor::step_early(std::unique_lock<std::mutex>& lock, Stream& stream, Operation& operation,
+                          bool& is_stalled) {
+  operation.is_claimed_ = true;
+  lock.unlock();
+  const StepResult result = operation.step(operation.start_ps_);
+  lock.lock();
+  operation.is_claimed_ = false;
+  if (result.state == StepResult::State::failed) {
+    fail(*stream.device, result);
+    return true;
+  }
+  is_stalled = result.state != StepResult::State::progressed;
+  operation.turns_ahead_ = is_stalled ? 0 : operation.turns_ahead_ + 1;
+  return !is_stalled && operation.turns_ahead_ % kMostTurnsAhead != 0;
 }
 
 void Executor::complete_tickets(Operation& operation, TimePs end,
@@ -301,6 +370,14 @@ void Executor::run() {
       if (std::find(active_.begin(), active_.end(), stream) == active_.end() ||
           stream->queue.front()->start_ps_ < 0 || stream->queue.front()->is_claimed_) {
         continue;
+      }
+      if (Operation* const early = early_operation(*stream)) {
+        bool is_stalled = false;
+        if (step_early(lock, *stream, *early, is_stalled)) {
+          has_progressed = true;
+          continue;
+        }
+        has_progressed = has_progressed || !is_stalled;
       }
       Operation& operation = *stream->queue.front();
       // Only this thread pops unclaimed operations, so the reference stays good without the lock;

@@ -76,6 +76,11 @@ class Executor {
   void run();
   void host_worker();
   [[nodiscard]] bool make_ready(Stream& stream, Operation& operation) const;
+  /// The second operation of the stream, if it has begun before its turn or does now.
+  [[nodiscard]] Operation* early_operation(Stream& stream) const;
+  [[nodiscard]] bool step_early(std::unique_lock<std::mutex>& lock, Stream& stream,
+                                Operation& operation, bool& is_stalled);
+  void fail(DeviceQueue& device, const StepResult& result);
   void finish(Stream& stream, StepResult result);
   void block_until_done(std::unique_lock<std::mutex>& lock, const TicketPtr& ticket);
   [[nodiscard]] bool is_hopeless();

@@ -50,8 +50,28 @@ cudaError_t error_of(exec::Fault::Kind kind) {
 
 class GridOperation final : public Operation {
  public:
-  GridOperation(const ResolvedKernel& kernel, exec::LaunchConfig config)
-      : kernel_(kernel), config_(std::move(config)) {}
+  GridOperation(const ResolvedKernel& kernel, exec::LaunchConfig config, bool is_programmatic)
+      : kernel_(kernel), config_(std::move(config)), is_programmatic_(is_programmatic) {}
+
+  bool is_programmatic() const override { return is_programmatic_; }
+  bool has_triggered() const override { return grid_ && grid_->has_triggered(); }
+  bool has_triggered_before_wait() const override { return grid_->has_triggered_before_wait(); }
+  bool starts_dependents() const override { return starts_early() && has_triggered(); }
+  void expect_dependents() override {
+    has_dependents_ = true;
+    if (grid_ && starts_early()) {
+      grid_->hold_at_trigger();
+    }
+  }
+  void begin_early() override {
+    prerequisite_ = std::make_shared<exec::Prerequisite>();
+    config_.prerequisite = prerequisite_;
+  }
+  void end_prerequisite() override {
+    if (prerequisite_) {
+      prerequisite_->is_complete = true;
+    }
+  }
 
   StepResult step(TimePs start) override {
     Core& core = Core::instance();
@@ -61,6 +81,9 @@ class GridOperation final : public Operation {
         config_.detector = &core.detector();
         config_.order = order();
         grid_.emplace(*kernel_.program, kernel_.index, config_, core.addresses());
+        if (has_dependents_ && starts_early()) {
+          grid_->hold_at_trigger();
+        }
       }
       switch (grid_->step(kQuantum)) {
         case exec::GridState::running:
@@ -77,6 +100,9 @@ class GridOperation final : public Operation {
     } catch (const std::exception& error) {
       return StepResult::failed(cudaErrorLaunchFailure, kernel_.info().name + ": " + error.what());
     }
+    if (prerequisite_ && !prerequisite_->is_complete) {
+      return StepResult::stalled();  // it ends behind what comes before it
+    }
     const KernelTiming timing = kernel_timing(core.rack().gpu, grid_->counters());
     const TimePs end = start + to_ps(timing.total_s());
     core.report().kernel_finished({kernel_.info().name, config_.device, config_.grid, config_.block,
@@ -91,6 +117,11 @@ class GridOperation final : public Operation {
   }
 
  private:
+  // The dependents begin as soon as they may, or when this grid has ended.
+  bool starts_early() const {
+    return config_.ordering == async::Ordering::eager ||
+           (config_.ordering == async::Ordering::random && config_.seed / 2 % 2 == 0);
+  }
   StepResult failure() const {
     const auto& fault = grid_->fault();
     return fault ? StepResult::failed(error_of(fault->kind), fault->message)
@@ -99,6 +130,9 @@ class GridOperation final : public Operation {
 
   ResolvedKernel kernel_;
   exec::LaunchConfig config_;
+  bool is_programmatic_;
+  bool has_dependents_ = false;
+  std::shared_ptr<exec::Prerequisite> prerequisite_;  ///< nullptr: it began when its turn came
   std::optional<exec::GridExecution> grid_;
 };
 
@@ -209,6 +243,7 @@ cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& 
   config.checks = core.settings().checks;
   config.threads = core.settings().threads;
   config.clock_hz = gpu.peak_sm_clock_mhz * 1e6;
+  prepared.is_programmatic = request.is_programmatic;
   return cudaSuccess;
 }
 
@@ -221,7 +256,8 @@ std::unique_ptr<Operation> make_operation(const PreparedLaunch& prepared) {
   if (config.preferred_cluster.count() != 0 && config.seed % 2 == 0) {
     config.cluster = config.preferred_cluster;
   }
-  return std::make_unique<GridOperation>(prepared.kernel, std::move(config));
+  return std::make_unique<GridOperation>(prepared.kernel, std::move(config),
+                                         prepared.is_programmatic);
 }
 
 cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request) {

@@ -25,6 +25,7 @@ struct LaunchRequest {
   bool names_cluster = false;  ///< `cluster` was given: cudaLaunchAttributeClusterDimension
   std::uint64_t dynamic_shared_bytes = 0;
   bool is_cooperative = false;
+  bool is_programmatic = false;  ///< cudaLaunchAttributeProgrammaticStreamSerialization
   int priority = 0;
   const void* function = nullptr;  ///< as the program names the kernel; nullptr: its handle
   /// One pointer a parameter (cudaLaunchKernel), or
@@ -38,6 +39,7 @@ struct LaunchRequest {
 struct PreparedLaunch {
   ResolvedKernel kernel;
   exec::LaunchConfig config;
+  bool is_programmatic = false;
 };
 cudaError_t prepare_launch(Kernel& kernel, Device& device, const LaunchRequest& request,
                            PreparedLaunch& prepared);

@@ -62,6 +62,21 @@ class Operation {
   /// A ticket besides the operation's own: done at the latest when the operation is, or is dropped.
   void also_completes(TicketPtr ticket) { further_tickets_.push_back(std::move(ticket)); }
 
+  // Programmatic dependent launch (CUDA programming guide; PTX ISA 9.0, section 9.7.13.13).
+  /// May begin before its turn, when what comes before it lets its dependents begin.
+  [[nodiscard]] virtual bool is_programmatic() const { return false; }
+  /// Its dependents need not follow it: it has let them begin, whether or not anybody made use of
+  /// that; and it did so before it had itself waited for what comes before it.
+  [[nodiscard]] virtual bool has_triggered() const { return false; }
+  [[nodiscard]] virtual bool has_triggered_before_wait() const { return false; }
+  /// Its dependents are to begin now.
+  [[nodiscard]] virtual bool starts_dependents() const { return false; }
+  /// A dependent stands in line; tells an operation that is still to begin that what comes before
+  /// it has not ended; and that it has.
+  virtual void expect_dependents() {}
+  virtual void begin_early() {}
+  virtual void end_prerequisite() {}
+
   /// For operations that no stream holds, but an operation of a stream.
   void place(check::OperationOrder order) { order_ = std::move(order); }
 
@@ -81,9 +96,10 @@ class Operation {
   std::vector<TicketPtr> further_tickets_;
   std::vector<TicketPtr> dependencies_;
   check::OperationOrder order_;
-  TimePs earliest_ps_ = 0;   // the host's virtual time when it was enqueued
-  TimePs start_ps_ = -1;     // -1: not ready yet
-  bool is_claimed_ = false;  // runs on the thread that enqueued it
+  TimePs earliest_ps_ = 0;         // the host's virtual time when it was enqueued
+  TimePs start_ps_ = -1;           // -1: not ready yet
+  bool is_claimed_ = false;        // runs on the thread that enqueued it
+  std::uint32_t turns_ahead_ = 0;  // in a row, of one that began early
 };
 
 }  // namespace rackproof::emulator::engine

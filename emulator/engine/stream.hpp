@@ -32,8 +32,9 @@ struct Stream {
   TicketPtr last;
   TimePs now_ps = 0;  ///< virtual end of what has finished
   bool is_destroyed = false;
-  std::uint64_t operations = 0;  ///< that became ready
-  check::OperationClock order;   ///< of the last finished one
+  std::uint64_t operations = 0;            ///< that became ready
+  check::OperationClock order;             ///< of the last finished one
+  check::OperationClock dependents_order;  ///< what a programmatic launch behind it follows
 };
 
 /// Work of one device.

@@ -24,6 +24,26 @@ constexpr std::uint64_t kMapAlignment = 64;
   throw FaultRaised(Fault::Kind::illegal_instruction, lane, "tensor copy: " + rule);
 }
 
+// Copies read tensor maps through a proxy of their own.
+void check_fenced(Warp& warp, std::uint64_t address, std::uint32_t lane) {
+  const check::Grid* const checked = warp.cta().grid().checked;
+  if (checked == nullptr) {
+    return;
+  }
+  using Finding = check::TensorMapOrder::Finding;
+  const Finding finding = checked->tensor_maps.use(address, warp.cta().checker()->serial());
+  if (finding != Finding::none) {
+    throw FaultRaised(Fault::Kind::race, lane,
+                      "the tensor map at " + hex(address) +
+                          (finding == Finding::unreleased
+                               ? " was changed, and no fence.proxy.tensormap::generic.release "
+                                 "follows the change"
+                               : " was changed, and no fence.proxy.tensormap::generic.acquire of "
+                                 "it comes before its use") +
+                          " (PTX ISA 9.7.13.7)");
+  }
+}
+
 TensorMap read_map(Warp& warp, const BulkOp& bulk, std::uint32_t lane) {
   const std::uint64_t address = read_address(warp, bulk.map, lane);
   GridContext& grid = warp.cta().grid();
@@ -46,6 +66,7 @@ TensorMap read_map(Warp& warp, const BulkOp& bulk, std::uint32_t lane) {
     case AddressKind::global:
       grid.check_global(address, sizeof map, lane, "read of a tensor map", warp.pc());
       std::memcpy(&map, reinterpret_cast<const void*>(address), sizeof map);
+      check_fenced(warp, address, lane);
       break;
     default:
       refuse(lane, "the tensor map at " + hex(address) +

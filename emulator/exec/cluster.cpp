@@ -97,7 +97,8 @@ std::uint64_t Cluster::run(GridContext& grid, std::uint64_t clock, std::uint64_t
 }
 
 bool Cluster::polls_shared_memory_only() const {
-  return operations_.empty() && std::all_of(ctas_.begin(), ctas_.end(), [](const auto& cta) {
+  return operations_.empty() && !ctas_.front()->grid().awaits_prerequisite() &&
+         std::all_of(ctas_.begin(), ctas_.end(), [](const auto& cta) {
            return cta->finished() || cta->polls_shared_memory_only();
          });
 }
@@ -108,6 +109,7 @@ void Cluster::finish() {
     for (std::uint32_t i = 0; i < warps_per_cta_; ++i) {
       cta->warp(i).bulk_groups().end();
     }
+    cta->trigger_dependents(true);
   }
 }
 
@@ -122,6 +124,12 @@ bool Cluster::force_operation() {
 bool Cluster::has_operations() const {
   return !operations_.empty() ||
          std::any_of(ctas_.begin(), ctas_.end(), [](const auto& cta) { return cta->has_copies(); });
+}
+
+void Cluster::release_grid_control(std::uint32_t which) {
+  for (const auto& cta : ctas_) {
+    cta->release_grid_control(which);
+  }
 }
 
 void Cluster::watch(bool on) {

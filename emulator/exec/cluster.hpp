@@ -51,6 +51,8 @@ class Cluster {
   [[nodiscard]] bool has_operations() const;
   /// All CTAs have finished: what they left under way lands.
   void finish();
+  /// See Cta::release_grid_control().
+  void release_grid_control(std::uint32_t which);
   void watch(bool on);
   void restart_watch();
   /// While nobody changes memory it will go on as it has, for ever: see Warp::is_stalled().

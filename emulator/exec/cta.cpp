@@ -290,6 +290,28 @@ void Cta::restart_watch() {
   }
 }
 
+void Cta::trigger_dependents(bool exits) {
+  grid_->has_trigger = grid_->has_trigger || !exits;
+  grid_->has_trigger_before_wait =
+      grid_->has_trigger_before_wait || (!exits && !has_waited_for_grids_);
+  if (!std::exchange(has_triggered_, true)) {
+    ++grid_->triggered_ctas;
+  }
+}
+
+void Cta::release_grid_control(std::uint32_t which) {
+  for (const auto& warp : warps_) {
+    const std::uint32_t lanes = warp->lanes_at_barrier(which);
+    if (lanes != 0 && which == kGridWait) {
+      note_grid_wait();
+      if (checker_) {
+        checker_->await_grids(warp->index());
+      }
+    }
+    warp->release_barrier(which, false, 0, false);
+  }
+}
+
 std::string Cta::describe_waiting() const {
   std::string text;
   const auto& module = *grid_->module;
@@ -308,6 +330,8 @@ std::string Cta::describe_waiting() const {
       text += polls                              ? warp->describe_poll()
               : !barrier                         ? "a warp-wide instruction"
               : group.barrier == kClusterBarrier ? "the cluster barrier"
+              : group.barrier == kGridWait       ? "griddepcontrol.wait"
+              : group.barrier == kGridTrigger    ? "griddepcontrol.launch_dependents"
                                                  : "barrier " + std::to_string(group.barrier);
       const ptx::Instruction& source = *grid_->kernel->source[pc];
       text += ", " + describe_location(module, source.where) +

@@ -22,6 +22,9 @@ class Cluster;
 
 /// Where barrier.cluster counts among the barriers of a warp, whose own are 0 to 15.
 inline constexpr std::uint32_t kClusterBarrier = 16;
+/// Where griddepcontrol.wait and .launch_dependents do.
+inline constexpr std::uint32_t kGridWait = 17;
+inline constexpr std::uint32_t kGridTrigger = 18;
 
 enum class BarrierReduction : std::uint8_t { none, popc, and_, or_ };
 
@@ -119,6 +122,12 @@ class Cta {
                       std::uint32_t expected);
   /// Lanes ended: barriers that waited for them may complete.
   void lanes_exited(Warp& warp);
+  /// griddepcontrol.launch_dependents, by a thread of the CTA or, `exits`, by its end.
+  void trigger_dependents(bool exits);
+  /// griddepcontrol.wait was passed.
+  void note_grid_wait() { has_waited_for_grids_ = true; }
+  /// All threads that stand at kGridWait or kGridTrigger go on.
+  void release_grid_control(std::uint32_t which);
 
  private:
   struct Barrier {
@@ -165,6 +174,8 @@ class Cta {
   Warp* running_ = nullptr;
   RegisterPool register_pool_;
   std::unique_ptr<TensorCore> tensor_core_;
+  bool has_triggered_ = false;
+  bool has_waited_for_grids_ = false;
 };
 
 }  // namespace rackproof::emulator::exec

@@ -209,9 +209,6 @@ void copy_bulk(Decoder& decoder, bool is_reduction) {
 
 void asynchronous_store(Decoder& decoder, bool is_reduction) {
   Modifiers& modifiers = decoder.modifiers();
-  if (!modifiers.take("mbarrier::complete_tx::bytes")) {
-    decoder.refuse("asynchronous stores to global memory are not supported");
-  }
   modifiers.take("weak");
   modifiers.take("relaxed");
   modifiers.take("cluster");

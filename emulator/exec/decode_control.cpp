@@ -115,8 +115,8 @@ void nanosleep_(Decoder& decoder) {
 }
 
 void griddepcontrol(Decoder& decoder) {
-  decoder.modifiers().take_any({"launch_dependents", "wait"});
-  decoder.emit(no_operation, kControl);
+  const bool waits = decoder.modifiers().take_any({"launch_dependents", "wait"}) == 1;
+  decoder.emit(waits ? await_grids : launch_dependents, kControl);
 }
 
 void setmaxnreg(Decoder& decoder) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <variant>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -149,8 +150,21 @@ struct MmaTypes {
   const ElementType* c;
 };
 
-// The common end of mma.sync and wmma.mma.
-void emit_multiply(Decoder& decoder, MmaSpec spec, const MmaTypes& types) {
+// The metadata of mma.sp and its selector: appends the one, returns the other.
+std::uint32_t take_metadata(Decoder& decoder, const MmaSpec& spec, std::vector<Ref>& refs) {
+  refs.push_back(decoder.source(4, Type::b32));
+  const auto* const selector = std::get_if<ptx::IntegerLiteral>(&decoder.operand(5).value);
+  const std::uint32_t bits = sparse_metadata_bits(spec);
+  const std::int64_t largest = bits == 16 ? 3 : bits == 32 ? 1 : 0;
+  if (selector == nullptr || selector->value < 0 || selector->value > largest) {
+    decoder.refuse("the sparsity selector is a constant from 0 to " + std::to_string(largest));
+  }
+  return static_cast<std::uint32_t>(selector->value);
+}
+
+// The common end of mma.sync and wmma.mma. `sparsity`: -1 for dense operands, 1 for metadata that
+// is ordered.
+void emit_multiply(Decoder& decoder, MmaSpec spec, const MmaTypes& types, int sparsity = -1) {
   Modifiers& modifiers = decoder.modifiers();
   const auto accumulator = [](const ElementType& type) {
     return type.bits == 16 ? tensor::Accumulator::f16 : tensor::Accumulator::f32;
@@ -184,8 +198,9 @@ void emit_multiply(Decoder& decoder, MmaSpec spec, const MmaTypes& types) {
   add_registers(decoder, 3, *types.c, refs);
   const auto m = static_cast<std::uint32_t>(spec.shape.m);
   const auto n = static_cast<std::uint32_t>(spec.shape.n);
+  const std::size_t stored = sparsity < 0 ? 1 : 2;  // of so many elements of A one
   const std::size_t expected[] = {
-      sum_registers(spec.shape, *types.d), operand_registers(m, spec, types.a->bits),
+      sum_registers(spec.shape, *types.d), operand_registers(m, spec, types.a->bits) / stored,
       operand_registers(n, spec, types.b->bits), sum_registers(spec.shape, *types.c)};
   for (std::size_t i = 0; i < 4; ++i) {
     if (decoder.elements(decoder.operand(i)).size() != expected[i]) {
@@ -193,9 +208,48 @@ void emit_multiply(Decoder& decoder, MmaSpec spec, const MmaTypes& types) {
                      std::to_string(expected[i]) + " registers");
     }
   }
+  const std::uint32_t selector = sparsity < 0 ? 0 : take_metadata(decoder, spec, refs);
   const std::uint32_t list = decoder.add_refs(refs);
-  Op& op = decoder.emit(spec.kind == MatrixKind::floating ? matrix_multiply : matrix_multiply_exact,
+  Op& op = decoder.emit(sparsity >= 0                       ? matrix_multiply_sparse
+                        : spec.kind == MatrixKind::floating ? matrix_multiply
+                                                            : matrix_multiply_exact,
                         InstructionClass::tensor);
+  op.d = selector | (sparsity == 1 ? 4U : 0U);
+  op.list = list;
+  op.list_size = static_cast<std::uint8_t>(refs.size());
+  op.immediate = spec.pack();
+}
+
+std::string_view take_layout(Modifiers& modifiers) {
+  return modifiers.take_first(
+      [](std::string_view modifier) { return modifier == "row" || modifier == "col"; });
+}
+
+// mma.m8n8k4 of f16: four products a warp.
+void multiply_quads(Decoder& decoder, MmaSpec spec, const MmaTypes& types) {
+  const auto sum_registers_of = [](const ElementType& type) {
+    return type.bits == 16 ? std::size_t{4} : std::size_t{8};
+  };
+  const auto accumulator = [](const ElementType& type) {
+    return type.bits == 16 ? tensor::Accumulator::f16 : tensor::Accumulator::f32;
+  };
+  const std::size_t expected[] = {sum_registers_of(*types.d), 2, 2, sum_registers_of(*types.c)};
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (decoder.elements(decoder.operand(i)).size() != expected[i]) {
+      decoder.refuse("operand " + std::to_string(i + 1) + " has to have " +
+                     std::to_string(expected[i]) + " registers");
+    }
+  }
+  spec.bits = 16;
+  spec.accumulator_c = accumulator(*types.c);
+  spec.accumulator_d = accumulator(*types.d);
+  std::vector<Ref> refs;
+  add_registers(decoder, 0, *types.d, refs);
+  add_registers(decoder, 1, *types.a, refs);
+  add_registers(decoder, 2, *types.b, refs);
+  add_registers(decoder, 3, *types.c, refs);
+  const std::uint32_t list = decoder.add_refs(refs);
+  Op& op = decoder.emit(matrix_multiply_quads, InstructionClass::tensor);
   op.list = list;
   op.list_size = static_cast<std::uint8_t>(refs.size());
   op.immediate = spec.pack();
@@ -203,9 +257,7 @@ void emit_multiply(Decoder& decoder, MmaSpec spec, const MmaTypes& types) {
 
 void mma(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
-  if (modifiers.take_prefix("sp")) {
-    decoder.refuse("sparse matrix instructions are not supported");
-  }
+  const int sparsity = modifiers.take_any({"sp", "sp::ordered_metadata"});
   // With e4m3 and e5m2, all that targets other than sm_120 have, .kind::f8f6f4 changes nothing.
   modifiers.take("kind::f8f6f4");
   if (modifiers.take_prefix("kind::")) {
@@ -215,18 +267,21 @@ void mma(Decoder& decoder) {
   modifiers.take("aligned");
   MmaSpec spec;
   spec.shape = take_shape(decoder);
-  const bool row_column = modifiers.take("row") && modifiers.take("col");
+  const bool a_by_columns = take_layout(modifiers) == "col";
+  const bool b_by_rows = take_layout(modifiers) == "row";
   const ElementType& d = take_element_type(decoder);
   const ElementType& a = take_element_type(decoder);
   const ElementType& b = take_element_type(decoder);
   const ElementType& c = take_element_type(decoder);
   if (spec.shape.m == 8 && a.bits == 16) {
-    decoder.refuse("this shape of sm_70 is not supported");
+    spec.variant = (a_by_columns ? kQuadsAByColumns : 0) | (b_by_rows ? kQuadsBByRows : 0);
+    multiply_quads(decoder, spec, {&d, &a, &b, &c});
+    return;
   }
-  if (!row_column) {
+  if (a_by_columns || b_by_rows) {
     decoder.refuse("this layout is not supported");
   }
-  emit_multiply(decoder, spec, {&d, &a, &b, &c});
+  emit_multiply(decoder, spec, {&d, &a, &b, &c}, sparsity);
 }
 
 void wmma_multiply(Decoder& decoder) {

@@ -30,6 +30,12 @@ check::Scope take_scope(Modifiers& modifiers, check::Scope fallback) {
   }
 }
 
+// To shared memory with an mbarrier; or, with .release, to global memory (PTX ISA 9.0, sections
+// 9.7.9.12 and 9.7.13.8), where nothing but the released value tells that it came: here at issue.
+bool is_asynchronous_on_barrier(Modifiers& modifiers) {
+  return modifiers.take("mbarrier::complete_tx::bytes");
+}
+
 // .weak is the default; the others take part in synchronisation. .volatile and .mmio are ordered
 // like .relaxed.sys (PTX ISA 9.0, section 8.4).
 Ordering take_semantics(Modifiers& modifiers) {
@@ -191,7 +197,7 @@ void fill(Decoder& decoder) {
   decoder.address(op, decoder.operand(0), shared ? AddressKind::shared : AddressKind::generic);
 }
 void st(Decoder& decoder) {
-  if (decoder.modifiers().take("async")) {
+  if (decoder.modifiers().take("async") && is_asynchronous_on_barrier(decoder.modifiers())) {
     asynchronous_store(decoder, false);
     return;
   }
@@ -204,7 +210,7 @@ void st(Decoder& decoder) {
 
 void atomic(Decoder& decoder, bool has_result) {
   Modifiers& modifiers = decoder.modifiers();
-  if (modifiers.take("async")) {
+  if (modifiers.take("async") && is_asynchronous_on_barrier(modifiers)) {
     asynchronous_store(decoder, true);
     return;
   }
@@ -317,16 +323,32 @@ void take_everything(Decoder& decoder) {
   }
 }
 
+// fence.proxy.tensormap::generic.release, and .acquire [map], 128.
+void tensor_map_fence(Decoder& decoder) {
+  const bool acquires = decoder.modifiers().take_any({"release", "acquire"}) == 1;
+  take_everything(decoder);
+  Op& op = decoder.emit(fence_tensor_map, InstructionClass::other);
+  op.mode = acquires ? 1 : 0;
+  if (acquires) {
+    decoder.address(op, decoder.operand(0), AddressKind::generic);
+  }
+}
+
 // Warps run one instruction at a time and all see one memory: fences matter to the checks alone.
 void fence(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   const bool is_proxy = modifiers.take_prefix("proxy");
   const check::Scope scope = take_scope(modifiers, check::Scope::device);
-  // Only fence.proxy.async, for all memory or for shared memory, makes generic writes of shared
-  // memory visible to asynchronous operations.
-  const bool is_any_async = is_proxy && modifiers.take("async");
-  const bool is_async = is_any_async && !modifiers.take("global");
-  decoder.out().has_proxy_fence |= is_any_async;
+  // fence.proxy.async makes generic writes visible to asynchronous operations, of all memory or of
+  // what it names.
+  const bool is_async = is_proxy && modifiers.take("async");
+  decoder.out().has_proxy_fence |= is_async;
+  const bool is_global = modifiers.take("global");
+  const bool is_shared = modifiers.take_any({"shared::cta", "shared::cluster"}) >= 0;
+  if (is_proxy && modifiers.take("tensormap::generic")) {
+    tensor_map_fence(decoder);
+    return;
+  }
   const bool is_of_inits = modifiers.take("mbarrier_init");
   take_everything(decoder);
   Op& op = decoder.emit(is_async      ? fence_proxy
@@ -335,6 +357,7 @@ void fence(Decoder& decoder) {
                                       : fence_memory,
                         InstructionClass::other);
   op.scope = static_cast<std::uint8_t>(scope);
+  op.mode = static_cast<std::uint8_t>(is_async ? (is_global ? 0 : 1) | (is_shared ? 0 : 2) : 0);
 }
 
 // Hints that move no data.

@@ -277,9 +277,7 @@ void multiply(Decoder& decoder) {
   context.architecture = target_architecture(decoder);
   const bool scaled = modifiers.take("block_scale");
   context.scale_block = scaled ? take_scale_block(decoder, context.kind) : 0;
-  if (modifiers.take("ashift")) {
-    decoder.refuse("shifted rows of A (.ashift) are not supported");
-  }
+  instruction.shifts_a = modifiers.take("ashift");
   while (modifiers.take_prefix("collector::")) {
     // Hints: the collector buffers what the same A or B will be read for again.
   }

@@ -11,6 +11,7 @@
 namespace rackproof::emulator::exec {
 
 class Warp;
+struct GridCounters;
 
 /// Where one register of one thread starts: rows of A and columns of B are lines along k.
 struct FragmentPlace {
@@ -66,6 +67,10 @@ enum class MatrixKind : std::uint8_t { floating, integer, bits, f64 };
 inline constexpr std::uint32_t kWmmaHalf = 1;   ///< A and B have 8 registers, repeated if need be
 inline constexpr std::uint32_t kWmmaSteps = 2;  ///< tf32: four steps of k at a time
 
+// MmaSpec::variant of mma.m8n8k4 with f16.
+inline constexpr std::uint32_t kQuadsAByColumns = 1;
+inline constexpr std::uint32_t kQuadsBByRows = 2;
+
 /// One mma.sync or wmma.mma, packed into Op::immediate.
 struct MmaSpec {
   tensor::MmaShape shape;
@@ -86,6 +91,11 @@ struct MmaSpec {
   [[nodiscard]] std::int64_t pack() const;
   [[nodiscard]] static MmaSpec unpack(std::int64_t packed);
 };
+
+/// Bits of metadata that a row of A has in mma.sp: four for each group of elements.
+[[nodiscard]] std::uint32_t sparse_metadata_bits(const MmaSpec& spec);
+/// Counts the operations of one mma.sync.
+void count_multiplication(GridCounters& counters, const MmaSpec& spec);
 
 enum class FragmentRole : std::uint8_t { a, b, sum };
 /// One wmma.load or wmma.store, packed into Op::d.

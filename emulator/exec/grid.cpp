@@ -64,6 +64,7 @@ class GridExecution::Impl {
       workspace_.emplace(addresses, grid_.config.device);
       grid_.workspace = workspace_->address();
     }
+    awaits_ = grid_.awaits_prerequisite();
     if (grid_.config.checks.races) {
       begin_checks(decoded.module);
     }
@@ -71,8 +72,12 @@ class GridExecution::Impl {
     total_ = grid_.config.grid.count() / cluster_size;
     limit_ = std::max<std::size_t>(grid_.config.resident_blocks / cluster_size, 1);
     if (grid_.config.steals_clusters) {
-      grid_.steal_cluster = [this]() -> std::optional<std::uint64_t> {
-        return has_unstarted() ? std::optional(take_unstarted()) : std::nullopt;
+      grid_.steal_cluster = [this, cluster_size]() -> std::optional<std::uint64_t> {
+        if (!has_unstarted()) {
+          return std::nullopt;
+        }
+        grid_.triggered_ctas += cluster_size;  // they never begin
+        return take_unstarted();
       };
     }
     place_shared_memory(static_cast<std::uint32_t>(cluster_size));
@@ -104,8 +109,18 @@ class GridExecution::Impl {
     }
     running_ = nullptr;
     try {
+      if (awaits_ && !grid_.awaits_prerequisite()) {
+        awaits_ = false;
+        release_grid_control(kGridWait);
+      }
+      if (grid_.holds_triggers && has_triggered()) {
+        end_hold();
+      }
       for (std::uint64_t executed = 0; executed < budget && state_ == GridState::running;) {
         executed += std::max<std::uint64_t>(run_round(), 1);
+        if (grid_.holds_triggers && has_triggered()) {
+          break;
+        }
       }
     } catch (const FaultRaised& raised) {
       report(raised);
@@ -125,6 +140,26 @@ class GridExecution::Impl {
                                                   ? std::unique_lock(grid_.detector->mutex())
                                                   : std::unique_lock<std::mutex>();
     report_stall();
+  }
+
+  bool has_triggered() const {
+    std::uint64_t ctas = grid_.triggered_ctas;
+    bool some = grid_.has_trigger;
+    for (const GridContext& worker : workers_) {
+      ctas += worker.triggered_ctas;
+      some = some || worker.has_trigger;
+    }
+    return some && ctas == total_ * grid_.config.cluster.count();
+  }
+  bool has_triggered_before_wait() const {
+    return grid_.has_trigger_before_wait ||
+           std::any_of(workers_.begin(), workers_.end(),
+                       [](const GridContext& worker) { return worker.has_trigger_before_wait; });
+  }
+  void hold_at_trigger() {
+    if (!std::exchange(has_held_, true)) {
+      set_hold(true);
+    }
   }
 
   const GridCounters& counters() const { return grid_.counters; }
@@ -269,8 +304,24 @@ class GridExecution::Impl {
     });
   }
 
+  void set_hold(bool holds) {
+    for_each_context([holds](GridContext& context) { context.holds_triggers = holds; });
+  }
+  void end_hold() {
+    set_hold(false);
+    release_grid_control(kGridTrigger);
+  }
+  void release_grid_control(std::uint32_t which) {
+    for (Slot& slot : slots_) {
+      if (slot.cluster != nullptr) {
+        slot.cluster->release_grid_control(which);
+      }
+    }
+  }
+
   void add_worker() {
     GridContext& worker = workers_.emplace_back();
+    worker.holds_triggers = grid_.holds_triggers;
     worker.kernel = grid_.kernel;
     worker.module = grid_.module;
     worker.config = grid_.config;
@@ -338,9 +389,11 @@ class GridExecution::Impl {
       grid_.changed = true;
       has_progressed = true;
       has_waited = false;
+      has_worked = true;
     }
     rounds_ += has_computed ? 1 : 0;
-    end_round(has_progressed, has_waited || (has_computed && rounds_ % kRoundsPerJoin == 0));
+    end_round(has_progressed, has_waited || (has_computed && rounds_ % kRoundsPerJoin == 0),
+              has_worked);
     watch_round(executed);
     return executed;
   }
@@ -357,7 +410,7 @@ class GridExecution::Impl {
     return forced;
   }
 
-  void end_round(bool has_progressed, bool others_join) {
+  void end_round(bool has_progressed, bool others_join, bool has_worked) {
     for (Slot& slot : slots_) {
       returned_.insert(returned_.end(), slot.waiting.begin(), slot.waiting.end());
       slot.waiting.clear();
@@ -366,8 +419,14 @@ class GridExecution::Impl {
     std::erase_if(slots_, [](const Slot& slot) { return slot.cluster == nullptr; });
     if (others_join && window_ < limit_) {
       window_ = std::min(limit_, window_ + std::max<std::size_t>(1, window_ / 2));
+    } else if (!has_worked && grid_.holds_triggers) {
+      end_hold();  // others wait for those that it holds
     } else if (!has_progressed && !slots_.empty()) {
-      deadlock();
+      if (grid_.awaits_prerequisite()) {
+        state_ = GridState::stalled;
+      } else {
+        deadlock();
+      }
     }
     // The order in which CTAs take turns is not the program's to rely on.
     for (std::size_t i = slots_.size(); i > 1; --i) {
@@ -472,6 +531,10 @@ class GridExecution::Impl {
     for (GridContext& worker : workers_) {
       add(grid_.counters, worker.counters);
       grid_.sectors.insert(worker.sectors);
+      grid_.triggered_ctas += worker.triggered_ctas;
+      grid_.has_trigger = grid_.has_trigger || worker.has_trigger;
+      grid_.has_trigger_before_wait =
+          grid_.has_trigger_before_wait || worker.has_trigger_before_wait;
     }
     workers_.clear();
     grid_.counters.unique_global_bytes = grid_.sectors.count() * 32;
@@ -505,6 +568,8 @@ class GridExecution::Impl {
   std::uint64_t clock_ = 0;   ///< warp instructions of past rounds
   std::uint64_t last_parallel_ = kWorthwhile;
   bool has_waited_ = false;
+  bool awaits_ = false;    ///< began before its prerequisite had ended
+  bool has_held_ = false;  ///< hold_at_trigger() was asked for
   Cluster* running_ = nullptr;
   std::vector<AlignedBuffer> rank_constants_;  ///< see GridContext
   StallWatch watch_;
@@ -524,6 +589,15 @@ GridState GridExecution::step(std::uint64_t warp_instructions) {
 }
 const GridCounters& GridExecution::counters() const {
   return impl_->counters();
+}
+bool GridExecution::has_triggered() const {
+  return impl_->has_triggered();
+}
+bool GridExecution::has_triggered_before_wait() const {
+  return impl_->has_triggered_before_wait();
+}
+void GridExecution::hold_at_trigger() {
+  impl_->hold_at_trigger();
 }
 void GridExecution::give_up() {
   impl_->give_up();

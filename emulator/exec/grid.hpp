@@ -38,6 +38,11 @@ struct Checks {
   bool synchronisation = true;  ///< misused barriers and warp-wide instructions
 };
 
+/// What griddepcontrol.wait waits for: all that was launched before the grid.
+struct Prerequisite {
+  bool is_complete = false;
+};
+
 struct LaunchConfig {
   Dim3 grid;
   Dim3 block;
@@ -61,6 +66,8 @@ struct LaunchConfig {
   std::uint64_t start_ns = 0;           ///< %globaltimer when the grid starts
   check::Detector* detector = nullptr;  ///< shared by all grids; nullptr: one for this grid alone
   check::OperationOrder order;          ///< of the grid among the operations of all streams
+  /// Of a grid that began before its turn (a programmatic launch); nullptr: it did not.
+  std::shared_ptr<const Prerequisite> prerequisite;
 };
 
 /// A kernel did something that a GPU would not survive, or that no kernel should do.
@@ -82,8 +89,8 @@ struct Fault {
   std::string message;
 };
 
-/// stalled: all CTAs that fit only poll memory that the grid itself no longer changes. It may go on
-/// when somebody else does; the next step() finds out.
+/// stalled: all CTAs that fit only poll memory that the grid itself no longer changes, or wait for
+/// their prerequisite. It may go on when somebody else does; the next step() finds out.
 enum class GridState : std::uint8_t { running, stalled, finished, faulted };
 
 /// One launch in progress; the engine steps it from one thread. CTAs run in rounds: a parallel
@@ -103,6 +110,14 @@ class GridExecution {
   GridState step(std::uint64_t warp_instructions);
   [[nodiscard]] const GridCounters& counters() const;
   [[nodiscard]] const std::optional<Fault>& fault() const;
+  /// All CTAs have executed griddepcontrol.launch_dependents or exited, some the former: grids that
+  /// depend on this one may begin (PTX ISA 9.0, section 9.7.13.13).
+  [[nodiscard]] bool has_triggered() const;
+  /// Some did so before they had waited for this grid's own prerequisite.
+  [[nodiscard]] bool has_triggered_before_wait() const;
+  /// Threads stay at launch_dependents until all CTAs are there, or nothing else can go on, and
+  /// step() returns then: what depends on the grid is to begin at once. Off once they left.
+  void hold_at_trigger();
   /// A stalled grid faults: its caller knows that nobody else will change what it polls.
   void give_up();
 

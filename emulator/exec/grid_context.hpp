@@ -38,9 +38,19 @@ struct GridContext {
   /// Somebody wrote, began or ended since it was last cleared. While CTAs are watched, writes that
   /// leave memory as it was do not count.
   bool changed = false;
+  /// griddepcontrol.launch_dependents: CTAs that executed it, or exited; whether some executed it,
+  /// and some before they waited for their own prerequisite; and whether it holds its threads.
+  std::uint64_t triggered_ctas = 0;
+  bool has_trigger = false;
+  bool has_trigger_before_wait = false;
+  bool holds_triggers = false;
   /// Asked for the workspace of a cooperative launch, which it is not.
   bool wanted_workspace = false;
 
+  /// What griddepcontrol.wait waits for has not ended.
+  [[nodiscard]] bool awaits_prerequisite() const {
+    return config.prerequisite != nullptr && !config.prerequisite->is_complete;
+  }
   /// Does the allocation that `site` hit last hold all of it? A site is an instruction: it mostly
   /// stays in one allocation.
   [[nodiscard]] bool covers(std::uint64_t address, std::uint64_t bytes,

@@ -44,7 +44,7 @@ void no_operation(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 /// membar, fence: scope.
 void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask);
-/// fence.proxy.async
+/// fence.proxy.async; mode: 1 for shared memory, 2 for global, 3 for both.
 void fence_proxy(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void fence_mbarrier_init(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
@@ -144,6 +144,8 @@ enum class TensorMapField : std::uint8_t {
 inline constexpr std::uint8_t kTensorMapFields = 11;
 /// a + immediate: address; b: value of `size` bytes; c: dimension; d: TensorMapField.
 void replace_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// fence.proxy.tensormap::generic; mode 0: .release; 1: .acquire of a + immediate.
+void fence_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// a + immediate: global address; b + d: shared address of `size` bytes.
 void copy_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
@@ -162,6 +164,8 @@ void exit_(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void trap(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void breakpoint(LaneContext& lanes, const Op& op, std::uint32_t mask);
 void nanosleep(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void launch_dependents(LaneContext& lanes, const Op& op, std::uint32_t mask);
+void await_grids(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// setmaxnreg: immediate: registers a thread; mode: 1 .dec, 0 .inc.
 void set_registers(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// Stands before an instruction by which CTAs communicate: its CTA waits for the serial phase.
@@ -188,6 +192,10 @@ void move_matrix(LaneContext& lanes, const Op& op, std::uint32_t mask);
 // ops_mma.cpp: mma.sync and wmma.mma. immediate: MmaSpec; list: D, A, B, C registers in this order.
 /// f16, bf16, tf32 and fp8.
 void matrix_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// mma.m8n8k4 with f16, ops_mma_quads.cpp.
+void matrix_multiply_quads(LaneContext& lanes, const Op& op, std::uint32_t mask);
+/// mma.sp, ops_mma_sparse.cpp: the metadata behind C; d: selector, 4 for ordered metadata.
+void matrix_multiply_sparse(LaneContext& lanes, const Op& op, std::uint32_t mask);
 /// Integers, single bits and f64.
 void matrix_multiply_exact(LaneContext& lanes, const Op& op, std::uint32_t mask);
 

@@ -61,10 +61,10 @@ void fence_memory(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   }
 }
 
-void fence_proxy(LaneContext& lanes, const Op&, std::uint32_t mask) {
+void fence_proxy(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   if (check::CtaChecker* const checker = warp.cta().checker()) {
-    checker->proxy_fence(warp.index(), mask);
+    checker->proxy_fence(warp.index(), mask, (op.mode & 1) != 0, (op.mode & 2) != 0);
   }
 }
 

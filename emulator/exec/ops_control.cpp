@@ -104,6 +104,25 @@ void breakpoint(LaneContext&, const Op&, std::uint32_t mask) {
 void nanosleep(LaneContext& lanes, const Op&, std::uint32_t) {
   static_cast<Warp&>(lanes).yield();
 }
+// griddepcontrol: PTX ISA 9.0, section 9.7.13.13.
+void launch_dependents(LaneContext& lanes, const Op&, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  warp.cta().trigger_dependents(false);
+  if (warp.cta().grid().holds_triggers) {
+    warp.wait_at_barrier(mask, kGridTrigger, kNoRef);
+  }
+}
+void await_grids(LaneContext& lanes, const Op&, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  if (warp.cta().grid().awaits_prerequisite()) {
+    warp.wait_at_barrier(mask, kGridWait, kNoRef);
+    return;
+  }
+  warp.cta().note_grid_wait();
+  if (check::CtaChecker* const checker = warp.cta().checker()) {
+    checker->await_grids(warp.index());
+  }
+}
 // Registers that warps have given back wait in the CTA's pool for others (PTX ISA 9.0, section
 // 9.7.19.5); a warp has as many as the kernel was built with until it changes that.
 void set_registers(LaneContext& lanes, const Op& op, std::uint32_t mask) {

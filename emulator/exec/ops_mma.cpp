@@ -2,6 +2,7 @@
 #include "emulator/exec/cta.hpp"
 #include "emulator/exec/fragments.hpp"
 #include "emulator/exec/handlers.hpp"
+#include "emulator/exec/mma_fragments.hpp"
 #include "emulator/exec/rows.hpp"
 
 #include <array>
@@ -14,41 +15,6 @@ namespace {
 constexpr std::size_t kMaximumElements = 32 * 16;
 constexpr std::size_t kMaximumSums = 256;
 
-// The registers of one instruction, handed out from the front of its list.
-class Registers {
- public:
-  Registers(LaneContext& lanes, const Op& op)
-      : lanes_(&lanes), next_(&static_cast<Warp&>(lanes).kernel().refs[op.list]) {}
-  [[nodiscard]] Ref ref() { return *next_++; }
-  template <class T>
-  [[nodiscard]] const T* source() {
-    return register_row<T>(*lanes_, ref());
-  }
-  /// wmma repeats f16 fragments that do not fill their registers.
-  void skip(std::uint32_t count) { next_ += count; }
-
- private:
-  LaneContext* lanes_;
-  const Ref* next_;
-};
-
-// Every element of an operand as one Out, line by line.
-template <class Word, class Out, class Extract>
-void read_operand(Registers& registers, const OperandLayout& layout, Out* out, Extract&& extract) {
-  const std::uint32_t count = layout.registers();
-  const std::uint32_t per = layout.per_register();
-  for (std::uint32_t r = 0; r < count; ++r) {
-    const auto* const source = registers.source<Word>();
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      const FragmentPlace place = layout.place(r, lane);
-      Out* const to = out + place.line * layout.k + place.k;
-      for (std::uint32_t j = 0; j < per; ++j) {
-        to[j] = extract(source[lane], j);
-      }
-    }
-  }
-}
-
 std::uint32_t bits_of(tensor::Format format) {
   switch (format) {
     case tensor::Format::tf32:
@@ -58,61 +24,6 @@ std::uint32_t bits_of(tensor::Format format) {
       return 8;
     default:
       return 16;
-  }
-}
-
-void count(GridCounters& counters, const MmaSpec& spec) {
-  const double flops = 2.0 * spec.shape.m * spec.shape.n * spec.shape.k;
-  switch (spec.kind) {
-    case MatrixKind::floating: {
-      const std::uint32_t bits = bits_of(spec.format_a);
-      (bits == 32   ? counters.mma_flops_tf32
-       : bits == 16 ? counters.mma_flops_f16
-                    : counters.mma_flops_fp8) += flops;
-      break;
-    }
-    case MatrixKind::f64:
-      counters.mma_flops_f64 += flops;
-      break;
-    default:
-      counters.mma_ops_integer += flops;
-      break;
-  }
-}
-
-void read_sums(Registers& registers, const SumLayout& layout, bool half, std::uint32_t* sums) {
-  const std::uint32_t elements = layout.elements();
-  if (!half) {
-    for (std::uint32_t i = 0; i < elements; ++i) {
-      const auto* const source = registers.source<std::uint32_t>();
-      for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-        sums[layout.index(i, lane)] = source[lane];
-      }
-    }
-    return;
-  }
-  for (std::uint32_t i = 0; i < elements; i += 2) {
-    const auto* const source = registers.source<std::uint32_t>();
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      sums[layout.index(i, lane)] = source[lane] & 0xffff;
-      sums[layout.index(i + 1, lane)] = source[lane] >> 16;
-    }
-  }
-}
-
-void write_sums(LaneContext& lanes, Registers& registers, const SumLayout& layout, bool half,
-                const std::uint32_t* sums) {
-  const std::uint32_t elements = layout.elements();
-  for (std::uint32_t i = 0; i < elements; i += half ? 2 : 1) {
-    const Ref ref = registers.ref();
-    if (ref == kNoRef) {
-      continue;
-    }
-    auto* const dst = register_row<std::uint32_t>(lanes, ref);
-    for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-      const std::uint32_t low = sums[layout.index(i, lane)];
-      dst[lane] = half ? low | sums[layout.index(i + 1, lane)] << 16 : low;
-    }
   }
 }
 
@@ -181,6 +92,25 @@ void multiply_in_steps(tensor::Generation generation, const MmaSpec& spec, const
 
 }  // namespace
 
+void count_multiplication(GridCounters& counters, const MmaSpec& spec) {
+  const double flops = 2.0 * spec.shape.m * spec.shape.n * spec.shape.k;
+  switch (spec.kind) {
+    case MatrixKind::floating: {
+      const std::uint32_t bits = spec.bits;
+      (bits == 32   ? counters.mma_flops_tf32
+       : bits == 16 ? counters.mma_flops_f16
+                    : counters.mma_flops_fp8) += flops;
+      break;
+    }
+    case MatrixKind::f64:
+      counters.mma_flops_f64 += flops;
+      break;
+    default:
+      counters.mma_ops_integer += flops;
+      break;
+  }
+}
+
 void matrix_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   if (!whole_warp(warp, mask, "mma")) {
@@ -188,7 +118,7 @@ void matrix_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   }
   const MmaSpec spec = MmaSpec::unpack(op.immediate);
   GridContext& grid = warp.cta().grid();
-  count(grid.counters, spec);
+  count_multiplication(grid.counters, spec);
   const auto m = static_cast<std::uint32_t>(spec.shape.m);
   const auto n = static_cast<std::uint32_t>(spec.shape.n);
   const auto k = static_cast<std::uint32_t>(spec.shape.k);
@@ -230,7 +160,7 @@ void matrix_multiply_exact(LaneContext& lanes, const Op& op, std::uint32_t mask)
     return;
   }
   const MmaSpec spec = MmaSpec::unpack(op.immediate);
-  count(warp.cta().grid().counters, spec);
+  count_multiplication(warp.cta().grid().counters, spec);
   if (spec.kind == MatrixKind::f64) {
     multiply_double(lanes, op, spec);
     return;

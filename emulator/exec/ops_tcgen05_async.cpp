@@ -86,10 +86,9 @@ tensor::TensorMultiply read_multiply(const LaneContext& lanes, const TensorInstr
     result.disabled_lanes[i] =
         register_row<std::uint32_t>(lanes, instruction.disabled_lanes[i])[lane];
   }
-  if (instruction.zero_columns != kNoRef &&
-      register_row<std::uint64_t>(lanes, instruction.zero_columns)[lane] != 0) {
-    throw FaultRaised(Fault::Kind::illegal_instruction, lane,
-                      "tcgen05.mma.ws: a zero-column mask is not supported by the emulator");
+  result.shifts_a = instruction.shifts_a;
+  if (instruction.zero_columns != kNoRef) {
+    result.zero_columns = register_row<std::uint64_t>(lanes, instruction.zero_columns)[lane];
   }
   return result;
 }

@@ -113,7 +113,33 @@ void replace_field(TensorMap& map, TensorMapField field, std::size_t ordinal, st
   }
 }
 
+// Only maps in global memory are used by copies.
+void note_change(Warp& warp, AddressKind space, std::uint64_t address, bool is_released) {
+  const AddressKind kind = space == AddressKind::generic ? classify(address) : space;
+  GridContext& grid = warp.cta().grid();
+  if (grid.checked != nullptr && kind == AddressKind::global) {
+    grid.checked->tensor_maps.change(address, warp.cta().checker()->serial(), is_released);
+  }
+}
+
 }  // namespace
+
+void fence_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
+  auto& warp = static_cast<Warp&>(lanes);
+  check::Grid* const checked = warp.cta().grid().checked;
+  if (checked == nullptr) {
+    return;
+  }
+  const std::uint32_t cta = warp.cta().checker()->serial();
+  if (op.mode == 0) {
+    checked->tensor_maps.release(cta);
+    return;
+  }
+  const AddressSource map{op.a, op.immediate, (op.mode & memory_mode::kWideAddress) != 0};
+  for_each_lane(mask, [&](std::uint32_t lane) {
+    checked->tensor_maps.acquire(read_address(lanes, map, lane), cta);
+  });
+}
 
 void replace_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
@@ -130,6 +156,7 @@ void replace_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                                              : register_row<std::uint32_t>(lanes, op.b)[lane];
     replace_field(map, static_cast<TensorMapField>(op.d), op.c, value, lane);
     std::memcpy(at, &map, sizeof map);
+    note_change(warp, static_cast<AddressKind>(op.space), read_address(lanes, target, lane), false);
   });
 }
 
@@ -146,6 +173,7 @@ void copy_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   std::byte* const to = map_at(warp, AddressKind::global, read_address(lanes, target, lane), lane,
                                "write of tensormap.cp_fenceproxy");
   std::memcpy(to, from, TensorMap::kBytes);
+  note_change(warp, AddressKind::global, reinterpret_cast<std::uintptr_t>(to), true);
 }
 
 }  // namespace rackproof::emulator::exec

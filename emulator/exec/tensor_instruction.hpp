@@ -53,6 +53,7 @@ struct TensorInstruction {
   Ref enable = kNoRef;  ///< a predicate
   std::vector<Ref> disabled_lanes;
   std::uint32_t input_shift = 0;
+  bool shifts_a = false;      ///< .ashift
   Ref zero_columns = kNoRef;  ///< 64 bits
 
   // commit

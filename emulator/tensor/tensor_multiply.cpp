@@ -2,6 +2,7 @@
 #include "emulator/tensor/accumulator_layout.hpp"
 #include "emulator/tensor/tensor_operands.hpp"
 #include "emulator/tensor/tensor_operation.hpp"
+#include "emulator/tensor/zero_columns.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -100,6 +101,14 @@ void TensorMultiply::validate(const TensorSides& sides) const {
         "tcgen05.mma: D at " + to_string(base) +
         (layout.scattered ? " begins at neither lane 0 nor lane 16" : " does not begin at lane 0") +
         " (PTX ISA 9.0, section 9.7.16.10.5)");
+  }
+  if (shifts_a && (!a_in_tensor_memory || layout.rows != kTensorLanes)) {
+    throw TensorMemoryError(
+        "tcgen05.mma.ashift: A has to lie in tensor memory, with 128 rows in each CTA "
+        "(PTX ISA 9.0, section 9.7.16.10.9)");
+  }
+  if (zero_columns != 0) {
+    (void)tensor::zero_columns(zero_columns, instruction.m, instruction.n);
   }
   if (instruction.sparse && layout.scattered) {
     throw TensorMemoryError(

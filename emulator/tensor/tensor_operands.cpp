@@ -1,5 +1,7 @@
 #include "emulator/tensor/tensor_operands.hpp"
 
+#include "emulator/tensor/zero_columns.hpp"
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -38,6 +40,12 @@ std::uint32_t code_in_byte(ElementPacking packing, std::uint32_t byte) {
 // Columns of scale factors: one for each 32 lines, those of up to 128 lines together.
 std::uint32_t scale_columns(std::uint32_t lines) {
   return (lines + 127) / 128 * 4;
+}
+
+// Columns, from the first one on, that hold the scale factors of `lines` lines from byte `id` on.
+std::uint32_t scale_region(const TensorMultiply& op, std::uint32_t lines, std::uint32_t id) {
+  const auto scales = static_cast<std::uint32_t>(op.instruction.unit.scales());
+  return (id + scales - 1) / 4 * scale_columns(lines) + (lines + 31) / 32;
 }
 
 SharedOperand a_operand(const TensorMultiply& op, const AccumulatorLayout& layout) {
@@ -149,6 +157,16 @@ OperandReader::OperandReader(const TensorMultiply& op, const AccumulatorLayout& 
       b_codes_.insert(b_codes_.end(), codes.begin(), codes.end());
     }
   }
+  if (op.zero_columns != 0) {
+    const std::vector<bool> zeros =
+        zero_columns(op.zero_columns, op.instruction.m, op.instruction.n);
+    for (std::size_t line = 0; line < zeros.size(); ++line) {
+      if (zeros[line]) {
+        std::fill_n(b_codes_.begin() + static_cast<std::ptrdiff_t>(line * operand.elements),
+                    operand.elements, 0U);
+      }
+    }
+  }
 }
 
 void OperandReader::read_a_shared(std::uint32_t side, std::vector<std::uint32_t>& codes) const {
@@ -168,7 +186,8 @@ void OperandReader::read_a_tensor(std::uint32_t side, std::uint32_t part,
   const std::uint32_t mask = bits == 32 ? ~0U : (1U << bits) - 1;
   codes.resize(std::size_t{layout_.rows} * k);
   for (std::uint32_t row = 0; row < layout_.rows; ++row) {
-    const std::uint32_t lane = layout_.lane(from.lane, part, row);
+    const std::uint32_t source = op_->shifts_a ? std::min(row + 1, layout_.rows - 1) : row;
+    const std::uint32_t lane = layout_.lane(from.lane, part, source);
     if (op_->checks_written) {
       memory.require_written(lane, from.column, a_columns(op_->instruction), "tcgen05.mma: A");
     }
@@ -293,16 +312,13 @@ void validate_operands(const TensorMultiply& op, const TensorSides& sides) {
                            "tcgen05.mma.sp: metadata");
     }
     if (op.instruction.unit.block_scaled()) {
-      const auto scales = static_cast<std::uint32_t>(op.instruction.unit.scales());
-      const auto columns = [&](std::uint32_t lines, std::uint32_t id) {
-        return (id + scales - 1) / 4 * scale_columns(lines) + (lines + 31) / 32;
-      };
       each.memory->require({0, TensorAddress::from(op.scale_a).column}, 1,
-                           columns(layout.rows, op.instruction.scale_id_a),
+                           scale_region(op, layout.rows, op.instruction.scale_id_a),
                            "tcgen05.mma: scale factors of A");
-      each.memory->require({0, TensorAddress::from(op.scale_b).column}, 1,
-                           columns(op.instruction.n / layout.parts, op.instruction.scale_id_b),
-                           "tcgen05.mma: scale factors of B");
+      each.memory->require(
+          {0, TensorAddress::from(op.scale_b).column}, 1,
+          scale_region(op, op.instruction.n / layout.parts, op.instruction.scale_id_b),
+          "tcgen05.mma: scale factors of B");
     }
   }
 }
@@ -316,7 +332,14 @@ void add_operands(const TensorMultiply& op, const TensorSides& sides, TensorFoot
         {side, placement_of(op.b, op.rules, b_operand(op), each).runs});
     if (op.a_in_tensor_memory) {
       const TensorAddress from = TensorAddress::from(static_cast<std::uint32_t>(op.a));
-      footprint.reads.push_back({side, 0, kTensorLanes, from.column, a_columns(op.instruction)});
+      const std::uint32_t columns = a_columns(op.instruction);
+      if (layout.scattered) {
+        for (std::uint32_t lane = from.lane; lane < kTensorLanes; lane += kSubpartitionLanes) {
+          footprint.reads.push_back({side, lane, 16, from.column, columns});
+        }
+      } else {
+        footprint.reads.push_back({side, 0, kTensorLanes, from.column, columns});
+      }
     } else {
       footprint.shared_reads.push_back(
           {side, placement_of(op.a, op.rules, a_operand(op, layout), each).runs});
@@ -326,10 +349,11 @@ void add_operands(const TensorMultiply& op, const TensorSides& sides, TensorFoot
                                  has_scattered_metadata(op.instruction.unit) ? 1U : 2U});
     }
     if (op.instruction.unit.block_scaled()) {
+      footprint.reads.push_back({side, 0, kTensorLanes, TensorAddress::from(op.scale_a).column,
+                                 scale_region(op, layout.rows, op.instruction.scale_id_a)});
       footprint.reads.push_back(
-          {side, 0, kTensorLanes, TensorAddress::from(op.scale_a).column, (layout.rows + 31) / 32});
-      footprint.reads.push_back({side, 0, kTensorLanes, TensorAddress::from(op.scale_b).column,
-                                 (op.instruction.n / layout.parts + 31) / 32});
+          {side, 0, kTensorLanes, TensorAddress::from(op.scale_b).column,
+           scale_region(op, op.instruction.n / layout.parts, op.instruction.scale_id_b)});
     }
   }
 }

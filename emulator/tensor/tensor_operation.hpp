@@ -62,6 +62,8 @@ struct TensorMultiply {
   std::uint32_t scale_a = 0;
   std::uint32_t scale_b = 0;
   bool accumulates = true;  ///< enable-input-d
+  bool shifts_a = false;    ///< .ashift: rows of A in tensor memory are those of the next lane
+  std::uint64_t zero_columns = 0;  ///< .ws: the zero-column mask descriptor
   /// disable-output-lane: a bit a lane, the even CTA's lanes first.
   std::array<std::uint32_t, 8> disabled_lanes{};
   /// Cells that are read must have been written, copies of scale factors be equal.

@@ -59,8 +59,9 @@ cudaError_t read_attributes(const cudaLaunchConfig_t& config, engine::LaunchRequ
       case cudaLaunchAttributeMemSyncDomain:
       case cudaLaunchAttributePreferredSharedMemoryCarveout:
       case cudaLaunchAttributeNvlinkUtilCentricScheduling:
-      // Programmatic launch only permits an earlier start: in stream order is legal.
+        break;
       case cudaLaunchAttributeProgrammaticStreamSerialization:
+        request.is_programmatic = attribute.val.programmaticStreamSerializationAllowed != 0;
         break;
       default:
         return cudaErrorNotSupported;

@@ -80,6 +80,14 @@ void merge(std::vector<Edge>& into, std::span<const Edge> more) {
 // Adds a node behind the stream's tips and makes it the only tip.
 cudaError_t append(Participant& participant, NodeWork work) {
   Node* node = nullptr;
+  if (const auto* kernel = std::get_if<KernelNode>(&work);
+      kernel != nullptr && kernel->prepared.is_programmatic) {
+    for (Edge& tip : participant.tips) {
+      if (std::holds_alternative<KernelNode>(tip.node->work)) {
+        tip.data = kProgrammaticEdge;
+      }
+    }
+  }
   const cudaError_t error =
       participant.session->graph->add(std::move(work), participant.tips, &node);
   if (error != cudaSuccess) {

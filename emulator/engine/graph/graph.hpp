@@ -21,6 +21,10 @@ namespace rackproof::emulator::engine::graph {
 
 struct Node;
 
+/// From a kernel to one that may begin when it triggers that.
+inline constexpr cudaGraphEdgeData kProgrammaticEdge = {
+    cudaGraphKernelNodePortProgrammatic, 0, cudaGraphDependencyTypeProgrammatic, {}};
+
 struct Edge {
   Node* node = nullptr;
   cudaGraphEdgeData data{};

@@ -1,5 +1,6 @@
 #include "emulator/engine/graph/plan.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace rackproof::emulator::engine::graph {
@@ -19,6 +20,9 @@ std::shared_ptr<Plan> make_plan(const Graph& graph) {
     place[node] = index;
     for (const Edge& edge : node->dependencies) {
       entry.dependencies.push_back(place.at(edge.node));
+      if (edge.data.type == cudaGraphDependencyTypeProgrammatic) {
+        entry.programmatic.push_back(place.at(edge.node));
+      }
       plan->nodes[place.at(edge.node)].dependents.push_back(index);
     }
     std::vector<std::shared_ptr<Graph>> parts;
@@ -78,7 +82,11 @@ std::shared_ptr<Graph> to_graph(const Plan& plan) {
     }
     std::vector<Edge> dependencies;
     for (const std::uint32_t dependency : entry.dependencies) {
-      dependencies.push_back({made[dependency], {}});
+      const bool is_programmatic =
+          entry.is_enabled && plan.nodes[dependency].is_enabled &&
+          std::count(entry.programmatic.begin(), entry.programmatic.end(), dependency) != 0;
+      dependencies.push_back(
+          {made[dependency], is_programmatic ? kProgrammaticEdge : cudaGraphEdgeData{}});
     }
     Node* node = nullptr;
     if (graph->add(entry.is_enabled ? std::move(work) : NodeWork{EmptyNode{}}, dependencies,

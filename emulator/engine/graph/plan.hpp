@@ -18,6 +18,8 @@ struct PlanNode {
   NodeWork work;
   bool is_enabled = true;
   std::vector<std::uint32_t> dependencies;
+  /// Of these, those whose kernel may still run when this one begins (programmatic edges).
+  std::vector<std::uint32_t> programmatic;
   std::vector<std::uint32_t> dependents;
   std::vector<std::shared_ptr<Plan>> parts;  ///< a child graph, or the bodies of a condition
 };

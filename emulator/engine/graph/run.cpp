@@ -5,6 +5,7 @@
 #include "emulator/engine/graph/condition.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace rackproof::emulator::engine::graph {
 namespace {
@@ -72,6 +73,11 @@ class Run final : public Nested {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       nodes_[i].operation = make(plan_->nodes[i], records);
       nodes_[i].open_dependencies = plan_->nodes[i].dependencies.size();
+      nodes_[i].open_ends = nodes_[i].open_dependencies;
+      for (const std::uint32_t dependency : plan_->nodes[i].programmatic) {
+        nodes_[dependency].has_programmatic_dependents =
+            plan_->nodes[i].is_enabled && nodes_.size() <= kMostOrderedNodes;
+      }
     }
   }
 
@@ -97,6 +103,9 @@ class Run final : public Nested {
     // What becomes ready meanwhile has its first turn in this step too.
     for (std::size_t turn = 0; turn < ready_.size();) {
       const std::size_t index = ready_[turn];
+      if (nodes_[index].has_programmatic_dependents) {
+        nodes_[index].operation->expect_dependents();
+      }
       StepResult result = nodes_[index].operation->step(nodes_[index].start);
       if (result.state == StepResult::State::failed) {
         if (const int device = device_of(plan_->nodes[index].work); device >= 0) {
@@ -113,6 +122,10 @@ class Run final : public Nested {
         ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(turn));
         finish(index, result.end_time_ps);
       } else {
+        if (nodes_[index].has_programmatic_dependents &&
+            nodes_[index].operation->starts_dependents()) {
+          start_dependents(index);
+        }
         ++turn;
       }
     }
@@ -129,10 +142,17 @@ class Run final : public Nested {
  private:
   struct State {
     std::unique_ptr<Operation> operation;
-    std::size_t open_dependencies = 0;
+    std::size_t open_dependencies = 0;  ///< that keep it from beginning
+    std::size_t open_ends = 0;          ///< that have not ended
     TimePs start = 0;
     std::uint32_t number = 0;
-    std::shared_ptr<check::NodeSet> ended;  ///< it and those before it, once it has ended
+    std::shared_ptr<const check::NodeSet> earlier;  ///< those before it
+    std::shared_ptr<const check::NodeSet> awaited;  ///< those that griddepcontrol.wait waits for
+    std::shared_ptr<check::NodeSet> ended;          ///< it and those before it, once it has ended
+    bool has_programmatic_dependents = false;
+    bool started_dependents = false;     ///< before it has ended
+    bool triggered = false;              ///< its programmatic dependents do not follow it,
+    bool triggered_before_wait = false;  ///< nor what it awaits
   };
 
   std::unique_ptr<Operation> make(const PlanNode& node, std::vector<TicketPtr>& records) const;
@@ -144,18 +164,69 @@ class Run final : public Nested {
       return;
     }
     auto earlier = std::make_shared<check::NodeSet>();
+    auto awaited = std::make_shared<check::NodeSet>();
     if (order().earlier_nodes != nullptr) {
       earlier->join(*order().earlier_nodes);
     }
-    for (const std::uint32_t dependency : plan_->nodes[index].dependencies) {
-      earlier->join(*nodes_[dependency].ended);
+    State& node = nodes_[index];
+    const PlanNode& plan = plan_->nodes[index];
+    for (const std::uint32_t dependency : plan.dependencies) {
+      State& before = nodes_[dependency];
+      note_trigger(before);
+      if (!before.triggered ||
+          std::count(plan.programmatic.begin(), plan.programmatic.end(), dependency) == 0) {
+        earlier->join(*before.ended);
+        continue;
+      }
+      earlier->join(*before.earlier);
+      if (!before.triggered_before_wait) {
+        earlier->join(*before.awaited);
+      }
+      awaited->join(*before.awaited);
+      awaited->insert(before.number);
+      node.operation->begin_early();
     }
     check::OperationOrder place = order();
     place.node = ++*numbers_;
     place.earlier_nodes = earlier;
-    nodes_[index].number = place.node;
-    nodes_[index].ended = std::move(earlier);
-    nodes_[index].operation->place(std::move(place));
+    place.is_programmatic = !plan.programmatic.empty();
+    place.awaited_nodes = awaited;
+    node.number = place.node;
+    node.ended = std::make_shared<check::NodeSet>(*earlier);
+    node.ended->join(*awaited);
+    node.earlier = std::move(earlier);
+    node.awaited = std::move(awaited);
+    node.operation->place(std::move(place));
+    if (node.open_ends == 0) {
+      node.operation->end_prerequisite();
+    }
+  }
+
+  static void note_trigger(State& node) {
+    if (node.operation != nullptr && node.operation->has_triggered()) {
+      node.triggered = true;
+      node.triggered_before_wait = node.operation->has_triggered_before_wait();
+    }
+  }
+
+  // It goes on beside those that its kernel has let begin.
+  void start_dependents(std::size_t index) {
+    if (std::exchange(nodes_[index].started_dependents, true)) {
+      return;
+    }
+    for (const std::uint32_t dependent : plan_->nodes[index].dependents) {
+      if (is_programmatic_edge(index, dependent)) {
+        nodes_[dependent].start = std::max(nodes_[dependent].start, nodes_[index].start);
+        if (--nodes_[dependent].open_dependencies == 0) {
+          make_ready(dependent);
+        }
+      }
+    }
+  }
+  bool is_programmatic_edge(std::size_t from, std::uint32_t to) const {
+    const PlanNode& plan = plan_->nodes[to];
+    return plan.is_enabled && std::count(plan.programmatic.begin(), plan.programmatic.end(),
+                                         static_cast<std::uint32_t>(from)) != 0;
   }
 
   void note_end(State& node) {
@@ -171,12 +242,19 @@ class Run final : public Nested {
 
   void finish(std::size_t index, TimePs end) {
     note_end(nodes_[index]);
+    note_trigger(nodes_[index]);
     learn(nodes_[index].operation->order().before);
     nodes_[index].operation.reset();
     end_ = std::max(end_, end);
     for (const std::uint32_t dependent : plan_->nodes[index].dependents) {
-      nodes_[dependent].start = std::max(nodes_[dependent].start, end);
-      if (--nodes_[dependent].open_dependencies == 0) {
+      State& next = nodes_[dependent];
+      next.start = std::max(next.start, end);
+      const bool has_begun =
+          nodes_[index].started_dependents && is_programmatic_edge(index, dependent);
+      if (--next.open_ends == 0 && next.number != 0) {
+        next.operation->end_prerequisite();
+      }
+      if (!has_begun && --next.open_dependencies == 0) {
         make_ready(dependent);
       }
     }

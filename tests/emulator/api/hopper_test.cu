@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -53,11 +54,57 @@ __global__ void load_tile(const __grid_constant__ CUtensorMap map, int x, int y,
   out[threadIdx.x] = tile[threadIdx.x];
 }
 
+// data[0]: somebody of the dependent grid was here; data[1]: it was while this grid ran; data[2..]:
+// what it publishes behind launch_dependents.
+__global__ void primary(unsigned* data) {
+  __shared__ volatile int has_triggered;
+  has_triggered = 0;
+  __syncthreads();
+  if (threadIdx.x < 32) {
+    cudaTriggerProgrammaticLaunchCompletion();
+    has_triggered = 1;
+  } else {
+    while (has_triggered == 0) {
+    }
+  }
+  if (threadIdx.x == 0) {
+    for (int i = 0; i < 1000 && atomicAdd(data, 0) == 0; ++i) {
+    }
+    atomicAdd(data + 1, atomicAdd(data, 0) != 0 ? 1 : 0);
+  }
+  __syncthreads();
+  data[2 + blockIdx.x * 64 + threadIdx.x] += 1;
+}
+__global__ void secondary(unsigned* data) {
+  if (threadIdx.x == 0) {
+    atomicExch(data, 1);
+  }
+  cudaGridDependencySynchronize();
+  unsigned sum = 0;
+  for (int i = 0; i < 128; ++i) {
+    sum += data[2 + i];
+  }
+  data[1000 + threadIdx.x] = sum;
+}
+
 class Hopper : public testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(cudaMallocManaged(&data_, 65536), cudaSuccess); }
   void TearDown() override { EXPECT_EQ(cudaDeviceReset(), cudaSuccess); }
 
+  static cudaLaunchConfig_t programmatic(std::vector<cudaLaunchAttribute>& attributes,
+                                         cudaStream_t stream) {
+    attributes.resize(1);
+    attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attributes[0].val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(1);
+    config.blockDim = dim3(32);
+    config.stream = stream;
+    config.attrs = attributes.data();
+    config.numAttrs = 1;
+    return config;
+  }
   static cudaLaunchConfig_t config(unsigned grid, std::vector<cudaLaunchAttribute>& attributes) {
     cudaLaunchConfig_t config{};
     config.gridDim = {grid, 1, 1};
@@ -157,6 +204,77 @@ struct Tiled {
         CU_TENSOR_MAP_L2_PROMOTION_NONE, fill);
   }
 };
+
+// With random orderings some dependents begin early and some late; all see what they wait for.
+TEST_F(Hopper, DependentGridsBeginEarlyAndWait) {
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  std::vector<cudaLaunchAttribute> attributes;
+  cudaLaunchConfig_t config = programmatic(attributes, stream);
+  ASSERT_EQ(cudaMemset(data_, 0, 65536), cudaSuccess);
+  unsigned early = 0;
+  constexpr unsigned kLaunches = 12;
+  for (unsigned i = 0; i < kLaunches; ++i) {
+    std::atomic<bool> is_queued = false;
+    data_[0] = 0;
+    ASSERT_EQ(cudaLaunchHostFunc(
+                  stream,
+                  [](void* flag) {
+                    while (!static_cast<std::atomic<bool>*>(flag)->load()) {
+                    }
+                  },
+                  &is_queued),
+              cudaSuccess);
+    primary<<<2, 64, 0, stream>>>(data_);
+    ASSERT_EQ(cudaLaunchKernelEx(&config, secondary, data_), cudaSuccess);
+    is_queued = true;
+    ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+    ASSERT_EQ(data_[1000], 128 * (i + 1)) << "launch " << i;
+    early += data_[1] != 0 ? 1 : 0;
+    data_[1] = 0;
+  }
+  EXPECT_GT(early, 0U);
+  EXPECT_LT(early, kLaunches);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
+
+// The same as a graph: its edge is programmatic.
+TEST_F(Hopper, DependentNodesBeginEarlyAndWait) {
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  ASSERT_EQ(cudaMemset(data_, 0, 65536), cudaSuccess);
+  std::vector<cudaLaunchAttribute> attributes;
+  cudaLaunchConfig_t config = programmatic(attributes, stream);
+  ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), cudaSuccess);
+  primary<<<2, 64, 0, stream>>>(data_);
+  ASSERT_EQ(cudaLaunchKernelEx(&config, secondary, data_), cudaSuccess);
+  cudaGraph_t graph = nullptr;
+  ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  cudaGraphNode_t from = nullptr;
+  cudaGraphNode_t to = nullptr;
+  cudaGraphEdgeData edge{};
+  std::size_t count = 1;
+  ASSERT_EQ(cudaGraphGetEdges(graph, &from, &to, &edge, &count), cudaSuccess);
+  EXPECT_EQ(count, 1U);
+  EXPECT_EQ(edge.type, cudaGraphDependencyTypeProgrammatic);
+  cudaGraphExec_t instance = nullptr;
+  ASSERT_EQ(cudaGraphInstantiate(&instance, graph, 0), cudaSuccess);
+  unsigned early = 0;
+  constexpr unsigned kLaunches = 12;
+  for (unsigned i = 0; i < kLaunches; ++i) {
+    data_[0] = 0;
+    data_[1] = 0;
+    ASSERT_EQ(cudaGraphLaunch(instance, stream), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
+    ASSERT_EQ(data_[1000], 128 * (i + 1)) << "launch " << i;
+    early += data_[1] != 0 ? 1 : 0;
+  }
+  EXPECT_GT(early, 0U);
+  EXPECT_LT(early, kLaunches);
+  EXPECT_EQ(cudaGraphExecDestroy(instance), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
 
 TEST_F(Hopper, TensorMapsLoadTiles) {
   for (unsigned i = 0; i < 64 * 32; ++i) {

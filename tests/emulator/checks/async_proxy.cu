@@ -102,6 +102,61 @@ __device__ int load_remote(const int* word, unsigned rank_of_owner) {
   return value;
 }
 
+__device__ void fence_async_global() {
+  asm volatile("fence.proxy.async.global;" ::: "memory");
+}
+
+// Threads write global memory that a bulk copy of the same grid reads.
+template <bool kCorrect>
+__global__ void bulk_load_without_global_proxy_fence(int* out) {
+  __shared__ alignas(128) int tile[kThreads];
+  __shared__ unsigned long long barrier;
+  init(barrier, 1);
+  out[threadIdx.x] = static_cast<int>(threadIdx.x);
+  if (kCorrect) {
+    fence_async_global();
+  } else {
+    fence_async();  // of shared memory
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    expect(barrier, kTileBytes);
+    load(tile, out, barrier);
+  }
+  wait(barrier, 0);
+  out[1024 + threadIdx.x] = tile[threadIdx.x];
+}
+// The same between CTAs: the fence of the writer goes with the flag.
+template <bool kCorrect>
+__global__ void bulk_load_of_another_cta_without_proxy_fence(int* out) {
+  __shared__ alignas(128) int tile[kThreads];
+  __shared__ unsigned long long barrier;
+  init(barrier, 1);
+  int* const flag = out + 2048;
+  if (blockIdx.x == 0) {
+    out[threadIdx.x] = static_cast<int>(threadIdx.x);
+    if (kCorrect) {
+      fence_async_global();
+    } else {
+      fence_async();  // of shared memory
+    }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      __threadfence();
+      atomicExch(flag, 1);
+    }
+    return;
+  }
+  if (threadIdx.x == 0) {
+    while (atomicAdd(flag, 0) == 0) {
+    }
+    __threadfence();
+    expect(barrier, kTileBytes);
+    load(tile, out, barrier);
+  }
+  wait(barrier, 0);
+  out[1024 + threadIdx.x] = tile[threadIdx.x];
+}
 template <bool kCorrect>
 __global__ void bulk_store_without_proxy_fence(int* out) {
   __shared__ alignas(128) int tile[kThreads];
@@ -436,6 +491,13 @@ const std::vector<Planted>& async_proxy_faults() {
       RACKPROOF_PLANTED(proxy_fence_in_the_wrong_thread,
                         "fence.proxy.async behind the barrier, in a thread that issues nothing",
                         "no fence.proxy.async lies between", 1, kThreads),
+      RACKPROOF_PLANTED(bulk_load_without_global_proxy_fence,
+                        "bulk load of what threads wrote, behind a fence of shared memory only",
+                        "no fence.proxy.async lies between", 1, kThreads),
+      RACKPROOF_PLANTED(
+          bulk_load_of_another_cta_without_proxy_fence,
+          "bulk load of what another CTA wrote and released, behind a fence of shared memory",
+          "no fence.proxy.async lies between", 2, kThreads),
       RACKPROOF_PLANTED(bulk_data_read_without_wait, "bulk-loaded tile read without a wait",
                         "shared", 1, kThreads),  // a race, or a value that nobody wrote
       RACKPROOF_PLANTED(bulk_data_waited_for_by_one_warp,

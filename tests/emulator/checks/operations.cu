@@ -16,6 +16,97 @@ __global__ void sum_of_two(const int* from, int* to) {
   to[threadIdx.x] = from[threadIdx.x] + from[threadIdx.x + 64];
 }
 
+// Grids of which the second may begin before the first has ended.
+enum class Trigger { none, first, after_wait };
+template <Trigger kTrigger>
+__global__ void publish(int* words) {
+  if (kTrigger == Trigger::first) {
+    cudaTriggerProgrammaticLaunchCompletion();
+  }
+  cudaGridDependencySynchronize();
+  if (kTrigger == Trigger::after_wait) {
+    cudaTriggerProgrammaticLaunchCompletion();
+  }
+  words[threadIdx.x] += 1;
+}
+template <bool kOneWaits>
+__global__ void use(int* from, int* to, bool synchronises) {
+  if (kOneWaits && threadIdx.x == 0) {
+    cudaGridDependencySynchronize();
+  }
+  if (synchronises) {
+    __syncthreads();
+  }
+  to[threadIdx.x] = from[threadIdx.x];
+}
+
+void launch_programmatically(const void* kernel, void** arguments, cudaStream_t stream = nullptr) {
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(1);
+  config.blockDim = dim3(64);
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  cudaLaunchKernelExC(&config, kernel, arguments);
+}
+template <bool kOneWaits>
+void launch_use(int* from, int* to, bool synchronises, cudaStream_t stream = nullptr) {
+  void* arguments[] = {&from, &to, &synchronises};
+  launch_programmatically(reinterpret_cast<const void*>(use<kOneWaits>), arguments, stream);
+}
+void launch_publish(void (*kernel)(int*), int* words) {
+  void* arguments[] = {&words};
+  launch_programmatically(reinterpret_cast<const void*>(kernel), arguments);
+}
+
+void programmatic_read_without_wait(bool is_correct, int* memory) {
+  publish<Trigger::first><<<1, 64>>>(memory);
+  is_correct ? launch_use<true>(memory, memory + 64, true)
+             : launch_use<false>(memory, memory + 64, true);
+}
+void programmatic_write_without_wait(bool is_correct, int* memory) {
+  publish<Trigger::first><<<1, 64>>>(memory);
+  is_correct ? launch_use<true>(memory + 64, memory, true)
+             : launch_use<false>(memory + 64, memory, true);
+}
+void programmatic_wait_of_one_thread(bool is_correct, int* memory) {
+  publish<Trigger::first><<<1, 64>>>(memory);
+  launch_use<true>(memory, memory + 64, is_correct);
+}
+// The third grid does not wait for the first one, whose end the second one awaits too late.
+void programmatic_wait_for_the_grid_before(bool is_correct, int* memory) {
+  publish<Trigger::first><<<1, 64>>>(memory);
+  launch_publish(is_correct ? publish<Trigger::after_wait> : publish<Trigger::first>, memory + 64);
+  launch_use<false>(memory, memory + 128, true);
+}
+// Where nobody triggers, grids follow each other as ever.
+void programmatic_launch_without_wait(bool is_correct, int* memory) {
+  is_correct ? publish<Trigger::none><<<1, 64>>>(memory)
+             : publish<Trigger::first><<<1, 64>>>(memory);
+  launch_use<false>(memory, memory + 64, true);
+}
+
+// The same in a graph, captured from a stream.
+void captured_programmatic_launch_without_wait(bool is_correct, int* memory) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal);
+  publish<Trigger::first><<<1, 64, 0, stream>>>(memory);
+  is_correct ? launch_use<true>(memory, memory + 64, true, stream)
+             : launch_use<false>(memory, memory + 64, true, stream);
+  cudaGraph_t graph = nullptr;
+  cudaStreamEndCapture(stream, &graph);
+  cudaGraphExec_t instance = nullptr;
+  cudaGraphInstantiate(&instance, graph, 0);
+  for (int i = 0; i < 4; ++i) {
+    cudaGraphLaunch(instance, stream);
+  }
+  cudaStreamSynchronize(stream);
+}
+
 struct Streams {
   std::array<cudaStream_t, 2> stream{};
   cudaEvent_t event = nullptr;
@@ -252,6 +343,21 @@ const std::vector<Planted>& operation_faults() {
        "is not ordered after the", child_graph_without_a_path},
       {"graph_beside_another_stream", "graph and kernel of two streams write one buffer",
        "is not ordered after the", graph_beside_another_stream},
+      {"programmatic_read_without_wait", "dependent grid reads before `griddepcontrol.wait`",
+       "is not ordered after the", programmatic_read_without_wait},
+      {"programmatic_write_without_wait", "dependent grid writes before `griddepcontrol.wait`",
+       "is not ordered after the", programmatic_write_without_wait},
+      {"programmatic_wait_of_one_thread", "one thread waits for the grid before, others go on",
+       "is not ordered after the", programmatic_wait_of_one_thread},
+      {"programmatic_wait_for_the_grid_before",
+       "grid lets its dependent begin before it has waited for the grid before itself",
+       "is not ordered after the", programmatic_wait_for_the_grid_before},
+      {"programmatic_launch_without_wait",
+       "`launch_dependents` before a dependent grid that never waits", "is not ordered after the",
+       programmatic_launch_without_wait},
+      {"captured_programmatic_launch_without_wait",
+       "dependent grid of a captured graph that never waits", "is not ordered after the",
+       captured_programmatic_launch_without_wait},
       {"mapping_of_another_device", "kernel uses a mapping that cuMemSetAccess opened to another",
        "was not given access to it", mapping_of_another_device},
       {"pool_of_another_device", "kernel uses memory of a pool that is closed to its device",

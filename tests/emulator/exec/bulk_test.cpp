@@ -469,6 +469,60 @@ TEST(Bulk, TensorMapsCanBeChanged) {
   EXPECT_EQ(run.out.as<std::uint16_t>()[64 + 11], run.in.as<std::uint16_t>()[512 + 3]);
 }
 
+// Changed maps are read through a proxy of their own (PTX ISA 9.0, section 9.7.13.7).
+TEST(Bulk, ChangedTensorMapsNeedBothFences) {
+  const std::string change = "@%e tensormap.replace.tile.box_dim.global.b1024.b32 [%map], 0, 32;\n";
+  const std::string release = "@%e fence.proxy.tensormap::generic.release.gpu;\n";
+  const std::string acquire =
+      "bar.sync 0;\n@%e fence.proxy.tensormap::generic.acquire.gpu [%map], 128;\n";
+  const std::string load = "bar.sync 0;\n" + load_tile("0, 0", 256);
+  const auto said = [&](const std::string& body) {
+    Bulk run(body + load);
+    run.describe(TensorElement::u32, {32, 2});
+    return run.fault();
+  };
+  EXPECT_EQ(said(change + release + acquire), "");
+  EXPECT_NE(said(change + acquire).find("generic.release follows the change"), std::string::npos);
+  EXPECT_NE(said(change + release).find("generic.acquire of it comes before"), std::string::npos);
+  EXPECT_NE(said(acquire + change + release).find("generic.acquire of it"), std::string::npos);
+  // The copy releases, the acquire is still needed; nobody fences what is as the host made it.
+  const std::string copy =
+      "mov.u32 %r1, %i;\nshl.b32 %r1, %r1, 2;\ncvt.u64.u32 %t1, %r1;\nadd.s64 %t2, %map, %t1;\n"
+      "ld.global.u32 %r2, [%t2];\nadd.u32 %r3, %s, %r1;\nst.shared.u32 [%r3+8192], %r2;\nbar.warp."
+      "sync 0xffffffff;\n@%e tensormap.replace.tile.box_dim.shared::cta.b1024.b32 [%s+8192], 0, 32;"
+      "\nbar.warp.sync 0xffffffff;\ntensormap.cp_fenceproxy.global.shared::cta.tensormap::generic."
+      "release.gpu.sync.aligned [%map], [%s+8192], 128;\n";
+  EXPECT_EQ(said(copy + acquire), "");
+  EXPECT_NE(said(copy).find("generic.acquire of it"), std::string::npos);
+  EXPECT_EQ(said(""), "");
+}
+
+// st.async and red.async to global memory carry a release.
+TEST(Bulk, AsynchronousStoresReleaseGlobalMemory) {
+  for (const bool releases : {true, false}) {
+    Bulk run(
+        "mov.u32 %r1, %ctaid.x;\nsetp.ne.u32 %p1, %r1, 0;\n@%p1 bra READ;\n"
+        "st.global.u32 [%out], 7;\n" +
+        std::string(releases ? "st.async.release.gpu.global.b32 [%out+128], 1;\n"
+                               "red.async.release.gpu.global.add.u32 [%out+128], 1;\n"
+                             : "st.relaxed.gpu.global.b32 [%out+128], 2;\n") +
+        "bra END;\nREAD:\nld.acquire.gpu.global.u32 %r2, [%out+128];\nsetp.ne.u32 %p2, %r2, "
+        "2;\n@%p2 bra READ;\nld.global.u32 %r3, [%out];\nst.global.u32 [%out+256], "
+        "%r3;\nEND:\n");
+    run.runner.config().grid = {2, 1, 1};
+    run.runner.config().cluster = {1, 1, 1};
+    run.runner.config().block = {1, 1, 1};
+    run.runner.config().resident_blocks = 2;
+    const std::string fault = run.fault();
+    if (releases) {
+      EXPECT_EQ(fault, "");
+      EXPECT_EQ(run.out.as<std::uint32_t>()[64], 7U);
+    } else {
+      EXPECT_NE(fault.find("is not ordered after the write"), std::string::npos) << fault;
+    }
+  }
+}
+
 TEST(Bulk, MisuseIsNamed) {
   struct Case {
     const char* body;

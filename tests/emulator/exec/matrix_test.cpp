@@ -557,16 +557,72 @@ TEST(Fp8Matrix, OnHopperSplitsPairsOfK) {
   EXPECT_EQ(out.as<float>()[0], std::ldexp(1.0F, -25));
 }
 
-TEST(MatrixRefusals, NameWhatIsMissing) {
-  for (const char* instruction :
-       {"mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 {%d0, %d1, %d2, "
-        "%d3}, {%r0, %r1, %r2, %r3}, {%r0, %r1, %r2, %r3}, {%r0, %r1, %r2, %r3}, %r0, 0;"}) {
-    KernelRunner runner(fragment_kernel("sm_80", 4, 4, 4, instruction));
-    try {
-      (void)runner.run("k", std::uint64_t{0}, std::uint64_t{0});
-      ADD_FAILURE() << instruction;
-    } catch (const UnsupportedInstruction& error) {
-      EXPECT_NE(std::string(error.what()).find("sparse"), std::string::npos) << error.what();
+// mma.m8n8k4 of f16, by the tables of section 9.7.14.5.1: threads 4p to 4p + 3 and those 16 further
+// make product p.
+TEST(QuadMatrix, EveryLayout) {
+  std::mt19937 random(5);
+  for (const bool a_by_columns : {false, true}) {
+    for (const bool b_by_rows : {false, true}) {
+      for (const bool half : {false, true}) {
+        const int sums = half ? 4 : 8;
+        const std::string type = half ? "f16" : "f32";
+        const std::string instruction =
+            std::string("mma.sync.aligned.m8n8k4.") + (a_by_columns ? "col." : "row.") +
+            (b_by_rows ? "row." : "col.") + type + ".f16.f16." + type + " " + named("d", 0, sums) +
+            ", " + named("r", 0, 2) + ", " + named("r", 2, 2) + ", " + named("r", 4, sums) + ";";
+        KernelRunner runner(fragment_kernel("sm_80", 4, 4 + sums, sums, instruction));
+        Buffer out(runner.addresses(), 1024);
+        Buffer in(runner.addresses(), 2048);
+        int a[4][8][4];
+        int b[4][4][8];
+        int c[4][8][8];
+        const auto number = [&] { return static_cast<int>(random() % 7) - 3; };
+        const auto code = [](int value) {
+          const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+          return value == 0 ? 0U
+                            : (bits >> 16 & 0x8000U) | ((bits >> 23 & 0xff) - 112) << 10 |
+                                  (bits >> 13 & 0x3ff);
+        };
+        const auto put = [&](int reg, int lane, int i, int value, bool wide) {
+          std::uint32_t& word = in.as<std::uint32_t>()[(reg + (wide ? i : i / 2)) * 32 + lane];
+          word |= wide ? std::bit_cast<std::uint32_t>(static_cast<float>(value))
+                       : code(value) << (i % 2 * 16);
+        };
+        std::fill_n(in.as<std::uint32_t>(), 512, 0U);
+        const auto at = [half](int lane, int i) {
+          const int x = half ? lane % 4 : (lane & 1) + (i & 2);
+          return At{x + lane / 16 * 4, half ? i : (i & 4) + (lane & 2) + (i & 1)};
+        };
+        for (int lane = 0; lane < 32; ++lane) {
+          const int product = lane % 16 / 4;
+          const int upper = lane / 16 * 4;
+          for (int i = 0; i < 4; ++i) {
+            const At of_a = a_by_columns ? At{i + upper, lane % 4} : At{lane % 4 + upper, i};
+            const At of_b = b_by_rows ? At{lane % 4, i + upper} : At{i, lane % 4 + upper};
+            put(0, lane, i, a[product][of_a.row][of_a.column] = number(), false);
+            put(2, lane, i, b[product][of_b.row][of_b.column] = number(), false);
+          }
+          for (int i = 0; i < 8; ++i) {
+            const At of_c = at(lane, i);
+            put(4, lane, i, c[product][of_c.row][of_c.column] = number(), !half);
+          }
+        }
+        ASSERT_EQ(runner.run("k", out.address(), in.address()).state, GridState::finished);
+        for (int lane = 0; lane < 32; ++lane) {
+          for (int i = 0; i < 8; ++i) {
+            const int product = lane % 16 / 4;
+            const At of_d = at(lane, i);
+            int sum = c[product][of_d.row][of_d.column];
+            for (int k = 0; k < 4; ++k) {
+              sum += a[product][of_d.row][k] * b[product][k][of_d.column];
+            }
+            const std::uint32_t word = out.as<std::uint32_t>()[(half ? i / 2 : i) * 32 + lane];
+            EXPECT_EQ(half ? word >> (i % 2 * 16) & 0xffff : word,
+                      half ? code(sum) : std::bit_cast<std::uint32_t>(static_cast<float>(sum)))
+                << instruction << " lane " << lane << " element " << i;
+          }
+        }
+      }
     }
   }
 }

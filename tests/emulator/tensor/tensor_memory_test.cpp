@@ -3,6 +3,7 @@
 // expected sums are plain loops over the definition (PTX ISA 9.0, section 9.7.16).
 #include "emulator/tensor/tensor_fragment.hpp"
 #include "emulator/tensor/tensor_operation.hpp"
+#include "emulator/tensor/zero_columns.hpp"
 
 #include <gtest/gtest.h>
 
@@ -247,6 +248,128 @@ INSTANTIATE_TEST_SUITE_P(
                       LayoutCase{"G", 32, 64, 1, true, true, 0},
                       LayoutCase{"D_weight_stationary", 128, 64, 1, true, false, 0}),
     [](const auto& each) { return each.param.name; });
+
+// .ashift: row i of A is what lies one lane further, but for the last row.
+TEST(TensorMemory, ShiftedRowsOfA) {
+  constexpr std::uint32_t kN = 16;
+  constexpr std::uint32_t kAColumn = 400;
+  constexpr std::uint32_t kB = 32768;
+  Machine machine(1);
+  for (std::uint32_t lane = 0; lane < 128; ++lane) {
+    for (std::uint32_t k = 0; k < 8; ++k) {
+      // A[lane][0] = lane % 8, the rest zeros.
+      machine.memory[0].row(lane)[kAColumn + k] =
+          k == 0 ? half_code(static_cast<int>(lane % 8)) : 0U;
+    }
+    machine.memory[0].mark_written(lane, kAColumn, 8);
+  }
+  const auto one = static_cast<std::uint16_t>(half_code(1));
+  for (std::uint32_t line = 0; line < kN; ++line) {
+    std::memcpy(&machine.shared[0][kB + plain_offset(line, 0, 32)], &one, 2);
+  }
+  InstructionContext context;
+  context.a_in_tensor_memory = true;
+  TensorMultiply multiply;
+  multiply.instruction =
+      decode_instruction_descriptor(1U << 4 | kN / 8 << 17 | 128U / 16 << 24, context);
+  multiply.a_in_tensor_memory = true;
+  multiply.a = kAColumn;
+  multiply.b = plain_descriptor(kB, 32);
+  multiply.accumulates = false;
+  multiply.shifts_a = true;
+  multiply.validate(machine.sides);
+  multiply.perform(machine.sides);
+  for (std::uint32_t row = 0; row < 128; ++row) {
+    ASSERT_EQ(sum_of(machine.memory[0], row, 3),
+              static_cast<float>(row == 127 ? 127 % 8 : (row + 1) % 8))
+        << row;
+  }
+  multiply.a_in_tensor_memory = false;
+  EXPECT_THROW(multiply.validate(machine.sides), TensorMemoryError);
+}
+
+// By the fields of section 9.7.16.4.3, and the sums that follow.
+TEST(TensorMemory, ZeroColumns) {
+  constexpr std::uint64_t kMask = std::uint64_t{1} << 39;
+  const auto spans = [](std::uint64_t skip, std::uint64_t use) { return skip << 40 | use << 48; };
+  EXPECT_EQ(zero_columns(spans(2, 3), 128, 64), std::vector<bool>(64));
+  const auto text = [](const std::vector<bool>& zeros) {
+    std::string result;
+    for (const bool zero : zeros) {
+      result += zero ? '1' : '0';
+    }
+    return result;
+  };
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3), 128, 16)), "0001111000111100");
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | std::uint64_t{1} << 32, 128, 16)),
+            "1111000111100011");
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | 2, 128, 16)), "0111100011110001");
+  // Two sub-masks: the second has its own start and first span.
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | 1 << 8 | std::uint64_t{2} << 32, 64, 16)),
+            "0001111011100011");
+  EXPECT_EQ(text(zero_columns(kMask | spans(0, 0) | std::uint64_t{10} << 32, 32, 16)),
+            "0101101001011010");
+  EXPECT_THROW((void)zero_columns(kMask | std::uint64_t{1} << 36, 128, 16), DescriptorError);
+  EXPECT_THROW((void)zero_columns(kMask | std::uint64_t{1} << 56, 128, 16), DescriptorError);
+
+  constexpr std::uint32_t kN = 64;
+  constexpr std::uint32_t kB = 32768;
+  Machine machine(1);
+  const auto one = static_cast<std::uint16_t>(half_code(1));
+  for (std::uint32_t line = 0; line < 128; ++line) {
+    std::memcpy(&machine.shared[0][plain_offset(line, 0, 32)], &one, 2);
+    if (line < kN) {
+      const auto value = static_cast<std::uint16_t>(half_code(static_cast<int>(line % 8) + 1));
+      std::memcpy(&machine.shared[0][kB + plain_offset(line, 0, 32)], &value, 2);
+    }
+  }
+  InstructionContext context;
+  context.weight_stationary = true;
+  TensorMultiply multiply;
+  multiply.instruction =
+      decode_instruction_descriptor(1U << 4 | kN / 8 << 17 | 128U / 16 << 24, context);
+  multiply.weight_stationary = true;
+  multiply.a = plain_descriptor(0, 32);
+  multiply.b = plain_descriptor(kB, 32);
+  multiply.accumulates = false;
+  multiply.zero_columns = kMask | spans(2, 3);
+  multiply.validate(machine.sides);
+  multiply.perform(machine.sides);
+  for (std::uint32_t column = 0; column < kN; ++column) {
+    ASSERT_EQ(sum_of(machine.memory[0], 5, column),
+              column % 7 < 3 ? static_cast<float>(column % 8 + 1) : 0.0F)
+        << column;
+  }
+}
+
+// K = 96 has six factors a line: from byte 2 on they reach into the next column of each 32 lines.
+TEST(TensorMemory, FootprintHoldsAllScaleFactors) {
+  Machine machine(1);
+  InstructionContext context;
+  context.kind = UnitKind::mxf4nvf4;
+  context.scale_block = 16;
+  context.architecture = 103;
+  TensorMultiply multiply;
+  constexpr std::uint32_t kN = 64;
+  multiply.instruction = decode_instruction_descriptor(
+      1U << 7 | 1U << 10 | 2U << 4 | kN / 8 << 17 | 128U / 16 << 24 | 2U << 29 | 1U << 31, context);
+  ASSERT_EQ(multiply.instruction.unit.k, 96U);
+  multiply.a = plain_descriptor(0, 48);
+  multiply.b = plain_descriptor(32768, 48);
+  multiply.d = 0;
+  multiply.scale_a = 128;
+  multiply.scale_b = 160;
+  std::set<std::uint32_t> columns;
+  for (const TensorRegion& region : multiply.footprint(machine.sides).reads) {
+    for (std::uint32_t i = 0; i < region.columns; ++i) {
+      columns.insert(region.column + i);
+    }
+  }
+  // Two columns of four for 128 lines of A; of B's 64 lines the first two of each four.
+  EXPECT_TRUE(columns.contains(128 + 7));
+  EXPECT_TRUE(columns.contains(160 + 5));
+  EXPECT_FALSE(columns.contains(128 + 8));
+}
 
 // mxf4nvf4 with 16 elements a scale: factors of A and B lie 32 lines a column, four bytes a line.
 TEST(TensorMemory, ScaleFactorsByLine) {

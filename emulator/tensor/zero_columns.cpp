@@ -1,0 +1,45 @@
+#include "emulator/tensor/zero_columns.hpp"
+
+#include "emulator/tensor/shared_descriptor.hpp"
+
+namespace rackproof::emulator::tensor {
+namespace {
+
+constexpr unsigned kStartCountBits = 8;
+constexpr unsigned kFirstSpans = 32;
+constexpr unsigned kNonZero = 39;
+constexpr unsigned kSkipSpan = 40;
+constexpr unsigned kUseSpan = 48;
+constexpr unsigned kShift = 56;
+
+std::uint32_t field(std::uint64_t bits, unsigned first, unsigned width) {
+  return static_cast<std::uint32_t>(bits >> first & ((std::uint64_t{1} << width) - 1));
+}
+
+}  // namespace
+
+std::vector<bool> zero_columns(std::uint64_t descriptor, std::uint32_t m, std::uint32_t n) {
+  if (field(descriptor, 36, 3) != 0 || field(descriptor, 62, 2) != 0) {
+    throw DescriptorError("zero-column mask: bits 36 to 38 and 62 to 63 are reserved");
+  }
+  if (field(descriptor, kShift, 6) != 0) {
+    throw DescriptorError("zero-column mask: a column shift is not supported by the emulator");
+  }
+  std::vector<bool> zeros(n);
+  if (field(descriptor, kNonZero, 1) == 0) {
+    return zeros;
+  }
+  const std::uint32_t used = field(descriptor, kSkipSpan, 8) + 1;
+  const std::uint32_t zero = field(descriptor, kUseSpan, 8) + 1;
+  const std::uint32_t width = n * m / 128;
+  for (std::uint32_t column = 0; column < n; ++column) {
+    const std::uint32_t part = column / width;
+    const std::uint32_t start = field(descriptor, part * kStartCountBits, kStartCountBits);
+    const bool begins_with_zeros = field(descriptor, kFirstSpans + part, 1) != 0;
+    const std::uint32_t at = (column % width + start) % (used + zero);
+    zeros[column] = begins_with_zeros ? at < zero : at >= used;
+  }
+  return zeros;
+}
+
+}  // namespace rackproof::emulator::tensor

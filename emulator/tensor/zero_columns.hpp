@@ -1,0 +1,18 @@
+#pragma once
+/// The zero-column mask of tcgen05.mma.ws (PTX ISA 9.0, section 9.7.16.4.3): columns of B that
+/// count as zeros, whatever shared memory holds.
+
+#include <cstdint>
+#include <vector>
+
+namespace rackproof::emulator::tensor {
+
+/// Which of the `n` columns are zeros. `descriptor`: 64 bits; `m`: 32, 64 or 128, which makes 4, 2
+/// or 1 sub-masks of n * m / 128 columns. Each is a pattern that alternates between columns that
+/// are used (skip span) and zeros (use span), begins as its first span says, and lacks as many of
+/// its first columns as its start count says. Throws DescriptorError for reserved bits, and for
+/// column shifts, whose effect is not known here.
+[[nodiscard]] std::vector<bool> zero_columns(std::uint64_t descriptor, std::uint32_t m,
+                                             std::uint32_t n);
+
+}  // namespace rackproof::emulator::tensor
