@@ -109,8 +109,8 @@ MUTANTS = [
     Mutant(
         "dependency_forgotten",
         ENGINE + "graph/run.cpp",
-        "earlier->join(*nodes_[dependency].ended);",
-        without("earlier->join(*nodes_[dependency].ended);"),
+        "earlier->join(*before.ended);",
+        without("earlier->join(*before.ended);"),
     ),
     Mutant(
         "nested_graph_forgotten",

@@ -294,7 +294,11 @@ void mapping_of_another_device(bool is_correct, int*) {
     access[device].location.id = device;
     access[device].flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
   }
-  cuMemSetAccess(address, bytes, access, is_correct ? 2 : 1);
+  cuMemSetAccess(address, bytes, access, 2);
+  if (!is_correct) {
+    access[1].flags = CU_MEM_ACCESS_FLAGS_PROT_NONE;
+    cuMemSetAccess(address, bytes, &access[1], 1);
+  }
   cudaSetDevice(1);
   add_one<<<1, 64>>>(reinterpret_cast<int*>(address));
 }
@@ -358,7 +362,8 @@ const std::vector<Planted>& operation_faults() {
       {"captured_programmatic_launch_without_wait",
        "dependent grid of a captured graph that never waits", "is not ordered after the",
        captured_programmatic_launch_without_wait},
-      {"mapping_of_another_device", "kernel uses a mapping that cuMemSetAccess opened to another",
+      {"mapping_of_another_device",
+       "kernel uses a mapping that cuMemSetAccess has closed to its device",
        "was not given access to it", mapping_of_another_device},
       {"pool_of_another_device", "kernel uses memory of a pool that is closed to its device",
        "was not given access to it", pool_of_another_device},
