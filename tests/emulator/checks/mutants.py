@@ -205,20 +205,6 @@ MUTANTS = [
         "before = before || old.differs();",
         "before = $ || before || old.differs();",
     ),
-    Mutant(
-        "shared_memory_polled_for_ever",
-        EXEC + "grid.cpp",
-        "(is_stalled || watch_.is_long()) && all_poll()",
-        "(is_stalled || watch_.is_long()) && !$ && all_poll()",
-        (EXECUTOR,),
-    ),
-    Mutant(
-        "waiting_instruction_makes_progress",
-        EXEC + "warp_sync.cpp",
-        "yield();\n  if (polls_) {",
-        "yield();\n  if (polls_ && !$) {",
-        (EXECUTOR,),
-    ),
     # Barriers and warp-wide instructions.
     Mutant(
         "two_barriers_in_a_warp",
