@@ -4,6 +4,7 @@
 #include <cuda.h>
 
 #include <array>
+#include <atomic>
 
 namespace {
 
@@ -137,16 +138,25 @@ void result_copied_too_early(bool is_correct, int* memory) {
   }
   cudaMemcpyAsync(pinned_words(), memory, 256, cudaMemcpyDeviceToHost, streams.stream[1]);
 }
+// What follows a function that waits for this stays in its stream until then.
+std::atomic<bool> all_is_queued{false};
+
 void result_freed_before_its_copy(bool is_correct, int*) {
   const Streams streams;
+  all_is_queued = false;
   void* words = nullptr;
   cudaMallocAsync(&words, 256, streams.stream[0]);
   cudaMemsetAsync(words, 0, 256, streams.stream[0]);
   add_one<<<1, 64, 0, streams.stream[0]>>>(static_cast<int*>(words));
+  cudaLaunchHostFunc(
+      streams.stream[0], [](void*) { all_is_queued.wait(false); }, nullptr);
+  int* const result = pinned_words();
   if (!is_correct) {
     cudaFreeAsync(words, streams.stream[0]);
   }
-  cudaMemcpyAsync(pinned_words(), words, 256, cudaMemcpyDeviceToHost, streams.stream[0]);
+  cudaMemcpyAsync(result, words, 256, cudaMemcpyDeviceToHost, streams.stream[0]);
+  all_is_queued = true;
+  all_is_queued.notify_all();
 }
 void input_copied_too_late(bool is_correct, int* memory) {
   const Streams streams;
