@@ -162,9 +162,10 @@ find_disassembler() {
 configure() {
   [[ -e "$2/build.ninja" ]] && return
   say "Configuring (cmake --preset $1, CUDA compiler ${CUDACXX})"
-  (cd "${root}" && cmake --preset "$1" -Wno-dev >"${root}/build/configure-$1.log" 2>&1) || {
-    tail -n 25 "${root}/build/configure-$1.log" >&2
-    not_ready "CMake could not configure the build (log: build/configure-$1.log)"
+  local preset="$1"
+  (cd "${root}" && cmake --preset "${preset}" -Wno-dev "${@:3}" >"${root}/build/configure-${preset}.log" 2>&1) || {
+    tail -n 25 "${root}/build/configure-${preset}.log" >&2
+    not_ready "CMake could not configure the build (log: build/configure-${preset}.log)"
   }
 }
 

@@ -158,7 +158,7 @@ void directed(LaneContext& lanes, const Op& op, uint32_t mask) {
   const auto* b = operand_count(kOp) > 1 ? source<T>(lanes, op.b) : a;
   const auto* c = operand_count(kOp) > 2 ? source<T>(lanes, op.c) : a;
   const bool ftz = sizeof(T) == 4 && (op.flags & op_flags::kFtz) != 0;
-  const auto flushed = [ftz](T value) {
+  const auto flushed = [=](T value) {
     return ftz ? static_cast<T>(flush(static_cast<float>(value))) : value;
   };
   alignas(64) Word<T> result[kLanes];
@@ -182,7 +182,7 @@ void sign_and_order(LaneContext& lanes, const Op& op, uint32_t mask) {
   using U = Word<T>;
   constexpr U kSign = U{1} << (8 * sizeof(T) - 1);
   const bool ftz = sizeof(T) == 4 && (op.flags & op_flags::kFtz) != 0;
-  const auto in = [ftz](T value) {
+  const auto in = [=](T value) {
     return ftz ? static_cast<T>(flush(static_cast<float>(value))) : value;
   };
   const auto magnitude = [](T value) {
