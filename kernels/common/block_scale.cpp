@@ -19,7 +19,15 @@ std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
 int scale_interval(ElementType type) {
   constexpr int kMxInterval = 32;
   constexpr int kNvfp4Interval = 16;
-  return type == ElementType::mxfp8 ? kMxInterval : type == ElementType::nvfp4 ? kNvfp4Interval : 0;
+  switch (type) {
+    case ElementType::mxfp8:
+    case ElementType::mxfp4:
+      return kMxInterval;
+    case ElementType::nvfp4:
+      return kNvfp4Interval;
+    default:
+      return 0;
+  }
 }
 
 std::int64_t scale_blocks_of_row(ElementType type, std::int64_t columns) {
@@ -42,6 +50,7 @@ float scale_to_float(ElementType type, std::uint8_t code) {
   constexpr std::uint8_t kUe8m0Nan = 0xFF;
   switch (type) {
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
       return code == kUe8m0Nan ? std::nanf("") : std::ldexp(1.0F, code - kUe8m0Bias);
     case ElementType::nvfp4:
       return fp8_e4m3_to_float(code & 0x7FU);  // the unit ignores bit 7
@@ -59,7 +68,7 @@ void decode_scaled_row(ElementType type, const std::byte* elements, const std::b
     const auto index = static_cast<std::size_t>(k);
     const auto scale = static_cast<std::uint8_t>(scales[scale_offset(row, k / interval, blocks)]);
     float element = 0;
-    if (type == ElementType::nvfp4) {
+    if (element_bits(type) == 4) {
       const auto pair = static_cast<std::uint8_t>(elements[index / 2]);
       element = fp4_e2m1_to_float(k % 2 == 0 ? pair & 0xFU : pair >> 4);
     } else {

@@ -3,7 +3,9 @@
 ///
 ///   mxfp8   e4m3 elements, a ue8m0 scale (2^(code - 127)) for each 32 of them (OCP Microscaling
 ///           Formats Specification 1.0)
-///   nvfp4   e2m1 elements, two a byte, the lower four bits first; a ue4m3 scale for each 16
+///   mxfp4   e2m1 elements, two a byte, the lower four bits first; a ue8m0 scale for each 32 (same
+///           source)
+///   nvfp4   the same elements; a ue4m3 scale for each 16
 ///
 /// Scales of a matrix lie as the matrix units read them: blocks of 128 rows x 4 scales, 512 bytes;
 /// blocks along a row follow one another, then come the next 128 rows. In a block, row r and scale

@@ -29,6 +29,7 @@ constexpr std::array kTypes{
     TypeFacts{ElementType::int8, "int8", 8, 0, 0},
     TypeFacts{ElementType::int32, "int32", 32, 0, 0},
     TypeFacts{ElementType::mxfp8, "mxfp8", 8, 4, -6},
+    TypeFacts{ElementType::mxfp4, "mxfp4", 4, 2, 0},
     TypeFacts{ElementType::nvfp4, "nvfp4", 4, 2, 0},
 };
 

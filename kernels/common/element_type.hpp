@@ -17,6 +17,7 @@ enum class ElementType : std::uint8_t {
   int8,
   int32,
   mxfp8,  ///< e4m3 times a power of two for each 32 of a row (block_scale.hpp)
+  mxfp4,  ///< e2m1 times a power of two for each 32 of a row (block_scale.hpp)
   nvfp4,  ///< e2m1 times an e4m3 scale for each 16 of a row (block_scale.hpp)
 };
 
@@ -26,7 +27,7 @@ enum class ElementType : std::uint8_t {
 [[nodiscard]] ElementType element_type_from(std::string_view key, std::string_view name);
 /// Without scales.
 [[nodiscard]] std::uint32_t element_bits(ElementType type);
-/// Throws std::invalid_argument for nvfp4, whose elements are half a byte.
+/// Throws std::invalid_argument for mxfp4 and nvfp4, whose elements are half a byte.
 [[nodiscard]] std::uint32_t element_bytes(ElementType type);
 [[nodiscard]] bool is_integer(ElementType type);
 

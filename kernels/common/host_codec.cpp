@@ -161,6 +161,7 @@ void decode_as(ElementType type, const void* elements, std::span<Number> values)
     case ElementType::int32:
       return decode_each<std::int32_t>(elements, values, [](std::int32_t value) { return value; });
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       throw std::invalid_argument(std::string(to_string(type)) + " is decoded with its scales");
   }
@@ -201,6 +202,7 @@ void encode_as(ElementType type, std::span<const Number> values, void* elements)
         store(elements, i, static_cast<std::int32_t>(std::nearbyint(value)));
         break;
       case ElementType::mxfp8:
+      case ElementType::mxfp4:
       case ElementType::nvfp4:
         throw std::invalid_argument(std::string(to_string(type)) + " is encoded with its scales");
     }

@@ -80,6 +80,7 @@ void fill_uniform(void* elements, ElementType type, std::size_t count, std::uint
     case ElementType::int32:
       return fill<std::int32_t>(elements, count, seed, stream);
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       throw std::invalid_argument("block-scaled matrices are quantised from bf16 ones");
   }

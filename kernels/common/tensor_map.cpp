@@ -43,6 +43,7 @@ CUtensorMapDataType data_type(ElementType type) {
       return CU_TENSOR_MAP_DATA_TYPE_INT32;
     case ElementType::fp64:
       return CU_TENSOR_MAP_DATA_TYPE_FLOAT64;
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       break;
   }

@@ -15,7 +15,7 @@
 ///   tf32                 fp32   the same; the low 13 bits of A and B are 0 and not read
 ///   fp32, fp64           same   fused multiply-adds
 ///   int8                 int32  exact; alpha is 1, beta 0 or 1
-///   mxfp8, nvfp4         bf16   exact products of elements and their scales, fp32 sums; K is a
+///   mxfp8, mxfp4, nvfp4  bf16   exact products of elements and their scales, fp32 sums; K is a
 ///                               multiple of 32; scales as kernels/common/block_scale.hpp has them
 
 #include "kernels/common/element_type.hpp"

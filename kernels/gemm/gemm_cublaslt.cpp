@@ -105,6 +105,7 @@ cudaDataType_t data_type(ElementType type) {
     case ElementType::int8:
       return CUDA_R_8I;
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       throw std::invalid_argument("the baseline has no block-scaled types");
     case ElementType::int32:
@@ -133,6 +134,7 @@ Arithmetic arithmetic_of(ElementType type) {
     case ElementType::fp8_e4m3:
     case ElementType::fp8_e5m2:
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       break;
   }

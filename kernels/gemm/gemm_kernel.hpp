@@ -56,6 +56,7 @@ struct GemmKernel {
   int cluster_m = 1;          ///< CTAs one above the other that are launched as a cluster
   ShortSums short_sums{};     ///< of fp8 units
   int scale_blocks = 0;       ///< of block-scaled types: blocks of scales of a row in a K-tile
+  bool wide_steps = false;    ///< 96 of K an instruction: sm_103a
   bool swapped = false;       ///< the rows of B are the rows of the instruction
   /// A CTA for each tile is launched, and those that run take over tiles of those that wait.
   bool grid_of_tiles = false;

@@ -31,10 +31,21 @@ constexpr ComputeCapability kNewest{99, 9};
 constexpr ComputeCapability kHopper{9, 0};
 constexpr ComputeCapability kBlackwell{10, 0};
 constexpr ComputeCapability kBlackwellUltra{10, 3};
-// On datacentre Blackwell one set has tiles for all shapes, and those after it are there to be
-// forced. Else split-K first: few rows and a deep K are limited by reading B, and many CTAs beat
-// wide instructions. Then the widest matrix unit of the device.
+// On datacentre Blackwell one set has tiles for all shapes, but for 4 bits on 10.3; those after it
+// are there to be forced. Else split-K first: few rows and a deep K are limited by reading B, and
+// many CTAs beat wide instructions. Then the widest matrix unit of the device.
 constexpr std::array kKernelSets{
+    // 96 of K an instruction, in the time that 64 take.
+    KernelSet{{"sm103", kBlackwellUltra, kBlackwellUltra},
+              &sm100::wide_kernels,
+              false,
+              &tma_declines,
+              sm100::Family::wide},
+    KernelSet{{"sm103_static", kBlackwellUltra, kBlackwellUltra},
+              &sm100::static_wide_kernels,
+              false,
+              &tma_declines,
+              sm100::Family::wide_fixed},
     KernelSet{{"sm100", kBlackwell, kBlackwellUltra},
               &sm100::kernels,
               false,
@@ -138,7 +149,7 @@ class GemmOperation final : public Operation {
   [[nodiscard]] std::string_view name() const override { return "gemm"; }
   [[nodiscard]] std::string_view summary() const override {
     return "dense matrix product D = alpha*A*B + beta*C; bf16, fp16, fp32, tf32, fp64, fp8, int8, "
-           "mxfp8, nvfp4";
+           "mxfp8, mxfp4, nvfp4";
   }
   [[nodiscard]] std::span<const Variant> variants() const override { return kVariants; }
 

@@ -28,6 +28,7 @@ constexpr std::array kTypes{
     TypeFacts{ElementType::fp8_e5m2, ElementType::bf16, "fp8"},
     TypeFacts{ElementType::int8, ElementType::int32, "int8"},
     TypeFacts{ElementType::mxfp8, ElementType::bf16, "fp8"},
+    TypeFacts{ElementType::mxfp4, ElementType::bf16, "mxfp4"},
     TypeFacts{ElementType::nvfp4, ElementType::bf16, "nvfp4"},
 };
 

@@ -188,6 +188,7 @@ Accumulation accumulation_of(ElementType type) {
     case ElementType::fp8_e4m3:
     case ElementType::fp8_e5m2:
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       break;
   }

@@ -153,6 +153,7 @@ std::span<const GemmKernel> sm80_kernels(ElementType type) {
     case ElementType::fp8_e5m2:
     case ElementType::int32:
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       break;
   }

@@ -14,7 +14,8 @@ enum class MatrixKind : std::uint8_t {
   tf32,      ///< 8 of K
   f8f6f4,    ///< 32 of K
   mxf8f6f4,  ///< the same, times a scale (ue8m0) for each 32 of K of a row
-  mxf4nvf4,  ///< e2m1, 64 of K, times a scale (ue4m3) for each 16 of K of a row
+  mxf4nvf4,  ///< e2m1, 64 (sm_103a: or 96) of K, times a scale (ue4m3) for each 16 of K of a row
+  mxf4,      ///< the same, times a scale (ue8m0) for each 32 of K of a row
 };
 
 /// Format codes of the instruction descriptor (tables 45 and 46 of 9.7.16.4.2).
@@ -49,6 +50,9 @@ enum class MatrixFormat : std::uint32_t {
   return instruction | byte << 4 | byte << 29;
 }
 
+/// Of an instruction with block scaling: 96 of K, 48 bytes of e2m1. sm_103a.
+inline constexpr std::uint32_t kInstructionK96 = 1U << 31;
+
 inline constexpr std::uint64_t kDescriptorVersion = std::uint64_t{1} << 46;
 
 /// Descriptor of a K-major operand whose rows are 128 bytes with the 128-byte swizzle and whose
@@ -64,6 +68,19 @@ inline constexpr std::uint64_t kDescriptorVersion = std::uint64_t{1} << 46;
 
 /// What a k-step of 32 bytes adds to a matrix descriptor.
 inline constexpr std::uint64_t kMatrixStep = 32 >> 4;
+
+/// Descriptor of a step of 48 bytes of such an operand, from `byte` of the rows at `window` on;
+/// what is beyond byte 128 lies at the beginning of the rows at `next`. Both are multiples of 1024.
+[[nodiscard]] __device__ __forceinline__ std::uint64_t matrix_descriptor_k96(std::uint32_t window,
+                                                                             std::uint32_t byte,
+                                                                             std::uint32_t next) {
+  constexpr std::uint64_t kGroupStride = 1024 >> 4;
+  constexpr std::uint64_t kAbsoluteLeading = std::uint64_t{1} << 52;
+  constexpr std::uint64_t kSwizzle128 = 2;
+  return static_cast<std::uint64_t>(((window + byte) & 0x3FFFFU) >> 4) |
+         static_cast<std::uint64_t>((next & 0x3FFFFU) >> 4) << 16 | kGroupStride << 32 |
+         kDescriptorVersion | kAbsoluteLeading | kSwizzle128 << 61;
+}
 
 /// Descriptor of 512 contiguous bytes of scales, 32 rows of 16 bytes: no swizzle, core matrices of
 /// 8 rows x 16 bytes one after the other.
@@ -119,6 +136,8 @@ RACKPROOF_MMA(f8f6f4, 2);
   }
 RACKPROOF_SCALED_MMA(mxf8f6f4, block32, 1);
 RACKPROOF_SCALED_MMA(mxf8f6f4, block32, 2);
+RACKPROOF_SCALED_MMA(mxf4, block32, 1);
+RACKPROOF_SCALED_MMA(mxf4, block32, 2);
 RACKPROOF_SCALED_MMA(mxf4nvf4, block16, 1);
 RACKPROOF_SCALED_MMA(mxf4nvf4, block16, 2);
 #undef RACKPROOF_SCALED_MMA

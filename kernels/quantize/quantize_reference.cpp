@@ -37,7 +37,8 @@ std::uint8_t scale_code(ElementType type, float largest) {
   if (type == ElementType::nvfp4) {
     return e4m3(largest / 6.0F);
   }
-  return static_cast<std::uint8_t>(std::max(std::ilogb(largest) - 8 + 127, 0));
+  const int largest_exponent = type == ElementType::mxfp4 ? 2 : 8;
+  return static_cast<std::uint8_t>(std::max(std::ilogb(largest) - largest_exponent + 127, 0));
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ Quantized quantize_reference(ElementType type, std::span<const float> values, st
                              std::int64_t columns) {
   const auto interval = static_cast<std::int64_t>(scale_interval(type));
   const std::int64_t blocks = scale_blocks_of_row(type, columns);
-  const std::int64_t per_byte = type == ElementType::nvfp4 ? 2 : 1;
+  const std::int64_t per_byte = 8 / element_bits(type);
   Quantized result{
       .elements = std::vector<std::byte>(static_cast<std::size_t>(rows * columns / per_byte)),
       .scales = std::vector<std::byte>(static_cast<std::size_t>(scale_bytes(type, rows, columns)))};
@@ -65,7 +66,7 @@ Quantized quantize_reference(ElementType type, std::span<const float> values, st
       for (std::int64_t i = 0; i < interval; ++i) {
         const float x = factor == 0 ? 0.0F : block[static_cast<std::size_t>(i)] / factor;
         const auto place = static_cast<std::size_t>((first + i) / per_byte);
-        if (type == ElementType::nvfp4) {
+        if (per_byte == 2) {
           result.elements[place] |= static_cast<std::byte>(e2m1(x) << (i % 2 * 4));
         } else {
           result.elements[place] = static_cast<std::byte>(e4m3(x));

@@ -1,5 +1,5 @@
-/// Quantisers to mxfp8 and nvfp4: a CTA makes one block of 128 rows x 4 scales, a thread two scales
-/// with their elements. Reads and writes are whole sectors: a thread's 16 or 32 elements are
+/// Quantisers to mxfp8, mxfp4 and nvfp4: a CTA makes one block of 128 rows x 4 scales, a thread two
+/// scales with their elements. Reads and writes are whole sectors: a thread's 16 or 32 elements are
 /// neighbours, the scales of a block leave through shared memory.
 
 #include "kernels/common/block_scale.hpp"
@@ -20,18 +20,23 @@ static_assert(kPasses * kRowsPerPass == kScaleBlockRows, "whole passes cover a b
 /// Elements of one 32-byte read.
 constexpr int kPerRead = 16;
 
-struct Mxfp8 {
+/// Scales that are powers of two: ue8m0. `LargestExponent`: of the element type.
+template <int LargestExponent>
+struct PowerOfTwoScale {
   static constexpr int kInterval = 32;
-  /// ue8m0 code of 2^(floor(log2 a) - 8).
+  /// 2^(floor(log2 a) - LargestExponent).
   static __device__ std::uint32_t scale_code(float largest) {
-    constexpr int kLargestExponent = 8;  // of e4m3: 448 = 1.75 * 2^8
     const int exponent = static_cast<int>(__float_as_uint(largest) >> 23);  // biased by 127 too
-    return static_cast<std::uint32_t>(max(exponent - kLargestExponent, 0));
+    return static_cast<std::uint32_t>(max(exponent - LargestExponent, 0));
   }
   /// 2^-127 is no normal number.
   static __device__ float scale(std::uint32_t code) {
     return __uint_as_float(code == 0 ? 1U << 22 : code << 23);
   }
+};
+
+/// e4m3: 448 = 1.75 * 2^8.
+struct Mxfp8 : PowerOfTwoScale<8> {
   static __device__ void store(void* destination, const float (&x)[kInterval]) {
     auto* words = static_cast<uint4*>(destination);
 #pragma unroll
@@ -49,6 +54,25 @@ struct Mxfp8 {
   static constexpr int kElementBytes = kInterval;
 };
 
+/// Eight e2m1 of consecutive elements.
+__device__ std::uint32_t pack_e2m1(const float* x) {
+  std::uint32_t word = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    word |= ptx::e2m1x2_from_floats(x[2 * i], x[2 * i + 1]) << (i * 8);
+  }
+  return word;
+}
+
+/// e2m1: 6 = 1.5 * 2^2.
+struct Mxfp4 : PowerOfTwoScale<2> {
+  static __device__ void store(void* destination, const float (&x)[kInterval]) {
+    *static_cast<uint4*>(destination) =
+        make_uint4(pack_e2m1(x), pack_e2m1(x + 8), pack_e2m1(x + 16), pack_e2m1(x + 24));
+  }
+  static constexpr int kElementBytes = kInterval / 2;
+};
+
 struct Nvfp4 {
   static constexpr int kInterval = 16;
   static __device__ std::uint32_t scale_code(float largest) {
@@ -62,12 +86,7 @@ struct Nvfp4 {
                     : __uint_as_float((code + (kBiasDifference << 3)) << 20);
   }
   static __device__ void store(void* destination, const float (&x)[kInterval]) {
-    std::uint32_t word[2] = {};
-#pragma unroll
-    for (int i = 0; i < kInterval / 2; ++i) {
-      word[i / 4] |= ptx::e2m1x2_from_floats(x[2 * i], x[2 * i + 1]) << (i % 4 * 8);
-    }
-    *static_cast<uint2*>(destination) = make_uint2(word[0], word[1]);
+    *static_cast<uint2*>(destination) = make_uint2(pack_e2m1(x), pack_e2m1(x + 8));
   }
   static constexpr int kElementBytes = kInterval / 2;
 };
@@ -129,13 +148,15 @@ __global__ void __launch_bounds__(kThreads) quantize_kernel(QuantizeArguments ar
 void quantize(ElementType type, const QuantizeArguments& arguments, cudaStream_t stream) {
   constexpr int kColumnStep = 32;
   if (scale_interval(type) == 0 || arguments.columns % kColumnStep != 0) {
-    throw std::invalid_argument("quantises to mxfp8 and nvfp4, columns in multiples of 32");
+    throw std::invalid_argument("quantises to mxfp8, mxfp4 and nvfp4, columns in multiples of 32");
   }
   const auto blocks = static_cast<unsigned>(scale_blocks_of_row(type, arguments.columns));
   const dim3 grid(blocks,
                   static_cast<unsigned>((arguments.rows + kScaleBlockRows - 1) / kScaleBlockRows));
   if (type == ElementType::mxfp8) {
     quantize_kernel<Mxfp8><<<grid, kThreads, 0, stream>>>(arguments);
+  } else if (type == ElementType::mxfp4) {
+    quantize_kernel<Mxfp4><<<grid, kThreads, 0, stream>>>(arguments);
   } else {
     quantize_kernel<Nvfp4><<<grid, kThreads, 0, stream>>>(arguments);
   }

@@ -2,6 +2,7 @@
 
 #include "kernels/common/block_scale.hpp"
 #include "kernels/gemm/gemm_config.hpp"
+#include "kernels/gemm/sm100/sm100_config.hpp"
 #include "kernels/gemm/sm100/sm100_kernels.hpp"
 #include "runtime/error.hpp"
 
@@ -15,6 +16,8 @@ namespace {
 /// Matrix unit of an SM: 8,192 flop a cycle in 16 bits (B300: 8,101 measured, gb300-microbench),
 /// inversely proportional to the width.
 constexpr double kFlopBitsPerCycle = 8192.0 * 16;
+/// 96 of K in the time of 64.
+constexpr double kWideGain = 1.5;
 /// L2 to one SM; the model of ../README.md, too.
 constexpr double kCopyBytesPerCycle = 64;
 /// 8 TB/s at the 2.0 GHz at which 152 SMs x 8,192 flop make 2.5 PFLOP/s.
@@ -49,12 +52,12 @@ std::int64_t most_k_tiles(const Candidate& candidate, const GemmShape& shape,
 }
 
 /// Into one CTA, of operands and scales.
-double k_tile_bytes(const GemmKernel& kernel) {
+double k_tile_bytes(const GemmKernel& kernel, ElementType type) {
   const std::int64_t rows = kernel.tile_m + kernel.tile_n / kernel.cluster_m;
   const std::int64_t blocks =
       divide_up(kernel.tile_m, kScaleBlockRows) + divide_up(kernel.tile_n, kScaleBlockRows);
   return static_cast<double>(rows * kBankLineBytes +
-                             blocks * kernel.scale_blocks * kScaleBlockBytes);
+                             blocks * scale_blocks_of_row(type, kernel.tile_k) * kScaleBlockBytes);
 }
 
 std::string label(const Candidate& candidate) {
@@ -142,8 +145,8 @@ ModelledCycles model(const Candidate& candidate, const GemmProblem& problem,
   const double k_tile_flops = 2 * results * kernel.tile_k;
   ModelledCycles cycles{
       .tensor = k_tiles * k_tile_flops * static_cast<double>(element_bits(problem.type())) /
-                kFlopBitsPerCycle,
-      .copies = k_tiles * k_tile_bytes(kernel) / kCopyBytesPerCycle,
+                (kernel.wide_steps ? kWideGain * kFlopBitsPerCycle : kFlopBitsPerCycle),
+      .copies = k_tiles * k_tile_bytes(kernel, problem.type()) / kCopyBytesPerCycle,
       .memory = problem.work().bytes / kMemoryBytesPerCycle,
       .ends = kFillCycles + results * static_cast<double>(element_bytes(problem.result_type())) /
                                 kCopyBytesPerCycle,
@@ -169,6 +172,13 @@ std::vector<Candidate> candidates(Family family, const GemmProblem& problem,
       add(Candidate{&kernel, {}});
     }
   }
+  if (family == Family::wide || family == Family::wide_fixed) {
+    for (const GemmKernel& kernel :
+         family == Family::wide ? wide_kernels(type) : static_wide_kernels(type)) {
+      add(Candidate{&kernel, {}});
+    }
+    return found;
+  }
   if (family == Family::any || family == Family::swapped) {
     if (const GemmKernel* const swapped = narrowest_swapped(problem)) {
       add(Candidate{swapped, {}});
@@ -186,6 +196,11 @@ std::vector<Candidate> candidates(Family family, const GemmProblem& problem,
 }
 
 std::optional<std::string> family_declines(Family family, const GemmProblem& problem) {
+  if (family == Family::wide && problem.shape().m <= kCtaRows &&
+      !swapped_kernels(problem.type()).empty()) {
+    return "few rows: operands are swapped up to an M of " + std::to_string(kCtaRows) + ", found " +
+           std::to_string(problem.shape().m);
+  }
   if (family != Family::slices && family != Family::streamed) {
     return std::nullopt;
   }

@@ -33,6 +33,11 @@ inline constexpr int kCtaRows = 128;
 /// A row of a stage: the width of the 128-byte swizzle, in K-steps of one instruction each.
 inline constexpr int kStepBytes = 32;
 inline constexpr int kSteps = kBankLineBytes / kStepBytes;
+/// The K-step of sm_103a: 96 elements of 4 bits. Stages follow one another without a seam: a step
+/// may begin in one and end in the next.
+inline constexpr int kWideStepBytes = 48;
+/// Words of scales of a row that wide steps use up whole: 2 steps of 6 scales or 4 of 3.
+inline constexpr int kWideScaleWords = 3;
 
 /// Two tiles: the epilogue reads one while the other one is multiplied.
 inline constexpr int kAccumulators = 2;
@@ -70,6 +75,7 @@ inline constexpr int kScaleBlockColumns = kScaleBlockBytes / kWarpSize / 4;
     case MatrixKind::f8f6f4:
     case MatrixKind::mxf8f6f4:
       return 8;
+    case MatrixKind::mxf4:
     case MatrixKind::mxf4nvf4:
       return 4;
   }
@@ -78,7 +84,15 @@ inline constexpr int kScaleBlockColumns = kScaleBlockBytes / kWarpSize / 4;
 
 /// Elements of a row that share a scale; 0: there are no scales.
 [[nodiscard]] __host__ __device__ constexpr int scale_interval(MatrixKind kind) {
-  return kind == MatrixKind::mxf8f6f4 ? 32 : kind == MatrixKind::mxf4nvf4 ? 16 : 0;
+  switch (kind) {
+    case MatrixKind::mxf8f6f4:
+    case MatrixKind::mxf4:
+      return 32;
+    case MatrixKind::mxf4nvf4:
+      return 16;
+    default:
+      return 0;
+  }
 }
 
 struct Sm100Tile {
@@ -91,9 +105,14 @@ struct Sm100Tile {
   bool swapped = false;
   /// CTAs (or pairs) may share the K-tiles of a tile.
   bool shares_k = false;
+  int step_bytes = kStepBytes;  ///< of K, of one instruction
+  int scale_stages = 0;         ///< wide steps: scales have a ring of their own
 
   [[nodiscard]] __host__ __device__ constexpr bool scaled() const {
     return scale_interval(kind) != 0;
+  }
+  [[nodiscard]] __host__ __device__ constexpr bool wide() const {
+    return step_bytes == kWideStepBytes;
   }
   [[nodiscard]] __host__ __device__ constexpr int tile_m() const { return ctas * kCtaRows; }
   [[nodiscard]] __host__ __device__ constexpr int tile_k() const {
@@ -106,9 +125,22 @@ struct Sm100Tile {
   /// Rows of B that one CTA loads.
   [[nodiscard]] __host__ __device__ constexpr int b_rows() const { return tile_n / ctas; }
 
-  // Scales of one stage and CTA: those of its rows of A, and those of all of B.
+  // Scales of one stage (wide steps: of their own ring) and CTA: those of its rows of A, and those
+  // of all of B.
   [[nodiscard]] __host__ __device__ constexpr int scale_words() const {
-    return scaled() ? tile_k() / scale_interval(kind) / kScalesPerWord : 0;
+    return !scaled() ? 0
+           : wide()  ? kWideScaleWords
+                     : tile_k() / scale_interval(kind) / kScalesPerWord;
+  }
+  [[nodiscard]] __host__ __device__ constexpr int step_k() const {
+    return step_bytes * 8 / operand_bits(kind);
+  }
+  /// Of a row.
+  [[nodiscard]] __host__ __device__ constexpr int scales_of_step() const {
+    return scaled() ? step_k() / scale_interval(kind) : 0;
+  }
+  [[nodiscard]] __host__ __device__ constexpr int steps_of_scales() const {
+    return scaled() ? scale_words() * kScalesPerWord / scales_of_step() : 0;
   }
   [[nodiscard]] __host__ __device__ constexpr int b_scale_blocks() const {
     return (tile_n + kScaleRows - 1) / kScaleRows;
@@ -134,7 +166,10 @@ struct Sm100Tile {
     return a_bytes() + b_bytes();
   }
   [[nodiscard]] __host__ __device__ constexpr int stage_bytes() const {
-    return operand_bytes() + scale_bytes();
+    return operand_bytes() + (wide() ? 0 : scale_bytes());
+  }
+  [[nodiscard]] __host__ __device__ constexpr int scale_slots() const {
+    return wide() ? scale_stages : stages;
   }
   [[nodiscard]] __host__ __device__ constexpr int panel_bytes() const {
     return swapped ? kSwappedColumns * kSwappedRowBytes : kPanelBytes;
@@ -150,15 +185,15 @@ struct Sm100Tile {
     return kScheduleDepth * 16;
   }
   /// Full and empty of each stage and of each answer, accumulated and drained of each accumulator,
-  /// and one of each epilogue warp for C.
+  /// one of each epilogue warp for C, and full and empty of each scale stage.
   [[nodiscard]] __host__ __device__ constexpr int barriers() const {
-    return 2 * (stages + kAccumulators + kScheduleDepth) + kEpilogueWarps;
+    return 2 * (stages + kAccumulators + kScheduleDepth + scale_stages) + kEpilogueWarps;
   }
   [[nodiscard]] __host__ __device__ constexpr int shared_bytes() const {
     constexpr int kBarrierBytes = 8;
     constexpr int kTensorAddressBytes = 8;
-    return stages * stage_bytes() + staging_bytes() + response_bytes() +
-           barriers() * kBarrierBytes + kTensorAddressBytes;
+    return stages * operand_bytes() + scale_slots() * scale_bytes() + staging_bytes() +
+           response_bytes() + barriers() * kBarrierBytes + kTensorAddressBytes;
   }
 
   // Tensor memory of one CTA: an fp32 column for each of the tile's, twice, then scales. Where they
@@ -221,6 +256,18 @@ struct ValidSm100Tile {
                 "accumulators may share a part of their columns");
   static_assert(!Tile.scaled() || Tile.scale_words() >= 1,
                 "a stage holds whole words of scales of every row");
+  static_assert(Tile.step_bytes == kStepBytes || operand_bits(Tile.kind) == 4,
+                "sm_103a multiplies 96 of K at once in e2m1 alone");
+  static_assert(Tile.wide() ? Tile.scale_stages >= 2 && Tile.stages >= 3 : Tile.scale_stages == 0,
+                "a wide step holds two stages while another one is filled; only its scales have a "
+                "ring of their own");
+  static_assert(!Tile.scaled() || Tile.steps_of_scales() * Tile.scales_of_step() ==
+                                      Tile.scale_words() * kScalesPerWord,
+                "whole steps use up the scales of a stage");
+  static_assert(!Tile.wide() || (!Tile.swapped && !Tile.shares_k),
+                "a K-tile of wide steps does not begin with a step");
+  static_assert(!Tile.wide() || 8 % Tile.steps_of_scales() == 0,
+                "scales begin anew with every three stages, which are eight steps");
   static_assert(Tile.epilogue_registers() * kThreads <= kRegistersPerSm,
                 "every thread of the CTA gets as many registers as the epilogue");
   static constexpr bool kValue = true;

@@ -66,6 +66,7 @@ std::span<const GemmKernel> dense_kernels(ElementType type) {
     case ElementType::int8:
     case ElementType::int32:
     case ElementType::mxfp8:
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       break;
   }

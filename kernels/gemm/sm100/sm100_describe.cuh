@@ -22,6 +22,7 @@ GemmKernel describe_sm100_kernel(std::string_view name) {
           .arrivals = kTile.shares_k ? kEpilogueWarps : 1,
           .cluster_m = kTile.ctas,
           .scale_blocks = kTile.scale_words(),
+          .wide_steps = kTile.wide(),
           .swapped = kTile.swapped,
           .grid_of_tiles = true,
           .launch = &launch_stealing};

@@ -6,6 +6,7 @@
 #include "kernels/gemm/sm100/sm100_epilogue.cuh"
 #include "kernels/gemm/sm100/sm100_roles.cuh"
 #include "kernels/gemm/sm100/sm100_swapped_epilogue.cuh"
+#include "kernels/gemm/sm100/sm100_wide_roles.cuh"
 #include "kernels/ptx/address.cuh"
 #include "kernels/ptx/warp.cuh"
 
@@ -67,11 +68,19 @@ __global__ void __launch_bounds__(kThreads, 1)
     store_results<Result>(arguments, shared, tensor, rank, warp - kFirstEpilogueWarp);
   } else if (warp == kLoaderWarp) {
     if (ptx::elect_one()) {
-      load(arguments, shared, rank);
+      if constexpr (kTile.wide()) {
+        load_wide(arguments, shared, rank);
+      } else {
+        load(arguments, shared, rank);
+      }
     }
   } else if (warp == kMultiplierWarp && rank == 0) {
     if (ptx::elect_one()) {
-      multiply(arguments, shared, tensor);
+      if constexpr (kTile.wide()) {
+        multiply_wide(arguments, shared, tensor);
+      } else {
+        multiply(arguments, shared, tensor);
+      }
     }
   } else if (warp == kSchedulerWarp && rank == 0 && arguments.steals) {
     if (ptx::elect_one()) {

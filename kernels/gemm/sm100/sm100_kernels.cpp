@@ -15,7 +15,26 @@ namespace {
 
 constexpr std::array kTypes{ElementType::bf16,     ElementType::fp16,     ElementType::tf32,
                             ElementType::fp8_e4m3, ElementType::fp8_e5m2, ElementType::mxfp8,
-                            ElementType::nvfp4};
+                            ElementType::mxfp4,    ElementType::nvfp4};
+
+using KernelsByType = std::map<ElementType, std::vector<GemmKernel>>;
+
+KernelsByType with_fixed_shares(std::span<const GemmKernel> (*stealing)(ElementType)) {
+  KernelsByType all;
+  for (const ElementType each : kTypes) {
+    for (GemmKernel kernel : stealing(each)) {
+      kernel.grid_of_tiles = false;
+      kernel.launch = &launch_static;
+      all[each].push_back(kernel);
+    }
+  }
+  return all;
+}
+
+std::span<const GemmKernel> of_type(const KernelsByType& all, ElementType type) {
+  const auto found = all.find(type);
+  return found == all.end() ? std::span<const GemmKernel>{} : found->second;
+}
 
 }  // namespace
 
@@ -53,19 +72,13 @@ std::span<const GemmKernel> swapped_kernels(ElementType type) {
 }
 
 std::span<const GemmKernel> static_kernels(ElementType type) {
-  static const auto kAll = [] {
-    std::map<ElementType, std::vector<GemmKernel>> all;
-    for (const ElementType each : kTypes) {
-      for (GemmKernel kernel : kernels(each)) {
-        kernel.grid_of_tiles = false;
-        kernel.launch = &launch_static;
-        all[each].push_back(kernel);
-      }
-    }
-    return all;
-  }();
-  const auto found = kAll.find(type);
-  return found == kAll.end() ? std::span<const GemmKernel>{} : found->second;
+  static const KernelsByType kAll = with_fixed_shares(&kernels);
+  return of_type(kAll, type);
+}
+
+std::span<const GemmKernel> static_wide_kernels(ElementType type) {
+  static const KernelsByType kAll = with_fixed_shares(&wide_kernels);
+  return of_type(kAll, type);
 }
 
 }  // namespace rackproof::kernels::gemm::sm100

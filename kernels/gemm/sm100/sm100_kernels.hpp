@@ -10,7 +10,7 @@ namespace rackproof::kernels::gemm::sm100 {
 /// bf16, fp16, tf32, fp8. (sm100_dense.cu)
 [[nodiscard]] std::span<const GemmKernel> dense_kernels(ElementType type);
 
-/// mxfp8, nvfp4. (sm100_scaled.cu)
+/// mxfp8, mxfp4, nvfp4. (sm100_scaled.cu)
 [[nodiscard]] std::span<const GemmKernel> scaled_kernels(ElementType type);
 
 /// Swapped operands, for as many columns as a tile can have. (sm100_swapped.cu)
@@ -22,5 +22,10 @@ namespace rackproof::kernels::gemm::sm100 {
 [[nodiscard]] std::span<const GemmKernel> kernels(ElementType type);
 /// The same code with a fixed share of the tiles for each CTA.
 [[nodiscard]] std::span<const GemmKernel> static_kernels(ElementType type);
+
+/// mxfp4, nvfp4 by instructions with 96 of K, which sm_103a has. (sm103_scaled.cu)
+[[nodiscard]] std::span<const GemmKernel> wide_kernels(ElementType type);
+/// The same code with a fixed share of the tiles for each CTA.
+[[nodiscard]] std::span<const GemmKernel> static_wide_kernels(ElementType type);
 
 }  // namespace rackproof::kernels::gemm::sm100

@@ -49,6 +49,8 @@ std::uint32_t instruction_of(ElementType type, int m, int n) {
       return ptx::dense_instruction(ptx::MatrixFormat::e5m2, m, n);
     case ElementType::mxfp8:
       return ptx::scaled_instruction(ptx::MatrixFormat::e4m3, true, m, n);
+    case ElementType::mxfp4:
+      return ptx::scaled_instruction(ptx::MatrixFormat::e2m1, true, m, n);
     case ElementType::nvfp4:
       return ptx::scaled_instruction(ptx::MatrixFormat::e2m1, false, m, n);
     case ElementType::fp32:

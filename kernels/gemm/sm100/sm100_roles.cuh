@@ -88,8 +88,7 @@ __device__ __forceinline__ void multiply_stage(const SharedLayout<Tile>& shared,
     const std::uint64_t offset = step * ptx::kMatrixStep;
     const bool accumulates = !first || step > 0;
     if constexpr (Tile.scaled()) {
-      constexpr int kScalesPerStep = Tile.scale_words() * kScalesPerWord / kSteps;
-      const int scale = step * kScalesPerStep;
+      const int scale = step * Tile.scales_of_step();
       const int word = scale / kScalesPerWord;
       Mma::multiply(accumulator, a + offset, b + offset,
                     ptx::with_scale_bytes(instruction, scale % kScalesPerWord),

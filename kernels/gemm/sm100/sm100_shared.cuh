@@ -29,7 +29,7 @@ struct SharedLayout {
 
   static constexpr std::uint32_t kStaging = Tile.stages * Tile.operand_bytes();
   static constexpr std::uint32_t kScales = kStaging + Tile.staging_bytes();
-  static constexpr std::uint32_t kResponses = kScales + Tile.stages * Tile.scale_bytes();
+  static constexpr std::uint32_t kResponses = kScales + Tile.scale_slots() * Tile.scale_bytes();
   static constexpr std::uint32_t kBarriers = kResponses + Tile.response_bytes();
   static constexpr std::uint32_t kTensorAddress = kBarriers + Tile.barriers() * ptx::kMbarrierBytes;
 
@@ -82,6 +82,14 @@ struct SharedLayout {
     return barrier(2 * (Tile.stages + kAccumulators + kScheduleDepth) + epilogue_warp);
   }
 
+  /// The same as full() and empty(), of the ring of scales that wide steps have.
+  __device__ __forceinline__ std::uint32_t scales_full(std::uint32_t stage) const {
+    return barrier(kFirstScaleBarrier + stage);
+  }
+  __device__ __forceinline__ std::uint32_t scales_empty(std::uint32_t stage) const {
+    return barrier(kFirstScaleBarrier + Tile.scale_stages + stage);
+  }
+
   /// By one thread; the cluster waits for it before anybody uses a barrier.
   __device__ __forceinline__ void init_barriers() const {
     // Each CTA's loader and epilogue read an answer, and the first one's multiplier.
@@ -101,10 +109,18 @@ struct SharedLayout {
     for (int warp = 0; warp < kEpilogueWarps; ++warp) {
       ptx::mbarrier_init(addend(warp), 1);
     }
+    if constexpr (Tile.wide()) {
+      for (std::uint32_t stage = 0; stage < Tile.scale_stages; ++stage) {
+        ptx::mbarrier_init(scales_full(stage), 1);
+        ptx::mbarrier_init(scales_empty(stage), 1);
+      }
+    }
     ptx::fence_mbarrier_init();
   }
 
  private:
+  static constexpr std::uint32_t kFirstScaleBarrier =
+      2 * (Tile.stages + kAccumulators + kScheduleDepth) + kEpilogueWarps;
   __device__ __forceinline__ std::uint32_t barrier(std::uint32_t index) const {
     return base + kBarriers + index * ptx::kMbarrierBytes;
   }

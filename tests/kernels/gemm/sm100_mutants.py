@@ -11,6 +11,7 @@ import mutants
 
 FOLDER = "kernels/gemm/sm100/"
 ROLES = FOLDER + "sm100_roles.cuh"
+WIDE_ROLES = FOLDER + "sm100_wide_roles.cuh"
 SHARED = FOLDER + "sm100_shared.cuh"
 SCHEDULE = FOLDER + "sm100_schedule.cuh"
 EPILOGUE = FOLDER + "sm100_epilogue.cuh"
@@ -21,9 +22,9 @@ MMA = "kernels/ptx/tcgen05_mma.cuh"
 TMEM = "kernels/ptx/tcgen05.cuh"
 STMATRIX = "kernels/ptx/stmatrix.cuh"
 ATOMIC = "kernels/ptx/atomic.cuh"
-COPIED = (ROLES, SHARED, SCHEDULE, EPILOGUE, SWAPPED_EPILOGUE, PIECES, KERNEL, MMA, TMEM, STMATRIX, ATOMIC) + tuple(
+COPIED = (ROLES, WIDE_ROLES, SHARED, SCHEDULE, EPILOGUE, SWAPPED_EPILOGUE, PIECES, KERNEL, MMA, TMEM, STMATRIX, ATOMIC) + tuple(
     FOLDER + name
-    for name in ("sm100_describe.cuh", "sm100_config.hpp", "sm100_dense.cu", "sm100_scaled.cu", "sm100_swapped.cu")
+    for name in ("sm100_describe.cuh", "sm100_config.hpp", "sm100_dense.cu", "sm100_scaled.cu", "sm100_swapped.cu", "sm103_scaled.cu")
 )
 # More K-tiles than stages, several tiles a CTA, panels more than buffers. (kernel, m, n, k)
 PAIR = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "1024", "768", "512", "1")
@@ -33,6 +34,10 @@ PAIR_STREAMED = ("sm100_dense.cu", "gemm_tcgen05_bf16_256x256x64_pair", "300", "
 SLICED = ("sm100_swapped.cu", "gemm_tcgen05_bf16_swapped_32x128x64", "29", "680", "544", "3")
 STREAMED = ("sm100_swapped.cu", "gemm_tcgen05_bf16_swapped_64x128x64", "60", "424", "544", "-7")
 SWAPPED_SCALED = ("sm100_swapped.cu", "gemm_tcgen05_nvfp4_swapped_16x128x256", "16", "424", "2080", "-7")
+MXFP4 = ("sm100_scaled.cu", "gemm_tcgen05_mxfp4_256x256x256_pair", "1024", "768", "1536", "1")
+# 96 of K an instruction: stages and scales around their rings, in whole groups of eight steps and not.
+WIDE = ("sm103_scaled.cu", "gemm_tcgen05_nvfp4_k96_256x256_pair", "1024", "512", "2336", "1")
+WIDE_MXFP4 = ("sm103_scaled.cu", "gemm_tcgen05_mxfp4_k96_256x256_pair", "1024", "512", "2336", "1")
 # name, what runs, file, text, replacement
 MUTANTS = [
     ("original", PAIR, ROLES, None, None),
@@ -41,6 +46,9 @@ MUTANTS = [
     ("original, pair streamed", PAIR_STREAMED, ROLES, None, None),
     ("original, streamed", STREAMED, ROLES, None, None),
     ("original, swapped and scaled", SWAPPED_SCALED, ROLES, None, None),
+    ("original, mxfp4", MXFP4, ROLES, None, None),
+    ("original, wide nvfp4", WIDE, WIDE_ROLES, None, None),
+    ("original, wide mxfp4", WIDE_MXFP4, WIDE_ROLES, None, None),
     (
         "full barrier not awaited",
         PAIR,
@@ -132,6 +140,37 @@ MUTANTS = [
     ("the pair's second CTA stores without having read", PAIR_STREAMED, EPILOGUE, "pieces_.put(sums, work, panel);", "if (row % 256 < 128) pieces_.put(sums, work, panel);"),
     ("scales of the columns' first block of K only", SWAPPED_SCALED, ROLES, "k_tile * Tile.scale_words() * kScaleElements", "0"),
     ("shared columns read last", SCALED, EPILOGUE, "Tile.shared_panels() > 0 && accumulator == 0;", "Tile.shared_panels() > 0 && accumulator == 1;"),
+    ("mxfp4: scales of the next word", MXFP4, ROLES, "const int word = scale / kScalesPerWord;", "const int word = (scale / kScalesPerWord + 1) % Tile.scale_words();"),
+    ("mxfp4: scales of the first half of a word", MXFP4, ROLES, "ptx::with_scale_bytes(instruction, scale % kScalesPerWord)", "instruction"),
+    ("mxfp4: scales of B as A has them", MXFP4, ROLES, "(block * Tile.scale_words() + word) * kWord", "(word * Tile.b_scale_blocks() + block) * kWord"),
+    ("mxfp4: scales not copied", MXFP4, ROLES, "    copy_scales(shared, tensor, stage);\n", ""),
+    ("mxfp4: scales of the first K-tile only", MXFP4, ROLES, "k_tile * Tile.scale_words() * kScaleElements", "0"),
+    ("mxfp4: shared columns overwritten while they are read", MXFP4, ROLES, "  } else if (count > 0) {", "  } else if (count > 100) {"),
+    ("mxfp4: full barrier not awaited", MXFP4, ROLES, "      ptx::mbarrier_wait(shared.full(place.index), place.parity);\n", ""),
+    ("mxfp4: stage released before it is multiplied", MXFP4, ROLES, "      multiply_stage(shared, tensor,", "      ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index));\n      multiply_stage(shared, tensor,"),
+]
+# Of both kinds that multiply 96 of K: name, file, text, replacement.
+WIDE_MUTANTS = [
+    ("the second stage of a step not awaited", WIDE_ROLES, "if (step.ends_in_next()) {", "if (false) {"),
+    ("a step ends in its own stage", WIDE_ROLES, "step.ends_in_next() ? place.index : first;", "first;"),
+    ("a stage released before the step that leaves it", WIDE_ROLES, "        const std::uint32_t last = ", "        if (step.leaves_stage()) {\n          ptx::tcgen05_commit<Tile.ctas>(shared.empty(first));\n        }\n        const std::uint32_t last = "),
+    ("the second stage of a step released with the first", WIDE_ROLES, "ptx::tcgen05_commit<Tile.ctas>(shared.empty(first));", "ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index));"),
+    ("the last stage not released", WIDE_ROLES, "      ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index));\n      place.advance();", "      place.advance();"),
+    ("steps of 32 bytes", WIDE_ROLES, "index * kWideStepBytes % kBankLineBytes", "index * kStepBytes % kBankLineBytes"),
+    ("scales not awaited", WIDE_ROLES, "          wait_full(shared.scales_full(scales.index), scales.parity);\n", ""),
+    ("scales copied over while they are copied out", WIDE_ROLES, "shared_.scales_empty(scales_.index), scales_.parity,", "shared_.scales_empty(scales_.index), scales_.parity ^ 1U,"),
+    ("scales released before they are copied out", WIDE_ROLES, "          copy_scales(shared, tensor, scales.index);\n          ptx::tcgen05_commit<Tile.ctas>(shared.scales_empty(scales.index));\n", "          ptx::tcgen05_commit<Tile.ctas>(shared.scales_empty(scales.index));\n          copy_scales(shared, tensor, scales.index);\n"),
+    ("scales of the first byte", WIDE_ROLES, "scale % kScalesPerWord)", "0)"),
+    ("scales of one stage for all", WIDE_ROLES, "loader.scales(scale_stages++, row, column);", "loader.scales(0, row, column);"),
+    ("bytes of one CTA expected", WIDE_ROLES, "Tile.ctas * bytes", "bytes"),
+    ("one step too few", WIDE_ROLES, "(arguments.k + Tile.step_k() - 1) / Tile.step_k()", "arguments.k / Tile.step_k()"),
+    ("the leading offset is relative", MMA, "kDescriptorVersion | kAbsoluteLeading | kSwizzle128", "kDescriptorVersion | kSwizzle128"),
+    ("64 of K an instruction", WIDE_ROLES, "arguments.instruction | ptx::kInstructionK96", "arguments.instruction"),
+]
+MUTANTS += [
+    (f"{kind}: {name}", run, *change)
+    for kind, run in (("wide nvfp4", WIDE), ("wide mxfp4", WIDE_MXFP4))
+    for name, *change in WIDE_MUTANTS
 ]
 # What the emulator does not see yet; see README.md.
 NOT_FOUND = {
@@ -142,10 +181,13 @@ NOT_FOUND = {
 if __name__ == "__main__":
     # Four SMs: every pair computes several tiles.
     rack = mutants.rack(sys.argv[1], "gb300-nvl72", multiprocessors=4)
-    mutants.check(
-        mutants.Kernels("100f", COPIED, rack, NOT_FOUND, "GEMM, sm_100f"),
-        [
-            mutants.Mutant(name, FOLDER + unit, tuple(arguments), file, text, replacement)
-            for name, (unit, *arguments), file, text, replacement in MUTANTS
-        ],
-    )
+    for architecture, title in (("100f", "GEMM, sm_100f"), ("103a", "GEMM, sm_103a: 96 of K")):
+        is_wide = architecture == "103a"
+        mutants.check(
+            mutants.Kernels(architecture, COPIED, rack, NOT_FOUND, title),
+            [
+                mutants.Mutant(name, FOLDER + unit, tuple(arguments), file, text, replacement)
+                for name, (unit, *arguments), file, text, replacement in MUTANTS
+                if (unit == "sm103_scaled.cu") == is_wide
+            ],
+        )

@@ -36,13 +36,15 @@ namespace {
 
 constexpr std::array kSm100Types{ElementType::bf16,     ElementType::fp16,     ElementType::tf32,
                                  ElementType::fp8_e4m3, ElementType::fp8_e5m2, ElementType::mxfp8,
-                                 ElementType::nvfp4};
+                                 ElementType::mxfp4,    ElementType::nvfp4};
 
 std::vector<NamedKernel> sm100_kernels() {
   std::vector<NamedKernel> kernels;
   for (const ElementType type : kSm100Types) {
-    for (const GemmKernel& kernel : sm100::kernels(type)) {
-      kernels.push_back({type, kernel});
+    for (const auto& set : {sm100::kernels(type), sm100::wide_kernels(type)}) {
+      for (const GemmKernel& kernel : set) {
+        kernels.push_back({type, kernel});
+      }
     }
   }
   return kernels;
@@ -109,7 +111,12 @@ TEST_P(Sm100SharedSums, SlicesAndStreams) {
 /// Every CTA computes every so manieth tile.
 TEST_P(Sm100Kernels, StaticScheduleGivesTheSameBits) {
   const GemmKernel& stealing = GetParam().kernel;
-  for (const GemmKernel& kernel : sm100::static_kernels(GetParam().type)) {
+  std::vector<GemmKernel> candidates;
+  for (const auto& set :
+       {sm100::static_kernels(GetParam().type), sm100::static_wide_kernels(GetParam().type)}) {
+    candidates.insert(candidates.end(), set.begin(), set.end());
+  }
+  for (const GemmKernel& kernel : candidates) {
     if (kernel.name != stealing.name) {
       continue;
     }
@@ -129,9 +136,23 @@ TEST_P(Sm100Kernels, StaticScheduleGivesTheSameBits) {
   FAIL() << "no static schedule";
 }
 
+/// Steps of 96 over stages of 256: the product ends at every one of the eight steps of three
+/// stages, inside of a stage, at its end or in a further one that holds zeros.
+TEST(WideSteps, EndAnywhere) {
+  for (const ElementType type : {ElementType::mxfp4, ElementType::nvfp4}) {
+    for (const std::int64_t k : {64, 192, 256, 384, 480, 512, 672, 768}) {
+      const GemmProblem problem(type, {.m = 8, .n = 40, .k = k});
+      const auto workload =
+          make_gemm_workload(problem, {.seed = 7}, sm100::wide_kernels(type).back());
+      tests::expect_all_right(problem, tests::run_and_verify(*workload));
+    }
+  }
+}
+
 TEST(Sm100Bits, AreThoseOfTheMatrixUnit) {
   for (const NamedKernel& named : sm100_kernels()) {
-    expect_bits_of_unit(named.kernel, named.type, Unit::tcgen05);
+    const bool is_wide = named.kernel.name.find("_k96_") != std::string_view::npos;
+    expect_bits_of_unit(named.kernel, named.type, is_wide ? Unit::tcgen05_k96 : Unit::tcgen05);
   }
   for (const ElementType type : kSm100Types) {
     for (const GemmKernel& kernel : sm100::swapped_kernels(type)) {

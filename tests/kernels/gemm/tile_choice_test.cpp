@@ -120,13 +120,17 @@ TEST(VariantChoice, TakesWgmmaOnHopperAlone) {
 TEST(VariantChoice, TakesTcgen05OnDatacentreBlackwell) {
   const GemmShape shape{.m = 256, .n = 256, .k = 256};
   for (const ElementType type : {ElementType::bf16, ElementType::tf32, ElementType::fp8_e4m3,
-                                 ElementType::mxfp8, ElementType::nvfp4}) {
+                                 ElementType::mxfp8, ElementType::mxfp4, ElementType::nvfp4}) {
     EXPECT_EQ(choice_of(type, shape, {10, 0}), "sm100") << to_string(type);
-    EXPECT_EQ(choice_of(type, shape, {10, 3}), "sm100") << to_string(type);
+    const bool wide = type == ElementType::mxfp4 || type == ElementType::nvfp4;
+    EXPECT_EQ(choice_of(type, shape, {10, 3}), wide ? "sm103" : "sm100") << to_string(type);
   }
   EXPECT_EQ(choice_of(ElementType::bf16, shape, {12, 0}), "sm80");
   EXPECT_EQ(choice_of(ElementType::fp32, shape, {10, 3}), "sm80");
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm100");
+  // Swapped operands waste no product of few rows; mxfp4 has none.
+  EXPECT_EQ(choice_of(ElementType::nvfp4, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm100");
+  EXPECT_EQ(choice_of(ElementType::mxfp4, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm103");
   // Rows that the TMA unit cannot store.
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8190, .k = 8192}, {10, 3}), "sm80_splitk");
 }

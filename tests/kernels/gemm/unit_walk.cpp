@@ -51,6 +51,7 @@ tensor::Format format_of(ElementType type) {
       return tensor::Format::e4m3;
     case ElementType::fp8_e5m2:
       return tensor::Format::e5m2;
+    case ElementType::mxfp4:
     case ElementType::nvfp4:
       return tensor::Format::e2m1;
     default:
@@ -58,9 +59,10 @@ tensor::Format format_of(ElementType type) {
   }
 }
 
-/// 32 bytes of K an instruction, in every unit and type.
+/// 32 bytes of K an instruction, in every unit and type, or 48.
 Instruction instruction_of(ElementType type, Unit unit) {
-  Instruction found{.k = 256 / element_bits(type),
+  const std::size_t step_bits = unit == Unit::tcgen05_k96 ? 384 : 256;
+  Instruction found{.k = step_bits / element_bits(type),
                     .by_unit = unit != Unit::mma_sync_ada,
                     .unit = {},
                     .format = format_of(type)};
@@ -77,6 +79,8 @@ Instruction instruction_of(ElementType type, Unit unit) {
     found.unit.kind = tensor::UnitKind::f8f6f4;
   } else if (type == ElementType::mxfp8) {
     found.unit.kind = tensor::UnitKind::mxf8f6f4;
+  } else if (type == ElementType::mxfp4) {
+    found.unit.kind = tensor::UnitKind::mxf4;
   } else if (type == ElementType::nvfp4) {
     found.unit.kind = tensor::UnitKind::mxf4nvf4;
     found.unit.scale_format = tensor::ScaleFormat::ue4m3;
@@ -91,7 +95,7 @@ Instruction instruction_of(ElementType type, Unit unit) {
 
 /// Numbers over 16 powers of two, in whatever the type can hold of them.
 std::uint32_t draw(ElementType type, std::mt19937& random) {
-  if (type == ElementType::nvfp4) {
+  if (element_bits(type) == 4) {
     return random() % 16;
   }
   if (type == ElementType::int8) {
@@ -136,8 +140,8 @@ Operand draw_operand(ElementType type, std::size_t rows, std::size_t k, std::siz
     for (std::size_t i = 0; i < scales; ++i) {
       std::uint8_t& scale = operand.scales[row * operand.scales_of_row + i];
       // 2^-4 to 2^3 in ue8m0, 0.125 to 15 in ue4m3.
-      scale = static_cast<std::uint8_t>(type == ElementType::mxfp8 ? 123 + random() % 8
-                                                                   : 0x20 + random() % 56);
+      scale = static_cast<std::uint8_t>(type == ElementType::nvfp4 ? 0x20 + random() % 56
+                                                                   : 123 + random() % 8);
       if (i >= scales / 2) {
         scale = operand.scales[row * operand.scales_of_row + i - scales / 2];
       }
@@ -334,8 +338,10 @@ void expect_bits_of_unit(const GemmKernel& kernel, ElementType type, Unit unit) 
   const GemmProblem problem(type, shape);
   GemmBuffers buffers(problem, {.seed = 7});
   const auto k = static_cast<std::size_t>(shape.k);
-  const auto tile_k = static_cast<std::size_t>(std::max(kernel.tile_k, 64));
-  const std::size_t padded_k = (k + tile_k - 1) / tile_k * tile_k;
+  const auto step = unit == Unit::tcgen05_k96
+                        ? std::size_t{96}
+                        : static_cast<std::size_t>(std::max(kernel.tile_k, 64));
+  const std::size_t padded_k = (k + step - 1) / step * step;
   const auto rows = static_cast<std::size_t>(shape.m);
   const auto columns = static_cast<std::size_t>(shape.n);
   Operand a;
@@ -369,7 +375,7 @@ void expect_bits_of_unit(const GemmKernel& kernel, ElementType type, Unit unit) 
   }
   // Where every sum was exact the walk would show nothing about the order of additions. Sums that
   // start from zero for each instruction cancel, and so do those of the few values of e2m1.
-  const bool cancels = is_exact(type) || type == ElementType::nvfp4 ||
+  const bool cancels = is_exact(type) || element_bits(type) == 4 ||
                        kernel.short_sums.interval == static_cast<int>(instruction.k);
   EXPECT_TRUE(cancels || remainders > kElements / 8) << remainders;
 }

@@ -13,6 +13,7 @@ enum class Unit : std::uint8_t {
   mma_sync_ada,  ///< compute capability 8.9; f16, bf16 and tf32 as on 8.0
   wgmma,         ///< 9.0
   tcgen05,       ///< 10.0 and 10.3
+  tcgen05_k96,   ///< 10.3, types of 4 bits
 };
 
 /// Runs the kernel on operands that spread over exponents; in every other row the second half of K

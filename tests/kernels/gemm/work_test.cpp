@@ -72,6 +72,7 @@ struct BulkCase {
   std::uint64_t sharing;      ///< CTAs among which a load of B is multicast
   std::uint64_t scale_bytes;  ///< of a K-tile
   std::string flops;
+  std::uint64_t row_bytes = 128;  ///< of a K-tile
 };
 
 void PrintTo(const BulkCase& instance, std::ostream* stream) {
@@ -81,6 +82,9 @@ void PrintTo(const BulkCase& instance, std::ostream* stream) {
 /// Scales of nvfp4: 4 blocks of 512 bytes for each 128 rows of a K-tile of 256. Each CTA of a pair
 /// needs those of its 128 rows of A and of all 256 rows of B.
 constexpr std::uint64_t kPairScaleBytes = 2 * (1 + 2) * 4 * 512;
+/// 768 of K: 12 words of a row in nvfp4; in mxfp4 6, here of one CTA with 128 rows of B.
+constexpr std::uint64_t kWidePairScaleBytes = 3 * kPairScaleBytes;
+constexpr std::uint64_t kWideSingleScaleBytes = (1 + 1) * 6 * 512;
 
 class GemmBulkWork : public testing::TestWithParam<BulkCase> {};
 INSTANTIATE_TEST_SUITE_P(
@@ -95,7 +99,12 @@ INSTANTIATE_TEST_SUITE_P(
                              "gemm_sm100_kernel", 256, 256, 64, 1, 0, "mma_flops_f16"},
                     BulkCase{"gb300-nvl72", "gemm_tcgen05_nvfp4_256x256x256_pair",
                              "gemm_sm100_kernel", 256, 256, 256, 1, kPairScaleBytes,
-                             "mma_flops_fp4"}),
+                             "mma_flops_fp4"},
+                    BulkCase{"gb300-nvl72", "gemm_tcgen05_nvfp4_k96_256x256_pair",
+                             "gemm_sm100_kernel", 256, 256, 768, 1, kWidePairScaleBytes,
+                             "mma_flops_fp4", 384},
+                    BulkCase{"gb300-nvl72", "gemm_tcgen05_mxfp4_k96_128x128", "gemm_sm100_kernel",
+                             128, 128, 768, 1, kWideSingleScaleBytes, "mma_flops_fp4", 384}),
     [](const auto& instance) { return instance.param.kernel; });
 
 /// No product twice; A once a tile, B once a cluster or pair; results once; no bank conflict in
@@ -103,7 +112,6 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
   constexpr std::uint64_t kRows = 4;
   constexpr std::uint64_t kColumns = 2;
-  constexpr std::uint64_t kLineBytes = 128;  // of K, a row of a stage
   const BulkCase& gemm = GetParam();
   const std::uint64_t m = kRows * gemm.tile_m;
   const std::uint64_t n = kColumns * gemm.tile_n;
@@ -112,10 +120,11 @@ TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
       count_launch("RACKPROOF_EMULATOR_RACK=" + gemm.rack, gemm.kernel, gemm.symbol, m, n, k);
   EXPECT_EQ(counters.at(gemm.flops).get<double>(), 2 * static_cast<double>(m * n * k));
   const std::uint64_t stages = kRows * kColumns * kTilesK;
-  EXPECT_EQ(counters.at("bulk_load_bytes").get<std::uint64_t>(),
-            stages * ((gemm.tile_m + gemm.tile_n / gemm.sharing) * kLineBytes + gemm.scale_bytes));
+  EXPECT_EQ(
+      counters.at("bulk_load_bytes").get<std::uint64_t>(),
+      stages * ((gemm.tile_m + gemm.tile_n / gemm.sharing) * gemm.row_bytes + gemm.scale_bytes));
   EXPECT_EQ(counters.at("bulk_shared_bytes").get<std::uint64_t>(),
-            stages * ((gemm.tile_m + gemm.tile_n) * kLineBytes + gemm.scale_bytes));
+            stages * ((gemm.tile_m + gemm.tile_n) * gemm.row_bytes + gemm.scale_bytes));
   EXPECT_EQ(counters.at("bulk_store_bytes").get<std::uint64_t>(), m * n * 2);
   EXPECT_EQ(counters.at("global_requests").get<std::uint64_t>(), 0U);
   EXPECT_EQ(counters.at("shared_wavefronts"), counters.at("shared_wavefronts_minimum"));

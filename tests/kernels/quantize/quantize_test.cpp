@@ -37,10 +37,9 @@ std::vector<float> values_of(std::int64_t rows, std::int64_t columns) {
 }
 
 class Quantize : public testing::TestWithParam<ElementType> {};
-INSTANTIATE_TEST_SUITE_P(Types, Quantize, testing::Values(ElementType::mxfp8, ElementType::nvfp4),
-                         [](const auto& instance) {
-                           return std::string(to_string(instance.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Types, Quantize, testing::Values(ElementType::mxfp8, ElementType::mxfp4, ElementType::nvfp4),
+    [](const auto& instance) { return std::string(to_string(instance.param)); });
 
 TEST_P(Quantize, EqualsTheDefinition) {
   const ElementType type = GetParam();
@@ -77,8 +76,11 @@ TEST_P(Quantize, KeepsWhatTheFormatCan) {
   std::vector<double> decoded(values.size());
   decode_scaled_row(type, quantized.elements.data(), quantized.scales.data(), 0, decoded);
   // mxfp8: 448 / 2^8 = 1.75 of the largest binade is in range, the rest saturates: 1/8 of 2.
+  // mxfp4: 6 / 2^2 = 1.5 of the largest binade is in range, the rest saturates: 1/4 of 2.
   // nvfp4: half of the step from 4 to 6, of 6, and the scale's own rounding, 1/16.
-  const double tolerance = type == ElementType::mxfp8 ? 0.125 : 1.0 / 6 + 1.0 / 16;
+  const double tolerance = type == ElementType::mxfp8   ? 0.125
+                           : type == ElementType::mxfp4 ? 0.25
+                                                        : 1.0 / 6 + 1.0 / 16;
   for (std::size_t i = 0; i < values.size(); ++i) {
     EXPECT_NEAR(decoded[i], static_cast<double>(values[i]), tolerance) << i;
   }
@@ -94,6 +96,7 @@ TEST(BlockScale, LiesAsTheMatrixUnitReadsIt) {
   EXPECT_EQ(scale_offset(128, 0, 3), 1536U);
   EXPECT_EQ(scale_bytes(ElementType::nvfp4, 129, 65), 2 * 2 * 512);
   EXPECT_EQ(scale_bytes(ElementType::mxfp8, 128, 128), 512);
+  EXPECT_EQ(scale_bytes(ElementType::mxfp4, 128, 129), 2 * 512);
   EXPECT_EQ(scale_bytes(ElementType::bf16, 128, 128), 0);
 }
 

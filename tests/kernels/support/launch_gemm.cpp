@@ -18,10 +18,10 @@ int launch(std::string_view name, const GemmShape& shape, int slices) {
   for (const ElementType type :
        {ElementType::bf16, ElementType::fp16, ElementType::fp32, ElementType::tf32,
         ElementType::fp64, ElementType::int8, ElementType::fp8_e4m3, ElementType::fp8_e5m2,
-        ElementType::mxfp8, ElementType::nvfp4}) {
+        ElementType::mxfp8, ElementType::mxfp4, ElementType::nvfp4}) {
     std::vector<GemmKernel> kernels = all_kernels(type);
     for (const auto& set : {sm90::kernels(type), sm90::fast_fp8_kernels(type), sm100::kernels(type),
-                            sm100::swapped_kernels(type)}) {
+                            sm100::swapped_kernels(type), sm100::wide_kernels(type)}) {
       kernels.insert(kernels.end(), set.begin(), set.end());
     }
     for (const GemmKernel& kernel : kernels) {

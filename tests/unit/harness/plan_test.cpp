@@ -117,7 +117,7 @@ TEST(Plan, ShippedSuitesFitEveryRackAndAreEqualOnAllRanks) {
       for (const PlannedBenchmark& benchmark : plan.benchmarks) {
         const bool needs_fp8 = benchmark.name.starts_with("gemm/fp8");
         const bool needs_block_scales =
-            benchmark.name.starts_with("gemm/mxfp8") || benchmark.name.starts_with("gemm/nvfp4");
+            benchmark.name.starts_with("gemm/mxfp") || benchmark.name.starts_with("gemm/nvfp4");
         EXPECT_EQ(benchmark.cannot_run.has_value(),
                   (needs_fp8 && !has_fp8) || (needs_block_scales && !has_block_scales))
             << rack.path() << benchmark.name;
