@@ -204,6 +204,7 @@ bool Executor::step_early(std::unique_lock<std::mutex>& lock, Stream& stream, Op
   operation.is_claimed_ = false;
   if (result.state == StepResult::State::failed) {
     fail(*stream.device, result);
+    completion_.notify_all();
     return true;
   }
   is_stalled = result.state != StepResult::State::progressed;

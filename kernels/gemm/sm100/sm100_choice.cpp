@@ -196,7 +196,7 @@ std::vector<Candidate> candidates(Family family, const GemmProblem& problem,
 }
 
 std::optional<std::string> family_declines(Family family, const GemmProblem& problem) {
-  if (family == Family::wide && problem.shape().m <= kCtaRows &&
+  if ((family == Family::wide || family == Family::wide_fixed) && problem.shape().m <= kCtaRows &&
       !swapped_kernels(problem.type()).empty()) {
     return "few rows: operands are swapped up to an M of " + std::to_string(kCtaRows) + ", found " +
            std::to_string(problem.shape().m);

@@ -95,7 +95,8 @@ TEST(GemmPlan, FullWaveFillsTheDevice) {
   int multiprocessors = 0;
   RACKPROOF_CUDA(cudaGetDevice(&device));
   RACKPROOF_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-  ParamReader request({{"shape", std::string("square_waves")}, {"k", std::int64_t{16}}});
+  // Deep enough for the largest tile to be the one that is chosen.
+  ParamReader request({{"shape", std::string("square_waves")}, {"k", std::int64_t{256}}});
   const auto planned = gemm_operation().plan(request, {.cc = tests::device_compute_capability(),
                                                        .multiprocessors = multiprocessors,
                                                        .memory_bytes = 0,
