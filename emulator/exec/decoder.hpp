@@ -152,7 +152,7 @@ class Decoder {
   std::vector<std::pair<std::int32_t, std::size_t>> pending_;    ///< (own index, module index)
   std::vector<std::pair<std::size_t, std::uint32_t>> branches_;  ///< op -> PTX instruction
   std::vector<std::size_t> tables_;
-  std::vector<std::uint32_t> first_op_;  ///< of each PTX instruction of the function
+  std::vector<std::uint32_t> first_op_;           ///< of each PTX instruction of the function
   std::set<ptx::RegisterIndex> compared_values_;  ///< of the current function
 };
 
