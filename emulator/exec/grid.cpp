@@ -1,18 +1,20 @@
 #include "emulator/exec/grid.hpp"
 
 #include "emulator/exec/cluster.hpp"
+#include "emulator/exec/cluster_queue.hpp"
+#include "emulator/exec/cluster_slot.hpp"
 #include "emulator/exec/fault.hpp"
+#include "emulator/exec/grid_checks.hpp"
 #include "emulator/exec/grid_context.hpp"
 #include "emulator/exec/grid_workspace.hpp"
 #include "emulator/exec/places.hpp"
 #include "emulator/exec/program_impl.hpp"
+#include "emulator/exec/rank_constants.hpp"
 #include "emulator/exec/stall_report.hpp"
 #include "emulator/exec/stall_watch.hpp"
-#include "emulator/exec/windows.hpp"
 #include "emulator/exec/worker_pool.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
 #include <exception>
 #include <utility>
@@ -35,10 +37,6 @@ constexpr std::uint64_t kMostCtasPerTurn = 32;
 constexpr std::uint64_t kTurnsPerGrid = 64;
 // A parallel phase shorter than this is over before another thread has begun.
 constexpr std::uint64_t kWorthwhile = 2000;
-// How often each group must have come back to where it was before its grid is called stalled; and
-// when it is looked at again.
-constexpr std::uint32_t kRepeats = 8;
-constexpr std::uint32_t kRepeatsAgain = 2;
 
 }  // namespace
 
@@ -66,24 +64,25 @@ class GridExecution::Impl {
     }
     awaits_ = grid_.awaits_prerequisite();
     if (grid_.config.checks.races) {
-      begin_checks(decoded.module);
+      checks_.begin(grid_, decoded.module, decoded_);
     }
     const std::uint64_t cluster_size = std::max<std::uint64_t>(grid_.config.cluster.count(), 1);
-    total_ = grid_.config.grid.count() / cluster_size;
+    queue_ = ClusterQueue(grid_.config.grid.count() / cluster_size);
     limit_ = std::max<std::size_t>(grid_.config.resident_blocks / cluster_size, 1);
     if (grid_.config.steals_clusters) {
       grid_.steal_cluster = [this, cluster_size]() -> std::optional<std::uint64_t> {
-        if (!has_unstarted()) {
+        if (queue_.empty()) {
           return std::nullopt;
         }
         grid_.triggered_ctas += cluster_size;  // they never begin
-        return take_unstarted();
+        return queue_.take();
       };
     }
-    place_shared_memory(static_cast<std::uint32_t>(cluster_size));
+    rank_constants_ = constants_by_rank(*decoded_, static_cast<std::uint32_t>(cluster_size));
+    grid_.rank_constants = &rank_constants_;
     window_ = std::min(kInitialWindow, limit_);
-    state_ =
-        total_ == 0 || grid_.config.block.count() == 0 ? GridState::finished : GridState::running;
+    state_ = queue_.empty() || grid_.config.block.count() == 0 ? GridState::finished
+                                                               : GridState::running;
   }
 
   ~Impl() { end_checks(); }
@@ -96,7 +95,7 @@ class GridExecution::Impl {
     }
     if (state_ == GridState::stalled) {
       state_ = GridState::running;
-      restart_watch();
+      watch_.restart(slots_);
     }
     std::unique_lock<std::mutex> lock;
     if (grid_.detector != nullptr) {
@@ -149,7 +148,7 @@ class GridExecution::Impl {
       ctas += worker.triggered_ctas;
       some = some || worker.has_trigger;
     }
-    return some && ctas == total_ * grid_.config.cluster.count();
+    return some && ctas == queue_.total() * grid_.config.cluster.count();
   }
   bool has_triggered_before_wait() const {
     return grid_.has_trigger_before_wait ||
@@ -166,122 +165,26 @@ class GridExecution::Impl {
   const std::optional<Fault>& fault() const { return fault_; }
 
  private:
-  // Each CTA of a cluster has addresses of its own for its shared memory.
-  void place_shared_memory(std::uint32_t cluster_size) {
-    rank_constants_.resize(cluster_size);
-    for (std::uint64_t rank = 1; rank < cluster_size; ++rank) {
-      AlignedBuffer& constants = rank_constants_[rank];
-      constants.resize(decoded_->constants.size());
-      std::memcpy(constants.data(), decoded_->constants.data(), decoded_->constants.size());
-      for (const auto& [offset, width] : decoded_->shared_constants) {
-        for (std::uint32_t lane = 0; lane < kWarpSize; ++lane) {
-          std::byte* const at = constants.data() + offset + std::size_t{lane} * width;
-          std::uint64_t address = 0;
-          std::memcpy(&address, at, width);
-          address |= rank << kClusterRankShift;
-          std::memcpy(at, &address, width);
-        }
-      }
-    }
-    grid_.rank_constants = &rank_constants_;
-  }
-
-  void begin_checks(std::shared_ptr<const ptx::Module> module) {
-    if (grid_.config.detector == nullptr) {
-      own_detector_ = std::make_unique<check::Detector>();
-    }
-    grid_.detector = own_detector_ ? own_detector_.get() : grid_.config.detector;
-    const std::scoped_lock lock(grid_.detector->mutex());
-    grid_.checked = &grid_.detector->begin_grid(grid_.config.grid.count(), grid_.config.device,
-                                                grid_.config.order);
-    // Messages of later grids may name this one, when its module is gone from the program.
-    grid_.checked->describe = [module = std::move(module), kernel = decoded_,
-                               grid = grid_.config.grid, block = grid_.config.block,
-                               first = grid_.checked->first](const check::Access& access,
-                                                             std::uint32_t unit) {
-      const std::uint64_t cta = access.cta - first;
-      const std::uint32_t thread = access.warp() * kWarpSize + access.lane_of(unit);
-      return "thread " +
-             position({thread % block.x, thread / block.x % block.y, thread / block.x / block.y}) +
-             " of CTA " +
-             position({static_cast<std::uint32_t>(cta % grid.x),
-                       static_cast<std::uint32_t>(cta / grid.x % grid.y),
-                       static_cast<std::uint32_t>(cta / grid.x / grid.y)}) +
-             " of kernel '" + readable_name(kernel->name) + "' at " +
-             describe_location(*module, kernel->source.at(access.pc())->where);
-    };
-  }
   void end_checks() {
     slots_.clear();
-    if (grid_.checked != nullptr) {
-      const std::scoped_lock lock(grid_.detector->mutex());
-      grid_.detector->end_grid(*grid_.checked);
-      grid_.checked = nullptr;
-    }
-  }
-
-  /// A place for a cluster in flight, and those that follow it there in this round.
-  struct Slot {
-    std::unique_ptr<Cluster> cluster;
-    std::vector<std::uint64_t> waiting;  ///< clusters to start, the next one last
-    std::uint64_t executed = 0;          ///< warp instructions of this round
-    bool finished_one = false;
-    std::optional<FaultRaised> fault;
-    std::exception_ptr error;
-  };
-
-  [[nodiscard]] bool has_unstarted() const { return !returned_.empty() || started_ < total_; }
-  std::uint64_t take_unstarted() {
-    if (returned_.empty()) {
-      return started_++;
-    }
-    const std::uint64_t index = returned_.back();
-    returned_.pop_back();
-    return index;
+    GridChecks::end(grid_);
   }
 
   void fill() {
     const std::uint64_t per_turn =
-        has_waited_ ? 1 : std::clamp<std::uint64_t>(total_ / kTurnsPerGrid, 1, kMostCtasPerTurn);
-    while (slots_.size() < window_ && has_unstarted()) {
+        has_waited_
+            ? 1
+            : std::clamp<std::uint64_t>(queue_.total() / kTurnsPerGrid, 1, kMostCtasPerTurn);
+    while (slots_.size() < window_ && !queue_.empty()) {
       slots_.emplace_back();
     }
-    for (Slot& slot : slots_) {
+    for (ClusterSlot& slot : slots_) {
       const std::uint64_t count = per_turn - (slot.cluster == nullptr ? 0 : 1);
       slot.waiting.clear();
-      while (slot.waiting.size() < count && has_unstarted()) {
-        slot.waiting.push_back(take_unstarted());
+      while (slot.waiting.size() < count && !queue_.empty()) {
+        slot.waiting.push_back(queue_.take());
       }
       std::reverse(slot.waiting.begin(), slot.waiting.end());
-    }
-  }
-
-  // One slot's turn in the parallel phase; on any thread, with that thread's context.
-  void run_slot(Slot& slot, GridContext& context) {
-    slot.executed = 0;
-    slot.finished_one = false;
-    try {
-      while (slot.executed < kParallelQuantum) {
-        if (slot.cluster == nullptr) {
-          if (slot.waiting.empty()) {
-            return;
-          }
-          slot.cluster = std::make_unique<Cluster>(context, slot.waiting.back());
-          slot.waiting.pop_back();
-        }
-        slot.executed += slot.cluster->run(context, clock_ + slot.executed,
-                                           kParallelQuantum - slot.executed, false);
-        if (!slot.cluster->finished()) {
-          return;
-        }
-        slot.cluster->finish();
-        slot.cluster.reset();
-        slot.finished_one = true;
-      }
-    } catch (const FaultRaised& raised) {
-      slot.fault = raised;
-    } catch (...) {
-      slot.error = std::current_exception();
     }
   }
 
@@ -291,8 +194,8 @@ class GridExecution::Impl {
     const std::size_t threads =
         grid_.detector != nullptr ? 1 : std::min<std::size_t>(grid_.config.threads, slots_.size());
     if (threads < 2 || last_parallel_ < kWorthwhile) {
-      for (Slot& slot : slots_) {
-        run_slot(slot, grid_);
+      for (ClusterSlot& slot : slots_) {
+        slot.run(grid_, clock_, kParallelQuantum);
       }
       return;
     }
@@ -300,7 +203,7 @@ class GridExecution::Impl {
       add_worker();
     }
     WorkerPool::instance().run(threads, slots_.size(), [this](std::size_t index, std::size_t who) {
-      run_slot(slots_[index], who == 0 ? grid_ : workers_[who - 1]);
+      slots_[index].run(who == 0 ? grid_ : workers_[who - 1], clock_, kParallelQuantum);
     });
   }
 
@@ -312,7 +215,7 @@ class GridExecution::Impl {
     release_grid_control(kGridTrigger);
   }
   void release_grid_control(std::uint32_t which) {
-    for (Slot& slot : slots_) {
+    for (ClusterSlot& slot : slots_) {
       if (slot.cluster != nullptr) {
         slot.cluster->release_grid_control(which);
       }
@@ -341,7 +244,7 @@ class GridExecution::Impl {
     }
     parallel_phase();
     std::uint64_t executed = 0;
-    for (Slot& slot : slots_) {
+    for (ClusterSlot& slot : slots_) {
       if (slot.error) {
         std::rethrow_exception(slot.error);
       }
@@ -357,7 +260,7 @@ class GridExecution::Impl {
     bool has_worked = false;
     bool has_computed = false;  // without coming to an end
     std::uint64_t skipped = 0;
-    for (Slot& slot : slots_) {
+    for (ClusterSlot& slot : slots_) {
       has_progressed = has_progressed || slot.finished_one;
       has_worked = has_worked || slot.finished_one;
       if (slot.cluster != nullptr) {
@@ -401,7 +304,7 @@ class GridExecution::Impl {
   // All wait or poll: asynchronous operations cannot linger any longer.
   bool force_operations() {
     bool forced = false;
-    for (Slot& slot : slots_) {
+    for (ClusterSlot& slot : slots_) {
       if (slot.cluster != nullptr) {
         running_ = slot.cluster.get();
         forced = slot.cluster->force_operation() || forced;
@@ -411,12 +314,11 @@ class GridExecution::Impl {
   }
 
   void end_round(bool has_progressed, bool others_join, bool has_worked) {
-    for (Slot& slot : slots_) {
-      returned_.insert(returned_.end(), slot.waiting.begin(), slot.waiting.end());
+    for (ClusterSlot& slot : slots_) {
+      queue_.give_back(slot.waiting);
       slot.waiting.clear();
     }
-    std::sort(returned_.rbegin(), returned_.rend());  // the lowest is taken first
-    std::erase_if(slots_, [](const Slot& slot) { return slot.cluster == nullptr; });
+    std::erase_if(slots_, [](const ClusterSlot& slot) { return slot.cluster == nullptr; });
     if (others_join && window_ < limit_) {
       window_ = std::min(limit_, window_ + std::max<std::size_t>(1, window_ / 2));
     } else if (!has_worked && grid_.holds_triggers) {
@@ -449,50 +351,17 @@ class GridExecution::Impl {
     return changed;
   }
 
-  void set_watch(bool on) {
-    on ? watch_.start() : watch_.stop();
-    for (Slot& slot : slots_) {
-      slot.cluster->watch(on);
-    }
-    repeats_wanted_ = kRepeats;
-    take_changes();
-  }
-
-  void restart_watch() {
-    for (Slot& slot : slots_) {
-      slot.cluster->restart_watch();
-    }
-    repeats_wanted_ = kRepeatsAgain;
-  }
-
   void watch_round(std::uint64_t executed) {
-    // Of memory only the clusters' own shared: nobody else can help them.
-    const auto all_poll = [this] {
-      return std::all_of(slots_.begin(), slots_.end(),
-                         [](const Slot& slot) { return slot.cluster->polls_shared_memory_only(); });
-    };
-    const bool is_due = watch_.is_due(executed, all_poll);
-    if (!watch_.is_on()) {
-      if (is_due) {
-        set_watch(true);
-      }
-      return;
-    }
-    if (take_changes() || slots_.empty()) {
-      set_watch(false);
-      return;
-    }
-    const bool all_run = window_ >= limit_ || !has_unstarted();
-    const bool is_stalled =
-        all_run && std::all_of(slots_.begin(), slots_.end(), [this](const Slot& slot) {
-          return slot.cluster->is_stalled(repeats_wanted_);
-        });
-    if (all_run && (is_stalled || watch_.is_long()) && all_poll()) {
-      report_stall();
-    } else if (is_stalled) {
-      state_ = GridState::stalled;
-    } else if (is_due) {
-      set_watch(false);
+    const bool all_run = window_ >= limit_ || queue_.empty();
+    switch (watch_.look(slots_, executed, take_changes(), all_run)) {
+      case StallWatch::Verdict::goes_on:
+        break;
+      case StallWatch::Verdict::stalled:
+        state_ = GridState::stalled;
+        break;
+      case StallWatch::Verdict::hopeless:
+        report_stall();
+        break;
     }
   }
 
@@ -504,22 +373,15 @@ class GridExecution::Impl {
   }
 
   void report_stall() {
-    std::vector<Cta*> ctas;
-    for (const Slot& slot : slots_) {
-      for (std::uint32_t rank = 0; rank < slot.cluster->size(); ++rank) {
-        ctas.push_back(&slot.cluster->cta(rank));
-      }
-    }
-    std::sort(ctas.begin(), ctas.end(),
-              [](const Cta* x, const Cta* y) { return x->linear_index() < y->linear_index(); });
     Fault fault;
     fault.kind = Fault::Kind::deadlock;
-    fault.message = describe_stall(grid_, ctas);
-    if (const std::uint64_t rest = returned_.size() + (total_ - started_); rest != 0) {
+    fault.message = describe_stall(grid_, slots_);
+    if (const std::uint64_t rest = queue_.size(); rest != 0) {
       const std::uint64_t ctas_each = grid_.config.cluster.count();
-      fault.message +=
-          "; " + std::to_string(rest * ctas_each) + " of " + std::to_string(total_ * ctas_each) +
-          " CTAs have not begun: the device holds " + std::to_string(limit_ * ctas_each);
+      fault.message += "; " + std::to_string(rest * ctas_each) + " of " +
+                       std::to_string(queue_.total() * ctas_each) +
+                       " CTAs have not begun: the device holds " +
+                       std::to_string(limit_ * ctas_each);
     }
     state_ = GridState::faulted;
     fault_ = std::move(fault);
@@ -555,13 +417,11 @@ class GridExecution::Impl {
 
   std::optional<GridWorkspace> workspace_;
   std::shared_ptr<const DecodedKernel> decoded_;
-  std::unique_ptr<check::Detector> own_detector_;
+  GridChecks checks_;
   GridContext grid_;
   GridState state_ = GridState::running;
   async::Random random_;
-  std::uint64_t total_ = 0;
-  std::uint64_t started_ = 0;            ///< clusters below it were taken
-  std::vector<std::uint64_t> returned_;  ///< taken, not begun, given back; the lowest last
+  ClusterQueue queue_;
   std::size_t limit_ = 1;
   std::size_t window_ = 1;
   std::uint64_t rounds_ = 0;  ///< in which somebody computed and did not come to an end
@@ -573,8 +433,7 @@ class GridExecution::Impl {
   Cluster* running_ = nullptr;
   std::vector<AlignedBuffer> rank_constants_;  ///< see GridContext
   StallWatch watch_;
-  std::uint32_t repeats_wanted_ = kRepeats;
-  std::vector<Slot> slots_;
+  std::vector<ClusterSlot> slots_;
   std::deque<GridContext> workers_;  ///< of the threads beside this one
   std::optional<Fault> fault_;
 };

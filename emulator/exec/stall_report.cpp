@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -46,9 +47,22 @@ std::string describe_poll(const GridContext& grid, const Cta& cta, const PollLog
          ", and nobody is left to change them";
 }
 
+std::vector<Cta*> in_order(std::span<const ClusterSlot> slots) {
+  std::vector<Cta*> ctas;
+  for (const ClusterSlot& slot : slots) {
+    for (std::uint32_t rank = 0; rank < slot.cluster->size(); ++rank) {
+      ctas.push_back(&slot.cluster->cta(rank));
+    }
+  }
+  std::sort(ctas.begin(), ctas.end(),
+            [](const Cta* x, const Cta* y) { return x->linear_index() < y->linear_index(); });
+  return ctas;
+}
+
 }  // namespace
 
-std::string describe_stall(const GridContext& grid, const std::vector<Cta*>& ctas) {
+std::string describe_stall(const GridContext& grid, std::span<const ClusterSlot> slots) {
+  const std::vector<Cta*> ctas = in_order(slots);
   const auto polling = std::count_if(ctas.begin(), ctas.end(),
                                      [](Cta* cta) { return find_poller(*cta) != nullptr; });
   std::string text = "kernel '" + readable_name(grid.kernel->name) + "'";

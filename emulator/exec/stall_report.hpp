@@ -1,14 +1,15 @@
 #pragma once
 /// Who polls what in a grid that makes no progress any more.
 
-#include "emulator/exec/cta.hpp"
+#include "emulator/exec/cluster_slot.hpp"
 
+#include <span>
 #include <string>
-#include <vector>
 
 namespace rackproof::emulator::exec {
 
-/// One line; `ctas` are all that are in flight, watched, the lowest first.
-[[nodiscard]] std::string describe_stall(const GridContext& grid, const std::vector<Cta*>& ctas);
+/// One line; `slots` hold all clusters that are in flight, watched.
+[[nodiscard]] std::string describe_stall(const GridContext& grid,
+                                         std::span<const ClusterSlot> slots);
 
 }  // namespace rackproof::emulator::exec

@@ -1,8 +1,10 @@
 #pragma once
-/// When to look whether a grid still makes progress.
+/// Whether a grid still makes progress.
 
-#include <algorithm>
+#include "emulator/exec/cluster_slot.hpp"
+
 #include <cstdint>
+#include <span>
 
 namespace rackproof::emulator::exec {
 
@@ -12,22 +14,18 @@ namespace rackproof::emulator::exec {
 /// before.
 class StallWatch {
  public:
-  [[nodiscard]] bool is_on() const { return is_on_; }
-  /// Counts a round that ran so many warp instructions. True: it is time to look, or to stop
-  /// looking for now. `all_poll`: whether all of the round did nothing but poll.
-  template <class AllPoll>
-  [[nodiscard]] bool is_due(std::uint64_t executed, AllPoll&& all_poll) {
-    instructions_ += executed;
-    ++rounds_;
-    return is_on_ ? is_long() || (instructions_ >= kLongestLook && !all_poll())
-                  : instructions_ >= patience_ || rounds_ >= patience_ / kInstructionsOfARound;
-  }
-  [[nodiscard]] bool is_long() const { return rounds_ >= kLongestLookRounds; }
-  void start() { set(true); }
-  void stop() {
-    patience_ = std::min(2 * patience_, kMostPatience);
-    set(false);
-  }
+  enum class Verdict : std::uint8_t {
+    goes_on,
+    stalled,   ///< all came back to where they were: somebody else may still help
+    hopeless,  ///< nobody can: of memory they poll no more than their clusters' shared
+  };
+  /// After a round of so many warp instructions by `slots`, each of which has its cluster.
+  /// `changed`: see GridContext::changed, since the last call. `all_run`: no more clusters fit, or
+  /// there are none.
+  Verdict look(std::span<const ClusterSlot> slots, std::uint64_t executed, bool changed,
+               bool all_run);
+  /// A stalled grid runs on: counts repetitions anew.
+  void restart(std::span<const ClusterSlot> slots);
 
  private:
   // Warp instructions.
@@ -37,13 +35,15 @@ class StallWatch {
   // A round in which all poll has few instructions, and costs its time all the same.
   static constexpr std::uint64_t kInstructionsOfARound = 16;
   static constexpr std::uint64_t kLongestLookRounds = 1U << 16;
+  // How often each group must have come back to where it was before; and when it is looked at
+  // again.
+  static constexpr std::uint32_t kRepeats = 8;
+  static constexpr std::uint32_t kRepeatsAgain = 2;
 
-  void set(bool on) {
-    is_on_ = on;
-    instructions_ = 0;
-    rounds_ = 0;
-  }
+  void set(std::span<const ClusterSlot> slots, bool on);
+
   bool is_on_ = false;
+  std::uint32_t repeats_wanted_ = kRepeats;
   std::uint64_t patience_ = kFirstPatience;
   std::uint64_t instructions_ = 0;
   std::uint64_t rounds_ = 0;

@@ -282,7 +282,6 @@ OperandWavefronts operand_wavefronts(const std::vector<OperandChunk>& chunks,
 }
 
 std::vector<SharedRun> runs_of(const std::vector<OperandChunk>& chunks) {
-  constexpr std::uint32_t kChunkBytes = 16;
   std::vector<std::uint32_t> begins(chunks.size());
   std::transform(chunks.begin(), chunks.end(), begins.begin(),
                  [](const OperandChunk& chunk) { return chunk.address; });
