@@ -184,7 +184,7 @@ async::OperationQueue::Ticket Cluster::issue(const Issuer& issuer, async::Operat
                                              async::OperationQueue::Signal signal) {
   return operations_.issue(
       pipe,
-      [this, issuer, land = std::move(land)] {
+      [issuer, land = std::move(land)] {
         issuer.cta->grid().changed = true;
         try {
           land();

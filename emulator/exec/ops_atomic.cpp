@@ -107,7 +107,7 @@ void integer(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   using Word = std::conditional_t<(sizeof(T) <= 4), std::uint32_t, std::uint64_t>;
   const auto* b = register_row<Word>(lanes, op.b);
   [[maybe_unused]] const auto* c = op.c == kNoRef ? b : register_row<Word>(lanes, op.c);
-  for_each_target<U>(lanes, op, mask, [b, c](U old, std::uint32_t lane, bool) {
+  for_each_target<U>(lanes, op, mask, [=](U old, std::uint32_t lane, bool) {
     const auto operand = static_cast<T>(b[lane]);
     if constexpr (kOp == AtomicOp::cas) {
       return static_cast<T>(old) == operand ? static_cast<U>(c[lane]) : old;
