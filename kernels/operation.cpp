@@ -3,11 +3,41 @@
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
 namespace rackproof::kernels {
 namespace {
 
 constexpr const char* kForceVariable = "RACKPROOF_VARIANT";
+
+/// Why each variant cannot run a problem; those with the same reason share it.
+class RefusedVariants {
+ public:
+  void add(std::string_view variant, const std::string& reason) {
+    const auto same = std::find_if(entries_.begin(), entries_.end(),
+                                   [&](const Entry& entry) { return entry.reason == reason; });
+    if (same != entries_.end()) {
+      same->names += ", " + std::string(variant);
+    } else {
+      entries_.push_back({std::string(variant), reason});
+    }
+  }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  [[nodiscard]] std::string text() const {
+    std::string text;
+    for (const Entry& entry : entries_) {
+      text += (text.empty() ? "" : "; ") + entry.names + ": " + entry.reason;
+    }
+    return text;
+  }
+
+ private:
+  struct Entry {
+    std::string names;
+    std::string reason;
+  };
+  std::vector<Entry> entries_;
+};
 
 /// The name after "<operation>:" in the comma-separated environment variable, if there is one.
 std::optional<std::string_view> forced_variant(std::string_view operation) {
@@ -69,7 +99,7 @@ std::variant<const Variant*, NotSupported> choose_variant(const Operation& opera
                                                           const Problem& problem,
                                                           ComputeCapability cc) {
   const std::optional<std::string_view> forced = forced_variant(operation.name());
-  std::string reasons;
+  RefusedVariants refused;
   for (const Variant& variant : operation.variants()) {
     if (forced && variant.name != *forced) {
       continue;
@@ -78,17 +108,16 @@ std::variant<const Variant*, NotSupported> choose_variant(const Operation& opera
     if (!unsupported) {
       return &variant;
     }
-    reasons +=
-        (reasons.empty() ? "" : "; ") + std::string(variant.name) + ": " + unsupported->reason;
+    refused.add(variant.name, unsupported->reason);
   }
-  if (forced && reasons.empty()) {
+  if (forced && refused.empty()) {
     return NotSupported{std::string(kForceVariable) + " names '" + std::string(*forced) +
                         "', but " + std::string(operation.name()) +
                         " has only: " + names_of(operation.variants())};
   }
   return NotSupported{"no variant of " + std::string(operation.name()) +
-                      " runs this problem on compute capability " + to_string(cc) + " (" + reasons +
-                      ")"};
+                      " runs this problem on compute capability " + to_string(cc) + " (" +
+                      refused.text() + ")"};
 }
 
 }  // namespace rackproof::kernels
