@@ -164,7 +164,6 @@ void Executor::finish(Stream& stream, StepResult result) {
   }
   is_woken_ = true;
   work_.notify_one();
-  completion_.notify_all();
 }
 
 void Executor::fail(DeviceQueue& device, const StepResult& result) {
@@ -204,7 +203,6 @@ bool Executor::step_early(std::unique_lock<std::mutex>& lock, Stream& stream, Op
   operation.is_claimed_ = false;
   if (result.state == StepResult::State::failed) {
     fail(*stream.device, result);
-    completion_.notify_all();
     return true;
   }
   is_stalled = result.state != StepResult::State::progressed;
@@ -222,6 +220,7 @@ void Executor::complete_tickets(Operation& operation, TimePs end,
       ticket->end_time_ps = end;
     }
   }
+  completion_.notify_all();
 }
 
 // Work behind a fault never runs; whoever waits for it gets the sticky error instead.

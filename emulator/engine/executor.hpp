@@ -86,8 +86,7 @@ class Executor {
   [[nodiscard]] bool is_hopeless();
   void give_up(std::unique_lock<std::mutex>& lock, Stream* stream, const Operation* operation);
   [[nodiscard]] bool host_is_waiting() const;
-  static void complete_tickets(Operation& operation, TimePs end,
-                               const check::OperationClock& order);
+  void complete_tickets(Operation& operation, TimePs end, const check::OperationClock& order);
   void drop_all(DeviceQueue& device);
   void reap(Stream& stream);
   void raise_host_time(TimePs time);

@@ -1,5 +1,7 @@
 #include "emulator/tensor/shared_descriptor.hpp"
 
+#include "emulator/tensor/bit_field.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -10,10 +12,6 @@ namespace {
 constexpr std::uint32_t kChunkBytes = 16;
 constexpr std::uint32_t kAddressMask = 0x3ffff;  // matrix-descriptor-encode keeps 18 bits
 constexpr std::uint32_t kCoreLines = 8;
-
-std::uint32_t field(std::uint64_t bits, unsigned first, unsigned width) {
-  return static_cast<std::uint32_t>(bits >> first & ((std::uint64_t{1} << width) - 1));
-}
 
 void require_zero(std::uint64_t bits, unsigned first, unsigned width) {
   if (field(bits, first, width) != 0) {

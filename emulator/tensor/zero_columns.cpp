@@ -1,5 +1,6 @@
 #include "emulator/tensor/zero_columns.hpp"
 
+#include "emulator/tensor/bit_field.hpp"
 #include "emulator/tensor/shared_descriptor.hpp"
 
 namespace rackproof::emulator::tensor {
@@ -11,10 +12,6 @@ constexpr unsigned kNonZero = 39;
 constexpr unsigned kSkipSpan = 40;
 constexpr unsigned kUseSpan = 48;
 constexpr unsigned kShift = 56;
-
-std::uint32_t field(std::uint64_t bits, unsigned first, unsigned width) {
-  return static_cast<std::uint32_t>(bits >> first & ((std::uint64_t{1} << width) - 1));
-}
 
 }  // namespace
 
