@@ -1,6 +1,7 @@
 #include "emulator/check/tensor_order.hpp"
 
 #include <atomic>
+#include <utility>
 
 namespace rackproof::emulator::check {
 
@@ -15,9 +16,9 @@ std::uint32_t TensorOrder::add(const TensorAccess& access) {
   return static_cast<std::uint32_t>(accesses_.size() - 1);
 }
 
-bool TensorOrder::is_ordered(std::uint32_t earlier, const TensorAccess& now,
-                             const Clock& knowledge) {
-  const TensorAccess& before = accesses_[earlier];
+bool TensorOrder::is_ordered(std::uint32_t earlier, std::uint32_t number, const Clock& knowledge) {
+  TensorAccess& before = accesses_[earlier];
+  const TensorAccess& now = accesses_[number];
   if (before.is_pipe) {
     if (now.is_pipe && now.actor == before.actor) {
       return true;
@@ -29,14 +30,31 @@ bool TensorOrder::is_ordered(std::uint32_t earlier, const TensorAccess& now,
   if (same_warp && (!now.is_pipe || before.state != TensorAccess::State::in_flight)) {
     return true;
   }
+  if (before.follows_registers && before.state == TensorAccess::State::in_flight) {
+    before.overtaken_by = number;
+    return true;
+  }
   if (now.frees) {
     return before.state != TensorAccess::State::in_flight;
   }
-  if (before.state != TensorAccess::State::ordered) {
+  const bool is_store = before.writes && before.state == TensorAccess::State::in_flight;
+  if (before.state != TensorAccess::State::ordered && !(is_store && !now.writes && !now.is_pipe)) {
     return false;
   }
   const CtaKnowledge* const known = knowledge.find(before.actor);
-  return known != nullptr && known->knows(before.warp, before.lane, before.time);
+  if (known == nullptr || !known->knows(before.warp, before.lane, before.time)) {
+    return false;
+  }
+  if (is_store) {
+    unawaited_store_ = earlier;
+    before.state = TensorAccess::State::ordered;
+  }
+  return true;
+}
+
+std::optional<TensorAccess> TensorOrder::take_unawaited_store() {
+  const std::uint32_t store = std::exchange(unawaited_store_, kNone);
+  return store == kNone ? std::nullopt : std::optional(accesses_[store]);
 }
 
 std::optional<TensorConflict> TensorOrder::touch(std::uint32_t number, std::uint32_t lane,
@@ -51,7 +69,7 @@ std::optional<TensorConflict> TensorOrder::touch(std::uint32_t number, std::uint
       return true;
     }
     if (last_asked_ != earlier || last_asker_ != number) {
-      last_answer_ = is_ordered(earlier, now, knowledge);
+      last_answer_ = is_ordered(earlier, number, knowledge);
       last_asked_ = earlier;
       last_asker_ = number;
     }

@@ -5,7 +5,8 @@
 /// own time. A warp knows what a pipe has done once it has waited for the mbarrier of a commit, and
 /// has met tcgen05.fence::after_thread_sync. A pipe knows what the warp that issues knows. What
 /// tcgen05.ld and .st do is known to others when the warp has waited for it, has met
-/// tcgen05.fence::before_thread_sync, and synchronises.
+/// tcgen05.fence::before_thread_sync, and synchronises. Where registers of loads are followed
+/// instead of waited for, the first use of one is the wait.
 ///
 /// Much working code leaves out the fences: ::before_thread_sync is demanded of kernels that have
 /// one of it, ::after_thread_sync of those that have a fence of either kind.
@@ -43,6 +44,10 @@ struct TensorAccess {
   /// dealloc: what warps did has to be over. Code that works synchronises before it with relaxed
   /// barriers, so more is not asked of it.
   bool frees = false;
+  /// A load that is over when its registers are used (exec::EarlyUses). Until then others may take
+  /// its columns, as long as the registers are not used after that.
+  bool follows_registers = false;
+  std::uint32_t overtaken_by = 0;  ///< the access that took its columns meanwhile; 0: none
 };
 
 struct TensorConflict {
@@ -67,6 +72,9 @@ class TensorOrder {
                                                     std::uint32_t lanes, std::uint32_t column,
                                                     std::uint32_t columns, bool writes,
                                                     const Clock& knowledge);
+  /// The last store that a load of another warp met behind a synchronisation, but without
+  /// tcgen05.wait::st, since this was last asked.
+  [[nodiscard]] std::optional<TensorAccess> take_unawaited_store();
   /// New columns: what was there before is forgotten.
   void forget(std::uint32_t column, std::uint32_t columns);
 
@@ -76,11 +84,12 @@ class TensorOrder {
     std::uint32_t write = kNone;
     std::array<std::uint32_t, 2> reads{};
   };
-  [[nodiscard]] bool is_ordered(std::uint32_t earlier, const TensorAccess& now,
+  [[nodiscard]] bool is_ordered(std::uint32_t earlier, std::uint32_t number,
                                 const Clock& knowledge);
 
   std::vector<TensorAccess> accesses_{1};
   std::vector<Cell> cells_;
+  std::uint32_t unawaited_store_ = kNone;
   // Most cells of an access were touched by the same one before.
   std::uint32_t last_asked_ = kNone;
   std::uint32_t last_asker_ = kNone;

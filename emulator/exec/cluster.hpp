@@ -109,7 +109,7 @@ class Cluster {
   void barrier_arrive(Warp& warp, std::uint32_t lanes, bool releases);
   void barrier_wait(Warp& warp, std::uint32_t lanes);
   /// Lanes ended: the barrier may complete.
-  void lanes_exited();
+  void lanes_exited(Warp& warp);
 
  private:
   /// barrier.cluster of one warp, lanes by state.

@@ -63,8 +63,13 @@ void Cluster::check_exit(Cta& cta) const {
   }
 }
 
-void Cluster::lanes_exited() {
+void Cluster::lanes_exited(Warp& warp) {
   if (!arrivals_.empty()) {
+    // The barrier waits for threads that end, so what they did is over behind it.
+    check::CtaChecker* const checker = warp.cta().checker();
+    if (checker != nullptr && warp.live() == 0) {
+      checker->release_to(warp.index(), ~0U, arriving_);
+    }
     complete_barrier();
   }
 }

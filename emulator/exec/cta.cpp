@@ -204,15 +204,15 @@ void Cta::barrier_arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index,
   }
 }
 
-void Cta::lanes_exited(Warp&) {
+void Cta::lanes_exited(Warp& warp) {
   for (std::uint32_t i = 0; open_barriers_ != 0 && i < barriers_.size(); ++i) {
     if (complete(barriers_[i])) {
       release(i);
     }
   }
-  cluster_->lanes_exited();
+  cluster_->lanes_exited(warp);
   if (std::all_of(warps_.begin(), warps_.end(),
-                  [](const auto& warp) { return warp->live() == 0; })) {
+                  [](const auto& each) { return each->live() == 0; })) {
     check_tensor_memory();
     cluster_->check_exit(*this);
   }

@@ -55,10 +55,11 @@ struct DecodedKernel {
   std::vector<CallSite> calls;
   std::vector<VideoOp> video;
   std::vector<TensorInstruction> tensor;
-  bool has_proxy_fence = false;          ///< fence.proxy.async in any form
-  bool has_tensor_wait_load = false;     ///< tcgen05.wait::ld
-  bool has_tensor_fence_before = false;  ///< tcgen05.fence::before_thread_sync
-  bool has_tensor_fence_after = false;   ///< tcgen05.fence::after_thread_sync
+  bool has_proxy_fence = false;           ///< fence.proxy.async in any form
+  bool has_tensor_wait_load = false;      ///< tcgen05.wait::ld
+  bool follows_tensor_registers = false;  ///< EarlyUses::follows_registers
+  bool has_tensor_fence_before = false;   ///< tcgen05.fence::before_thread_sync
+  bool has_tensor_fence_after = false;    ///< tcgen05.fence::after_thread_sync
   std::vector<BulkOp> bulk;
   std::vector<WgmmaSpec> wgmma;
   std::vector<RegisterAccesses> wgmma_accesses;

@@ -1,7 +1,6 @@
 #include "emulator/exec/decoder.hpp"
 
 #include "emulator/exec/compared_values.hpp"
-#include "emulator/exec/early_uses.hpp"
 #include "emulator/exec/register_rows.hpp"
 
 #include <algorithm>
@@ -181,8 +180,9 @@ void Decoder::decode_instruction(std::size_t index) {
 }
 
 void Decoder::check_early_use() {
-  const auto found = early_uses_.find(static_cast<std::uint32_t>(instruction_index_));
-  if (found == early_uses_.end()) {
+  const auto found =
+      early_uses_.by_instruction.find(static_cast<std::uint32_t>(instruction_index_));
+  if (found == early_uses_.by_instruction.end()) {
     return;
   }
   std::vector<Ref> loads;
@@ -283,6 +283,7 @@ void Decoder::decode_function(std::int32_t index, std::size_t module_index) {
   const std::size_t first = out_->code.size();
   out_->functions[static_cast<std::size_t>(index)].entry = static_cast<std::uint32_t>(first);
   early_uses_ = find_early_uses(*function_);
+  out_->follows_tensor_registers |= early_uses_.follows_registers;
   compared_values_ = find_compared_values(*function_);
   first_op_.clear();
   branches_.clear();

@@ -4,6 +4,7 @@
 
 #include "emulator/exec/counters.hpp"
 #include "emulator/exec/decoded_kernel.hpp"
+#include "emulator/exec/early_uses.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/lane_ops.hpp"
 #include "emulator/exec/program_impl.hpp"
@@ -133,7 +134,7 @@ class Decoder {
   std::size_t module_index_ = 0;
   std::size_t instruction_index_ = 0;
   std::uint32_t first_number_ = 0;  ///< of the function's first instruction
-  std::map<std::uint32_t, std::vector<std::uint32_t>> early_uses_;
+  EarlyUses early_uses_;
   const ptx::Instruction* instruction_ = nullptr;
   Modifiers* modifiers_ = nullptr;
   std::uint32_t frame_bytes_ = 0;

@@ -40,16 +40,22 @@ class Search {
     }
   }
 
-  void run(std::map<std::uint32_t, std::vector<std::uint32_t>>& uses) {
+  /// Adds the uses; whether there are any.
+  bool run(std::map<std::uint32_t, std::vector<std::uint32_t>>& uses) {
+    bool is_used = false;
     std::vector<std::uint32_t> work = successors(*function_, load_);
-    std::set<std::uint32_t> seen;
+    std::vector<bool> seen(function_->body.size());
     while (!work.empty()) {
       const std::uint32_t index = work.back();
       work.pop_back();
-      if (index >= function_->body.size() || !seen.insert(index).second) {
+      if (index >= function_->body.size() || seen[index]) {
         continue;
       }
+      seen[index] = true;
       const ptx::Instruction& instruction = function_->body[index];
+      if (is_wait_for_loads(instruction)) {
+        continue;
+      }
       const bool tensor = instruction.opcode == "tcgen05";
       if (instruction.opcode == "mov") {
         if (touches(registers_of(instruction, 1, 1))) {
@@ -60,12 +66,14 @@ class Search {
       } else if (!(tensor && has(instruction, "ld")) && instruction.opcode != "call" &&
                  touches(registers_of(instruction, 0, instruction.operands.size()))) {
         uses[index].push_back(load_);
+        is_used = true;
         continue;
       }
       for (const std::uint32_t next : successors(*function_, index)) {
         work.push_back(next);
       }
     }
+    return is_used;
   }
 
  private:
@@ -79,20 +87,44 @@ class Search {
   std::set<RegisterIndex> pending_;
 };
 
-}  // namespace
+bool is_load(const ptx::Instruction& instruction) {
+  return instruction.opcode == "tcgen05" && has(instruction, "ld");
+}
 
-std::map<std::uint32_t, std::vector<std::uint32_t>> find_early_uses(const ptx::Function& function) {
-  std::map<std::uint32_t, std::vector<std::uint32_t>> uses;
-  if (std::any_of(function.body.begin(), function.body.end(), is_wait_for_loads)) {
-    return uses;
-  }
+// Loads that one wait would serve count as one.
+std::size_t count_places(const ptx::Function& function, const EarlyUses& found,
+                         const std::set<std::uint32_t>& loads) {
+  std::size_t places = 0;
+  bool is_open = false;
   for (std::uint32_t i = 0; i < function.body.size(); ++i) {
-    const ptx::Instruction& instruction = function.body[i];
-    if (instruction.opcode == "tcgen05" && has(instruction, "ld")) {
-      Search(function, i).run(uses);
+    if (is_wait_for_loads(function.body[i]) || found.by_instruction.contains(i)) {
+      is_open = false;
+    } else if (loads.contains(i)) {
+      places += is_open ? 0 : 1;
+      is_open = true;
     }
   }
-  return uses;
+  return places;
+}
+
+}  // namespace
+
+EarlyUses find_early_uses(const ptx::Function& function) {
+  EarlyUses found;
+  std::set<std::uint32_t> loads;
+  bool has_wait = false;
+  for (std::uint32_t i = 0; i < function.body.size(); ++i) {
+    has_wait |= is_wait_for_loads(function.body[i]);
+    if (is_load(function.body[i]) && Search(function, i).run(found.by_instruction)) {
+      loads.insert(i);
+    }
+  }
+  const std::size_t places = count_places(function, found, loads);
+  found.follows_registers = has_wait ? places > 1 : places > 0;
+  if (!found.follows_registers) {
+    found.by_instruction.clear();
+  }
+  return found;
 }
 
 }  // namespace rackproof::emulator::exec

@@ -25,7 +25,7 @@ struct TensorWarp {
   // For the checks alone.
   struct Load {
     std::uint32_t number = 0;  ///< TensorInstruction::load
-    std::uint32_t pc = 0;
+    std::uint32_t access = 0;  ///< in TensorCore::order
   };
   struct Move {
     std::uint32_t access = 0;  ///< in TensorCore::order

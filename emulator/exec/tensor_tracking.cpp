@@ -45,7 +45,10 @@ std::string describe(Warp& warp, const check::TensorConflict& conflict) {
           ? "tcgen05.fence::before_thread_sync is missing before the threads synchronise"
       : earlier.is_pipe ? "wait for the mbarrier of a tcgen05.commit behind it, then "
                           "tcgen05.fence::after_thread_sync"
-                        : "the threads have to synchronise, then tcgen05.fence::after_thread_sync";
+      : earlier.follows_registers
+          ? "its registers are not used before the threads synchronise, nor is tcgen05.wait::ld "
+            "there"
+          : "the threads have to synchronise, then tcgen05.fence::after_thread_sync";
   return name_at(warp, warp.pc() - 1) + ": lane " + std::to_string(conflict.lane) + ", column " +
          std::to_string(conflict.column) + " of tensor memory is not ordered after the " +
          (earlier.writes ? "write" : "read") + " by " +
@@ -82,26 +85,43 @@ void judge(Warp& warp, const check::CtaChecker& checker, std::uint32_t lane, con
   }
 }
 
+// Those of the warp's own loads and stores of which `is_over` says so have been waited for.
+template <class Predicate>
+void end_moves(Warp& warp, check::CtaChecker& checker, const Predicate& is_over) {
+  const bool publishes = !warp.kernel().has_tensor_fence_before;
+  const check::Time time = checker.touch(warp.index());
+  std::erase_if(tensor_warp(warp).moves, [&](const TensorWarp::Move& move) {
+    TensorAccess& access = warp.cta().tensor_core().order.at(move.access);
+    if (access.state != TensorAccess::State::in_flight || !is_over(move)) {
+      return access.state == TensorAccess::State::ordered;
+    }
+    access.time = time;
+    access.state = publishes ? TensorAccess::State::ordered : TensorAccess::State::unpublished;
+    return publishes;
+  });
+  checker.warp_sync(warp.index());
+}
+
 }  // namespace
 
 void track_move(Warp& warp, tensor::TensorAddress first, const tensor::FragmentLayout& fragment,
                 bool writes, std::uint32_t load) {
-  const check::CtaChecker* const checker = race_checker(warp);
+  check::CtaChecker* const checker = race_checker(warp);
   if (checker == nullptr) {
     return;
   }
   TensorCore& core = warp.cta().tensor_core();
   TensorWarp& state = tensor_warp(warp);
   TensorAccess access = access_of(warp, 0, writes);
-  // A kernel that waits for no load at all relies on its registers alone.
-  const bool has_wait = writes || warp.kernel().has_tensor_wait_load;
-  access.state = has_wait ? TensorAccess::State::in_flight : TensorAccess::State::ordered;
+  access.time = checker->touch(warp.index());
+  access.state = TensorAccess::State::in_flight;
+  access.follows_registers = !writes && warp.kernel().follows_tensor_registers;
   const std::uint32_t number = core.order.add(access);
-  if (has_wait) {
-    state.moves.push_back({number, writes});
-  }
-  if (!writes) {
-    state.loads.push_back({load, access.pc});
+  state.moves.push_back({number, writes});
+  if (access.follows_registers) {
+    // What an earlier turn of a loop loaded into these registers is gone.
+    std::erase_if(state.loads, [&](const TensorWarp::Load& old) { return old.number == load; });
+    state.loads.push_back({load, number});
   }
   const bool halves = fragment.shape == tensor::FragmentShape::s16x32bx2;
   const std::uint32_t columns =
@@ -112,6 +132,15 @@ void track_move(Warp& warp, tensor::TensorAddress first, const tensor::FragmentL
                               first.column + half * fragment.split, columns, writes, knowledge);
     });
   }
+  // Right on hardware: CUTLASS's attention hands row statistics from warp to warp so.
+  if (const auto store = core.order.take_unawaited_store()) {
+    Cta& cta = warp.cta();
+    note(cta.grid(), cta, warp, 0,
+         name_at(warp, access.pc) + " reads what the tcgen05.st by " +
+             cta.describe_thread(store->warp, store->lane, store->pc) +
+             " writes, without tcgen05.wait::st between (PTX ISA 9.0, section 9.7.16.8); it is "
+             "demanded before tensor operations alone");
+  }
 }
 
 void track_wait(Warp& warp, bool stores) {
@@ -119,22 +148,10 @@ void track_wait(Warp& warp, bool stores) {
   if (checker == nullptr) {
     return;
   }
-  TensorWarp& state = tensor_warp(warp);
   if (!stores) {
-    state.loads.clear();
+    tensor_warp(warp).loads.clear();
   }
-  const bool publishes = !warp.kernel().has_tensor_fence_before;
-  const check::Time time = checker->touch(warp.index());
-  std::erase_if(state.moves, [&](const TensorWarp::Move& move) {
-    TensorAccess& access = warp.cta().tensor_core().order.at(move.access);
-    if (move.writes != stores || access.state != TensorAccess::State::in_flight) {
-      return false;
-    }
-    access.time = time;
-    access.state = publishes ? TensorAccess::State::ordered : TensorAccess::State::unpublished;
-    return publishes;
-  });
-  checker->warp_sync(warp.index());
+  end_moves(warp, *checker, [&](const TensorWarp::Move& move) { return move.writes == stores; });
 }
 
 void track_fence_before(Warp& warp) {
@@ -237,19 +254,45 @@ void track_deallocation(Warp& warp, std::uint32_t lane, std::uint32_t column,
 void tensor_check_registers(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   auto& warp = static_cast<Warp&>(lanes);
   std::vector<TensorWarp::Load>& loads = tensor_warp(warp).loads;
-  const auto early = std::find_if(loads.begin(), loads.end(), [&](const TensorWarp::Load& load) {
-    const auto refs = warp.kernel().refs.begin() + op.list;
-    return std::find(refs, refs + op.list_size, load.number) != refs + op.list_size;
+  const auto refs = warp.kernel().refs.begin() + op.list;
+  const auto used = std::partition(loads.begin(), loads.end(), [&](const TensorWarp::Load& load) {
+    return std::find(refs, refs + op.list_size, load.number) == refs + op.list_size;
   });
-  if (early != loads.end()) {
-    Cta& cta = warp.cta();
-    note(cta.grid(), cta, warp, lowest_lane(mask),
-         "a register of the tcgen05.ld by " +
-             cta.describe_thread(warp.index(), lowest_lane(mask), early->pc) +
-             " is used before tcgen05.wait::ld (PTX ISA 9.0, section 9.7.16.8); it is not demanded "
-             "of this kernel, which has none at all");
-    loads.clear();
+  if (used == loads.end()) {
+    return;
   }
+  Cta& cta = warp.cta();
+  check::TensorOrder& order = cta.tensor_core().order;
+  const std::uint32_t lane = lowest_lane(mask);
+  const auto register_of = [&](const TensorAccess& load) {
+    return "a register of the tcgen05.ld by " + cta.describe_thread(warp.index(), lane, load.pc) +
+           " is used ";
+  };
+  for (auto load = used; load != loads.end(); ++load) {
+    const TensorAccess& access = order.at(load->access);
+    if (access.overtaken_by != 0) {
+      const TensorAccess& other = order.at(access.overtaken_by);
+      Cta& home = cta.cluster().cta(other.cta);
+      throw FaultRaised(Fault::Kind::race, lane,
+                        register_of(access) + "after its columns were given to " +
+                            home.describe_thread(other.warp, other.lane, other.pc) +
+                            ": tcgen05.wait::ld has to come before the threads synchronise (PTX "
+                            "ISA 9.0, section 9.7.16.8)");
+    }
+  }
+  if (!warp.kernel().has_tensor_wait_load) {
+    note(cta.grid(), cta, warp, lane,
+         register_of(order.at(used->access)) +
+             "before tcgen05.wait::ld (PTX ISA 9.0, section 9.7.16.8); it is not demanded of this "
+             "kernel, which has none at all");
+  }
+  if (check::CtaChecker* const checker = race_checker(warp)) {
+    end_moves(warp, *checker, [&](const TensorWarp::Move& move) {
+      return std::any_of(used, loads.end(),
+                         [&](const TensorWarp::Load& load) { return load.access == move.access; });
+    });
+  }
+  loads.erase(used, loads.end());
 }
 
 }  // namespace rackproof::emulator::exec

@@ -277,6 +277,75 @@ TEST(Tcgen05, EarlyUsesAreNoted) {
   }
 }
 
+// Where more than one place lacks the wait, the first use of a register ends its load.
+TEST(Tcgen05, RegistersAreFollowed) {
+  const std::string wait = "tcgen05.wait::ld.sync.aligned;\n";
+  std::string text = tile_kernel(1);
+  const std::size_t begin = text.rfind("tcgen05.ld.");
+  const std::size_t end = text.find(wait);
+  const std::string load = text.substr(begin, end - begin);
+  text.replace(end, wait.size(),
+               wait + load + "add.u32 %r6, %d0, 1;\n" + load + "add.u32 %r6, %d1, 1;\n" + load);
+  bool right = false;
+  Outcome outcome = run_tile(text, 1, async::Ordering::late, 0, right);
+  EXPECT_FALSE(outcome.fault.has_value()) << outcome.fault->message;
+  EXPECT_TRUE(right);
+
+  // The stores of the results move behind the deallocation by another warp.
+  const std::size_t stores = text.find("st.global.b32 [%x2+0]");
+  const std::size_t rest = text.find("tcgen05.fence::before_thread_sync", stores);
+  const std::string uses = text.substr(stores, rest - stores);
+  text.erase(stores, rest - stores);
+  text = replaced(text, "END:\n", "END:\nbar.sync 1;\n" + uses);
+  outcome = run_tile(text, 1, async::Ordering::late, 0, right);
+  ASSERT_TRUE(outcome.fault.has_value());
+  EXPECT_NE(outcome.fault->message.find("after its columns were given to"), std::string::npos)
+      << outcome.fault->message;
+}
+
+// barrier.cluster waits for threads that end: what they waited for is over behind it.
+TEST(Tcgen05, ThreadsThatEndArriveAtTheCluster) {
+  std::string text = tile_kernel(2);
+  const std::string fence = "tcgen05.fence::before_thread_sync;\n";
+  const std::size_t last = text.rfind(fence);
+  const std::size_t dealloc = text.find("@!%p1 bra END;\n", last);
+  text.replace(last, dealloc - last,
+               "LAST:\n@!%p1 bra END;\nbarrier.cluster.arrive.release.aligned;\n"
+               "barrier.cluster.wait.acquire.aligned;\n");
+  text = replaced(text, "WAIT:\n", "@%p1 bra LAST;\nWAIT:\n");
+  bool right = false;
+  Outcome outcome = run_tile(text, 2, async::Ordering::late, 0, right);
+  EXPECT_FALSE(outcome.fault.has_value()) << outcome.fault->message;
+  outcome = run_tile(replaced(text, "@!%p5 bra WAIT;\n", "bra END;\n"), 2, async::Ordering::late, 0,
+                     right);
+  ASSERT_TRUE(outcome.fault.has_value());
+  EXPECT_NE(outcome.fault->message.find("not ordered after"), std::string::npos)
+      << outcome.fault->message;
+}
+
+// What one warp stores for another may be read without tcgen05.wait::st, if they synchronise.
+TEST(Tcgen05, StoresForOtherWarps) {
+  for (const bool by_tensor_core : {false, true}) {
+    check::TensorOrder order;
+    check::TensorAccess store{.actor = 1,
+                              .warp = 0,
+                              .time = 5,
+                              .state = check::TensorAccess::State::in_flight,
+                              .writes = true};
+    ASSERT_FALSE(order.touch(order.add(store), 0, 32, 0, 2, true, {}));
+    check::TensorAccess load{.actor = 1, .warp = 4, .is_pipe = by_tensor_core};
+    EXPECT_TRUE(order.touch(order.add(load), 0, 32, 0, 2, false, {}).has_value());
+    check::CtaKnowledge known;
+    known.know_all(5);
+    check::Clock knowledge;
+    knowledge.set(1, known);
+    EXPECT_EQ(order.touch(order.add(load), 0, 32, 0, 2, false, knowledge).has_value(),
+              by_tensor_core);
+    EXPECT_EQ(order.take_unawaited_store().has_value(), !by_tensor_core);
+    EXPECT_FALSE(order.take_unawaited_store().has_value());
+  }
+}
+
 // The address of the result may be generic, whatever the state space says: of it 32 bits count.
 TEST(Tcgen05, GenericAddressOfTheAllocation) {
   std::string text = tile_kernel(2);

@@ -316,7 +316,11 @@ TEST(Sparsity, SpreadsByMetadata) {
   metadata = 0b1100;
   spread_sparse_row(SparsityPattern::pairs_of_two_four, stored, {&metadata, 1}, row);
   EXPECT_EQ(row, (std::vector<std::uint32_t>{1, 2, a, a, a, a, 3, 4}));
+  // A group of zeros may name one place twice; its second element must not be lost.
   metadata = 0b0101'0100;
+  const std::vector<std::uint32_t> zeros{1, 2, 3, 0};
+  spread_sparse_row(SparsityPattern::two_of_four, zeros, {&metadata, 1}, row);
+  EXPECT_EQ(row, (std::vector<std::uint32_t>{1, 2, a, a, a, 3, a, a}));
   EXPECT_NE(refusal([&] {
               spread_sparse_row(SparsityPattern::two_of_four, stored, {&metadata, 1}, row);
             }).find("differ"),
