@@ -19,8 +19,12 @@ using tensor::TensorMemory;
 // The cells of the warp's instruction: allocated, and in the lanes that this warp may access.
 TensorAddress check_cells(Warp& warp, const TensorInstruction& instruction, std::uint32_t address,
                           const TensorMemory& memory, const char* what) {
-  const TensorAddress first = TensorAddress::from(address);
+  TensorAddress first = TensorAddress::from(address);
   const std::uint32_t quarter = warp.index() % 4;
+  // DeepGEMM and FlashMLA give all warps the same address: the hardware adds the warp's lanes.
+  if (first.lane < kSubpartitionLanes) {
+    first.lane += quarter * kSubpartitionLanes;
+  }
   const std::uint32_t lanes = instruction.fragment.lanes();
   if (first.lane / kSubpartitionLanes != quarter || first.lane % lanes != 0) {
     throw tensor::TensorMemoryError(

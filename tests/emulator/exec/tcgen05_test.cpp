@@ -1,5 +1,6 @@
 // tcgen05 in kernels: a product of one tile by one CTA and by a pair, in all orderings of
 // asynchronous operations; and what breaks the rules (PTX ISA 9.0, section 9.7.16).
+#include "emulator/check/tensor_order.hpp"
 #include "tests/emulator/exec/kernel_runner.hpp"
 
 #include <gtest/gtest.h>
@@ -321,6 +322,16 @@ TEST(Tcgen05, ThreadsThatEndArriveAtTheCluster) {
   ASSERT_TRUE(outcome.fault.has_value());
   EXPECT_NE(outcome.fault->message.find("not ordered after"), std::string::npos)
       << outcome.fault->message;
+}
+
+// An address in lanes 0 to 31 is the warp's own, whichever warp it is.
+TEST(Tcgen05, LanesOfTheWarp) {
+  bool right = false;
+  const Outcome outcome =
+      run_tile(replaced(tile_kernel(1), "and.b32 %r27, %r0, 96;", "mov.b32 %r27, 0;"), 1,
+               async::Ordering::late, 0, right);
+  EXPECT_FALSE(outcome.fault.has_value()) << outcome.fault->message;
+  EXPECT_TRUE(right);
 }
 
 // What one warp stores for another may be read without tcgen05.wait::st, if they synchronise.
