@@ -236,9 +236,8 @@ bool Cta::polls_shared_memory_only() const {
 }
 
 bool Cta::has_copies() const {
-  return std::any_of(warps_.begin(), warps_.end(), [](const auto& warp) {
-    return !warp->copies().empty() || !warp->wgmma().idle();
-  });
+  return std::any_of(warps_.begin(), warps_.end(),
+                     [](const auto& warp) { return !warp->copies().empty(); });
 }
 
 bool Cta::force_copy() {

@@ -77,7 +77,8 @@ void Warp::watch(bool on) {
 }
 
 bool Warp::is_stalled(std::uint32_t times) const {
-  if (!polls_ || !copies_.empty() || !wgmma_.idle()) {
+  // wgmma in flight changes nothing that others wait for.
+  if (!polls_ || !copies_.empty()) {
     return live_ == 0;
   }
   // Who turns in circles may be found at a barrier, too.

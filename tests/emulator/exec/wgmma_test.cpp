@@ -494,6 +494,15 @@ TEST(WgmmaFaults, NameTheRule) {
   has(fault(test, std::string(kFence) + multiply(test) + kCommit +
                       "mov.u32 %s, smem;\nst.shared.u32 [%s], %c;\n" + kWait),
       "is not ordered after");
+  // Products in flight help nobody who waits for an mbarrier.
+  has(fault(test,
+            "mov.u32 %s, smem;\nsetp.eq.u32 %q, %i, 0;\n@%q mbarrier.init.shared.b64 "
+            "[%s+90112], 1;\nbar.sync 0;\n" +
+                (kFence + multiply(test)) + kCommit +
+                "POLL:\nmbarrier.try_wait.parity.shared.b64 %q, [%s+90112], 0;\n"
+                "@!%q bra POLL;\n" +
+                kWait),
+      "deadlock: nothing can progress; it polls 8 bytes at shared address");
   Harness half(test, kFence + multiply(test) + kCommit + kWait);
   half.runner.config().block = {64, 1, 1};
   has(half.fault(), "warpgroup");
