@@ -16,6 +16,12 @@ namespace {
 // How long one warp runs before the next of its CTA has its turn.
 constexpr std::uint32_t kWarpSlice = 256;
 
+// Counts are in warps: one whose live threads are all here counts in full.
+std::uint32_t counted_threads(const Warp& warp, std::uint32_t arrived) {
+  return (warp.live() & ~arrived) == 0 ? kWarpSize
+                                       : static_cast<std::uint32_t>(std::popcount(arrived));
+}
+
 }  // namespace
 
 Cta::Cta(Cluster& cluster, std::uint32_t rank, GridContext& grid, std::uint64_t linear_index)
@@ -130,7 +136,13 @@ void Cta::arrive(Warp& warp, std::uint32_t lanes, std::uint32_t index, std::uint
                           std::to_string(expected) + " threads while others wait with " +
                           std::to_string(barrier.expected) + " (0: all)");
   }
-  barrier.arrived[warp.index()] |= lanes;
+  std::uint32_t& arrived = barrier.arrived[warp.index()];
+  if ((arrived & lanes) != 0) {
+    // Hardware counts arrivals of warps, not which warps: bar.arrive, then bar.sync is two.
+    barrier.repeated += counted_threads(warp, arrived);
+    arrived = 0;
+  }
+  arrived |= lanes;
   if (checker_) {
     checker_->arrive(warp.index(), lanes, barrier.clock);
   }
@@ -140,18 +152,15 @@ bool Cta::complete(const Barrier& barrier) const {
   if (barrier.arrived.empty()) {
     return false;
   }
-  std::uint32_t threads = 0;
+  std::uint32_t threads = barrier.repeated;
   for (std::size_t i = 0; i < warps_.size(); ++i) {
     const std::uint32_t arrived = barrier.arrived[i];
-    const std::uint32_t live = warps_[i]->live();
     if (barrier.expected == 0) {
-      if ((live & ~arrived) != 0) {
+      if ((warps_[i]->live() & ~arrived) != 0) {
         return false;
       }
     } else if (arrived != 0) {
-      // Counts are in warps: one whose live threads are all here counts in full.
-      threads +=
-          (live & ~arrived) == 0 ? kWarpSize : static_cast<std::uint32_t>(std::popcount(arrived));
+      threads += counted_threads(*warps_[i], arrived);
     }
   }
   return barrier.expected == 0 || threads >= barrier.expected;

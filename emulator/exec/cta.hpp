@@ -133,6 +133,7 @@ class Cta {
   struct Barrier {
     std::vector<std::uint32_t> arrived;  ///< lanes by warp; empty: idle
     std::uint32_t expected = 0;
+    std::uint32_t repeated = 0;  ///< threads of warps that have arrived again since
     BarrierReduction reduction = BarrierReduction::none;
     std::uint32_t count = 0;
     bool all = true;

@@ -114,6 +114,15 @@ TEST(Control, BarrierWithThreadCounts) {
   EXPECT_EQ(run[95], 42U);
 }
 
+// Arrivals are counted, not who arrives: a warp that signals itself may pass (FlashAttention-3).
+TEST(Control, BarrierCountsAWarpThatArrivesAgain) {
+  Case run(kernel("bar.arrive 3, 64;\nbar.sync 3, 64;\nst.global.u32 [%y], 1;\nret;"), 32);
+  run.succeed();
+  EXPECT_EQ(run[31], 1U);
+  Case missing(kernel("bar.arrive 3, 96;\nbar.sync 3, 96;\nret;"), 32);
+  EXPECT_EQ(missing.go().fault->kind, Fault::Kind::deadlock);
+}
+
 TEST(Control, BarrierReductions) {
   Case run(
       kernel("and.b32 %r3, %i, 3;\nsetp.eq.u32 %p1, %r3, 0;\nbarrier.red.popc.u32 %r4, 0, %p1;\n"
