@@ -154,7 +154,8 @@ std::size_t unpack(ElementPacking packing, const std::byte* bytes,
 }  // namespace
 
 MatrixDescriptor MatrixDescriptor::decode(std::uint64_t bits, DescriptorRules rules) {
-  require_zero(bits, 14, 2);
+  // Bits 14 and 15 have no meaning, and a GEMM that is right on hardware (MatmulTutorial) sets
+  // them.
   require_zero(bits, 30, 2);
   MatrixDescriptor result;
   result.start = field(bits, 0, 14) * kChunkBytes;

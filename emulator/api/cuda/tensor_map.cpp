@@ -20,7 +20,6 @@ namespace {
 using rackproof::emulator::async::TensorMap;
 using rackproof::emulator::async::TensorMode;
 
-constexpr std::uintptr_t kMapAlignment = 64;
 constexpr std::uint64_t kMaxSize = std::uint64_t{1} << 32;
 
 /// What the three kinds of tensor map have in common.
@@ -88,8 +87,10 @@ template <typename Box>
 CUresult encode(const char* name, CUtensorMap* result, const TensorArguments& arguments,
                 Box&& set_box) {
   return api::forward(name, [&] {
-    if (result == nullptr || reinterpret_cast<std::uintptr_t>(result) % kMapAlignment != 0) {
-      return reject(name, "tensorMap is not aligned to 64 bytes");
+    // Its alignment of 64 bytes is documented and not demanded: objects of Python have 16, and nvcc
+    // places variables of host code at less, too.
+    if (result == nullptr) {
+      return reject(name, "tensorMap is missing");
     }
     if (engine::Core::instance().rack().gpu.cc_major < 9) {
       return cudaErrorNotSupported;
@@ -101,7 +102,7 @@ CUresult encode(const char* name, CUtensorMap* result, const TensorArguments& ar
     if (!rule.empty()) {
       return reject(name, rule);
     }
-    std::memcpy(result, &map, sizeof map);
+    std::memcpy(static_cast<void*>(result), &map, sizeof map);
     return cudaSuccess;
   });
 }
@@ -186,8 +187,8 @@ CUresult cuTensorMapReplaceAddress(CUtensorMap* map, void* address) {
   constexpr const char* kName = "cuTensorMapReplaceAddress";
   return api::forward(kName, [&] {
     TensorMap changed;
-    if (map == nullptr || reinterpret_cast<std::uintptr_t>(map) % kMapAlignment != 0) {
-      return reject(kName, "tensorMap is not aligned to 64 bytes");
+    if (map == nullptr) {
+      return reject(kName, "tensorMap is missing");
     }
     std::memcpy(&changed, static_cast<const void*>(map), sizeof changed);
     if (changed.magic != TensorMap::kMagic) {
@@ -197,7 +198,7 @@ CUresult cuTensorMapReplaceAddress(CUtensorMap* map, void* address) {
     if (const std::string rule = rackproof::emulator::async::broken_rule(changed); !rule.empty()) {
       return reject(kName, rule);
     }
-    std::memcpy(map, &changed, sizeof changed);
+    std::memcpy(static_cast<void*>(map), &changed, sizeof changed);
     return cudaSuccess;
   });
 }

@@ -482,6 +482,9 @@ TEST(WgmmaFaults, NameTheRule) {
   has(fault(test, std::string("or.b64 %db, %db, 0x10000000000000;\n") + kFence + multiply(test) +
                       kCommit + kWait),
       "bits 52 to 61");
+  EXPECT_EQ(fault(test, std::string("or.b64 %db, %db, 0xc000;\n") + kFence + multiply(test) +
+                            kCommit + kWait),
+            "no fault");
   // Shared memory is read through the async proxy, until the wait.
   const std::string product = std::string(kFence) + multiply(test) + kCommit + kWait;
   has(Harness(test, product + kProxyFence, 1, "").fault(), "no fence.proxy.async");
