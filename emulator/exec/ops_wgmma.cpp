@@ -282,9 +282,10 @@ void wgmma_multiply(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   operation.moment =
       async::Moment::draw(warp.cta().cluster().ordering(), warp.cta().random(), kMaxSteps);
   if (checks_registers(warp) && !pipe.is_fenced(operation)) {
-    throw FaultRaised(Fault::Kind::race, 0,
-                      "wgmma.mma_async without wgmma.fence: one has to come before the first, and "
-                      "after its registers were changed (PTX ISA 9.0, section 9.7.15.7.1)");
+    throw FaultRaised(
+        Fault::Kind::race, 0,
+        "wgmma.mma_async without wgmma.fence: one has to come before the first, and "
+        "after its registers were changed or its sums read (PTX ISA 9.0, section 9.7.15.7.1)");
   }
   if (record) {
     operation.waited = [record] { record->forget_reads(); };
@@ -355,8 +356,8 @@ void wgmma_watch(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                               place(warp, other->pc) +
                               " uses it until wgmma.wait_group (PTX ISA 9.0, section 9.7.15.7.3)");
       }
-      if (is_write && !accesses.is_move) {
-        pipe.note_write(row);
+      if (!accesses.is_move) {
+        pipe.note_access(row, is_write);
       }
     }
   }

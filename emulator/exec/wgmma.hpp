@@ -58,8 +58,8 @@ class WgmmaPipe {
     std::function<void()> waited;  ///< may be empty: a wait has ordered it
   };
 
-  /// False: a fence is missing between this and what has changed its registers, or before the
-  /// first one of all.
+  /// False: a fence is missing between this and what has changed its registers or read its sums, or
+  /// before the first one of all (section 9.7.15.7.1).
   [[nodiscard]] bool is_fenced(const Operation& operation) const;
   void issue(Operation operation);
   void fence() { fenced_ = ++now_; }
@@ -80,7 +80,7 @@ class WgmmaPipe {
 
   /// The operation that another instruction disturbs by reading or writing the row; nullptr: none.
   [[nodiscard]] const Operation* disturbed(Row row, bool is_write) const;
-  void note_write(Row row);
+  void note_access(Row row, bool is_write);
 
  private:
   struct Pending {
@@ -93,6 +93,7 @@ class WgmmaPipe {
     std::uint32_t as_sum = 0;
     std::uint32_t as_operand = 0;
     std::uint64_t written = 0;  ///< when last changed by another instruction
+    std::uint64_t read = 0;     ///< when last read by one
   };
   void land_first(std::size_t count);
   Use& use(Row row);

@@ -26,11 +26,14 @@ bool WgmmaPipe::is_fenced(const Operation& operation) const {
   if (fenced_ > batch_end_) {
     return true;
   }
-  const auto changed = [this](Row row) {
+  const auto since_fence = [this](Row row, std::uint64_t Use::*when) {
     const std::size_t index = row / kRowBytes;
-    return index < uses_.size() && uses_[index].written > fenced_;
+    return index < uses_.size() && uses_[index].*when > fenced_;
   };
+  const auto changed = [&](Row row) { return since_fence(row, &Use::written); };
+  const auto read = [&](Row row) { return since_fence(row, &Use::read); };
   return std::none_of(operation.sums.begin(), operation.sums.end(), changed) &&
+         std::none_of(operation.sums.begin(), operation.sums.end(), read) &&
          std::none_of(operation.operands.begin(), operation.operands.end(), changed);
 }
 
@@ -124,8 +127,8 @@ const WgmmaPipe::Operation* WgmmaPipe::disturbed(Row row, bool is_write) const {
   return nullptr;
 }
 
-void WgmmaPipe::note_write(Row row) {
-  use(row).written = ++now_;
+void WgmmaPipe::note_access(Row row, bool is_write) {
+  (is_write ? use(row).written : use(row).read) = ++now_;
 }
 
 }  // namespace rackproof::emulator::exec

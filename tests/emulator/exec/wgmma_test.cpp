@@ -476,6 +476,12 @@ TEST(WgmmaFaults, NameTheRule) {
   EXPECT_EQ(fault(registers, kFence + multiply(registers) + change + kFence + multiply(registers) +
                                  kCommit + kWait),
             "no fault");
+  // So does overwriting sums that were read.
+  const std::string look = std::string(kCommit) + kWait + "add.u32 %v, %d0, 1;\n";
+  has(fault(test, kFence + multiply(test) + look + multiply(test) + kCommit + kWait),
+      "without wgmma.fence");
+  EXPECT_EQ(fault(test, kFence + multiply(test) + look + kFence + multiply(test) + kCommit + kWait),
+            "no fault");
   has(fault(test,
             std::string("add.s64 %db, %db, 0x1e00;\n") + kFence + multiply(test) + kCommit + kWait),
       "of shared memory, which ends at");
