@@ -43,13 +43,28 @@ __global__ void fill_uniform_kernel(T* elements, std::size_t count, std::uint64_
   }
 }
 
+/// Multiplies each run of neighbours by 2^-e; e takes all of 0 to 3. Exact in bf16.
+__global__ void scale_runs_kernel(__nv_bfloat16* elements, std::size_t count, std::size_t run,
+                                  std::uint64_t seed) {
+  const std::size_t stride = static_cast<std::size_t>(gridDim.x) * blockDim.x;
+  for (std::size_t i = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count;
+       i += stride) {
+    const auto halvings = static_cast<int>(mix64(seed + i / run * 0x9E3779B97F4A7C15ULL) >> 62);
+    elements[i] = __float2bfloat16_rz(ldexpf(__bfloat162float(elements[i]), -halvings));
+  }
+}
+
+constexpr unsigned kThreads = 256;
+
+unsigned blocks_of(std::size_t count) {
+  constexpr std::size_t kMaxBlocks = 4096;
+  return static_cast<unsigned>(std::min((count + kThreads - 1) / kThreads, kMaxBlocks));
+}
+
 template <typename T>
 void fill(void* elements, std::size_t count, std::uint64_t seed, cudaStream_t stream) {
-  constexpr unsigned kThreads = 256;
-  constexpr std::size_t kMaxBlocks = 4096;
-  const std::size_t blocks = std::min((count + kThreads - 1) / kThreads, kMaxBlocks);
-  fill_uniform_kernel<T><<<static_cast<unsigned>(blocks), kThreads, 0, stream>>>(
-      static_cast<T*>(elements), count, seed);
+  fill_uniform_kernel<T>
+      <<<blocks_of(count), kThreads, 0, stream>>>(static_cast<T*>(elements), count, seed);
   RACKPROOF_CUDA(cudaGetLastError());
 }
 
@@ -84,6 +99,18 @@ void fill_uniform(void* elements, ElementType type, std::size_t count, std::uint
     case ElementType::nvfp4:
       throw std::invalid_argument("block-scaled matrices are quantised from bf16 ones");
   }
+}
+
+void fill_uniform_runs(void* elements, std::size_t count, int run, std::uint64_t seed,
+                       cudaStream_t stream) {
+  if (count == 0) {
+    return;
+  }
+  fill<__nv_bfloat16>(elements, count, seed, stream);
+  scale_runs_kernel<<<blocks_of(count), kThreads, 0, stream>>>(
+      static_cast<__nv_bfloat16*>(elements), count, static_cast<std::size_t>(run),
+      derive_seed(seed, 0));
+  RACKPROOF_CUDA(cudaGetLastError());
 }
 
 }  // namespace rackproof::kernels

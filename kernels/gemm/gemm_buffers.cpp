@@ -29,7 +29,7 @@ void fill(ElementType type, Buffer& buffer, const PrepareOptions& options, std::
                derive_seed(options.seed, array), nullptr);
 }
 
-/// A or B: drawn as they are, or drawn in bf16 and quantised.
+/// A or B: drawn as they are, or drawn in bf16 with a magnitude for each scale, and quantised.
 void fill_operand(const GemmProblem& problem, std::int64_t rows, Buffer& elements, Buffer& scales,
                   const PrepareOptions& options, std::uint64_t array) {
   if (scale_interval(problem.type()) == 0) {
@@ -38,7 +38,8 @@ void fill_operand(const GemmProblem& problem, std::int64_t rows, Buffer& element
   }
   const std::int64_t columns = problem.shape().k;
   Buffer source = allocate(ElementType::bf16, rows, columns);
-  fill(ElementType::bf16, source, options, array);
+  fill_uniform_runs(source.data(), source.size() / element_bytes(ElementType::bf16),
+                    scale_interval(problem.type()), derive_seed(options.seed, array), nullptr);
   quantize::quantize(problem.type(),
                      {.source = source.data(),
                       .elements = elements.data(),

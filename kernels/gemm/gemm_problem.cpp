@@ -93,7 +93,8 @@ std::string inputs_of(ElementType type) {
     return std::string(kIntegerInputDistribution);
   }
   return std::string(kInputDistribution) +
-         (scale_interval(type) != 0 ? ", in bf16, then quantised" : "");
+         (scale_interval(type) != 0 ? ", in bf16, times 1 to 1/8 for each scale, then quantised"
+                                    : "");
 }
 
 }  // namespace

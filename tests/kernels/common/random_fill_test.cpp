@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <tuple>
@@ -37,6 +38,28 @@ TEST(RandomFill, IsUniformInTheHalfOpenInterval) {
     // (variance 4/45), and 2^-8 that rounding toward zero may shift.
     EXPECT_NEAR(mean, 0, 5 * 0.5774 / 141.4 + 0x1p-8) << to_string(type);
     EXPECT_NEAR(square, 1.0 / 3, 5 * 0.2981 / 141.4 + 0x1p-8) << to_string(type);
+  }
+}
+
+/// The same draw, times a power of two for each run: a quarter of the runs each, neighbours differ.
+TEST(RandomFill, RunsHaveMagnitudesOfTheirOwn) {
+  constexpr std::size_t kRun = 32;
+  constexpr std::size_t kRuns = 400;
+  const std::vector<double> plain = filled(ElementType::bf16, kRun * kRuns, 7);
+  runtime::DeviceBuffer<std::byte> buffer(kRun * kRuns * 2);
+  fill_uniform_runs(buffer.data(), kRun * kRuns, kRun, 7, nullptr);
+  std::vector<double> values(kRun * kRuns);
+  decode(ElementType::bf16, buffer.download().data(), values);
+  std::array<int, 4> found{};
+  for (std::size_t run = 0; run < kRuns; ++run) {
+    const double factor = values[run * kRun] / plain[run * kRun];
+    for (std::size_t i = 0; i < kRun; ++i) {
+      ASSERT_EQ(values[run * kRun + i], plain[run * kRun + i] * factor);
+    }
+    ++found.at(static_cast<std::size_t>(-std::ilogb(factor)));
+  }
+  for (const int runs : found) {
+    EXPECT_NEAR(runs, 100, 5 * 8.7);  // five standard deviations of 400 draws
   }
 }
 
