@@ -54,6 +54,7 @@ struct GemmKernel {
   int arrivals = 1;           ///< counters of a tile that several CTAs sum
   int most_rows = 0;          ///< M up to which it is meant to be chosen; 0: any
   int cluster_m = 1;          ///< CTAs one above the other that are launched as a cluster
+  int cta_group = 1;          ///< of them, those that multiply together (tcgen05)
   ShortSums short_sums{};     ///< of fp8 units
   int scale_blocks = 0;       ///< of block-scaled types: blocks of scales of a row in a K-tile
   bool wide_steps = false;    ///< 96 of K an instruction: sm_103a

@@ -54,32 +54,31 @@ enum class MatrixFormat : std::uint32_t {
 inline constexpr std::uint32_t kInstructionK96 = 1U << 31;
 
 inline constexpr std::uint64_t kDescriptorVersion = std::uint64_t{1} << 46;
+/// Operands are K-major in rows of 128 bytes with the 128-byte swizzle, groups of 8 rows one after
+/// the other.
+inline constexpr std::uint64_t kOperandLayout =
+    std::uint64_t{1024 >> 4} << 32 | kDescriptorVersion | std::uint64_t{2} << 61;
 
-/// Descriptor of a K-major operand whose rows are 128 bytes with the 128-byte swizzle and whose
-/// groups of 8 rows follow one another; the address is a multiple of 1024 plus a K-step.
+/// Descriptor of an operand; the address is a multiple of 1024 plus a K-step.
 [[nodiscard]] __device__ __forceinline__ std::uint64_t matrix_descriptor(
     std::uint32_t shared_address) {
   constexpr std::uint64_t kLeadingOffset = 1;  // not used by swizzled K-major operands
-  constexpr std::uint64_t kGroupStride = 1024 >> 4;
-  constexpr std::uint64_t kSwizzle128 = 2;
   return static_cast<std::uint64_t>((shared_address & 0x3FFFFU) >> 4) | kLeadingOffset << 16 |
-         kGroupStride << 32 | kDescriptorVersion | kSwizzle128 << 61;
+         kOperandLayout;
 }
 
 /// What a k-step of 32 bytes adds to a matrix descriptor.
 inline constexpr std::uint64_t kMatrixStep = 32 >> 4;
 
-/// Descriptor of a step of 48 bytes of such an operand, from `byte` of the rows at `window` on;
+/// Descriptor of a step of 48 bytes of an operand, from `byte` of the rows at `window` on;
 /// what is beyond byte 128 lies at the beginning of the rows at `next`. Both are multiples of 1024.
 [[nodiscard]] __device__ __forceinline__ std::uint64_t matrix_descriptor_k96(std::uint32_t window,
                                                                              std::uint32_t byte,
                                                                              std::uint32_t next) {
-  constexpr std::uint64_t kGroupStride = 1024 >> 4;
   constexpr std::uint64_t kAbsoluteLeading = std::uint64_t{1} << 52;
-  constexpr std::uint64_t kSwizzle128 = 2;
   return static_cast<std::uint64_t>(((window + byte) & 0x3FFFFU) >> 4) |
-         static_cast<std::uint64_t>((next & 0x3FFFFU) >> 4) << 16 | kGroupStride << 32 |
-         kDescriptorVersion | kAbsoluteLeading | kSwizzle128 << 61;
+         static_cast<std::uint64_t>((next & 0x3FFFFU) >> 4) << 16 | kAbsoluteLeading |
+         kOperandLayout;
 }
 
 /// Descriptor of 512 contiguous bytes of scales, 32 rows of 16 bytes: no swizzle, core matrices of
@@ -157,21 +156,20 @@ __device__ __forceinline__ void tmem_copy_scales(std::uint32_t destination, std:
   }
 }
 
-/// Arrives at `barrier` (of a pair: at that address of both CTAs) when everything that this thread
-/// issued to the matrix unit is done.
+/// Arrives at `barrier` (of pairs: at that address of every CTA of the cluster whose bit is set in
+/// `ctas`) when everything that this thread issued to the matrix unit is done.
 template <int Ctas>
-__device__ __forceinline__ void tcgen05_commit(std::uint32_t barrier) {
+__device__ __forceinline__ void tcgen05_commit(std::uint32_t barrier, std::uint16_t ctas) {
   if constexpr (Ctas == 1) {
     asm volatile(
         "tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [%0];\n" ::"r"(
             barrier)
         : "memory");
   } else {
-    constexpr std::uint16_t kBothCtas = 0b11;
     asm volatile(
         "tcgen05.commit.cta_group::2.mbarrier::arrive::one.shared::cluster.multicast::cluster.b64 "
         "[%0], %1;\n" ::"r"(barrier),
-        "h"(kBothCtas)
+        "h"(ctas)
         : "memory");
   }
 }

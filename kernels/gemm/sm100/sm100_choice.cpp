@@ -7,6 +7,7 @@
 #include "runtime/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -37,6 +38,32 @@ std::int64_t divide_up(std::int64_t value, std::int64_t divisor) {
   return (value + divisor - 1) / divisor;
 }
 
+/// Whole tiles that a family chooses from, simplest first.
+struct FamilyTiles {
+  Family family;
+  std::span<const GemmKernel> (*kernels)(ElementType);
+  bool forced = false;  ///< nothing else is in the family
+};
+constexpr std::array kWholeTiles{
+    FamilyTiles{Family::any, &kernels},
+    FamilyTiles{Family::any, &multicast_kernels},
+    FamilyTiles{Family::fixed, &static_kernels},
+    FamilyTiles{Family::multicast, &multicast_kernels, true},
+    FamilyTiles{Family::wide, &wide_kernels},
+    FamilyTiles{Family::wide, &wide_multicast_kernels},
+    FamilyTiles{Family::wide_fixed, &static_wide_kernels},
+    FamilyTiles{Family::wide_multicast, &wide_multicast_kernels, true},
+};
+
+/// Two pairs are chosen where both have rows; forced, they multiply what does not exist.
+bool has_rows_for_all_groups(const GemmKernel& kernel, const GemmShape& shape) {
+  return shape.m > std::int64_t{kernel.cluster_m - kernel.cta_group} * kernel.tile_m;
+}
+
+bool is_wide(Family family) {
+  return family == Family::wide || family == Family::wide_fixed || family == Family::wide_multicast;
+}
+
 /// Of the CTA that has the most.
 std::int64_t most_k_tiles(const Candidate& candidate, const GemmShape& shape,
                           const DeviceLimits& limits) {
@@ -51,19 +78,25 @@ std::int64_t most_k_tiles(const Candidate& candidate, const GemmShape& shape,
          (candidate.split.whole() ? k_tiles_of(kernel, shape) : candidate.split.k_tiles_per_slice);
 }
 
-/// Into one CTA, of operands and scales.
+/// That L2 delivers for one CTA, of operands and scales: the CTAs of a cluster share B.
 double k_tile_bytes(const GemmKernel& kernel, ElementType type) {
-  const std::int64_t rows = kernel.tile_m + kernel.tile_n / kernel.cluster_m;
-  const std::int64_t blocks =
-      divide_up(kernel.tile_m, kScaleBlockRows) + divide_up(kernel.tile_n, kScaleBlockRows);
-  return static_cast<double>(rows * kBankLineBytes +
-                             blocks * scale_blocks_of_row(type, kernel.tile_k) * kScaleBlockBytes);
+  const auto shared = [&](std::int64_t count) {
+    return static_cast<double>(count) / kernel.cluster_m;
+  };
+  const double rows = kernel.tile_m + shared(kernel.tile_n);
+  const double blocks = static_cast<double>(divide_up(kernel.tile_m, kScaleBlockRows)) +
+                        shared(divide_up(kernel.tile_n, kScaleBlockRows));
+  return rows * kBankLineBytes +
+         blocks * static_cast<double>(scale_blocks_of_row(type, kernel.tile_k) * kScaleBlockBytes);
 }
 
 std::string label(const Candidate& candidate) {
   const GemmKernel& kernel = *candidate.kernel;
   std::string text = std::to_string(kernel.tile_m * kernel.cluster_m) + "x" +
-                     std::to_string(kernel.tile_n) + (kernel.cluster_m > 1 ? " of a pair" : "") +
+                     std::to_string(kernel.tile_n) +
+                     (kernel.cluster_m > kernel.cta_group ? " of two pairs"
+                      : kernel.cluster_m > 1              ? " of a pair"
+                                                          : "") +
                      (kernel.swapped ? " swapped" : "");
   if (candidate.split.stream_ctas != 0) {
     return text + " streamed over " + std::to_string(candidate.split.stream_ctas) + " CTAs";
@@ -167,16 +200,16 @@ std::vector<Candidate> candidates(Family family, const GemmProblem& problem,
       found.push_back(*candidate);
     }
   };
-  if (family == Family::any || family == Family::fixed) {
-    for (const GemmKernel& kernel : family == Family::any ? kernels(type) : static_kernels(type)) {
-      add(Candidate{&kernel, {}});
+  for (const FamilyTiles& each : kWholeTiles) {
+    if (each.family == family) {
+      for (const GemmKernel& kernel : each.kernels(type)) {
+        if (each.forced || has_rows_for_all_groups(kernel, problem.shape())) {
+          add(Candidate{&kernel, {}});
+        }
+      }
     }
   }
-  if (family == Family::wide || family == Family::wide_fixed) {
-    for (const GemmKernel& kernel :
-         family == Family::wide ? wide_kernels(type) : static_wide_kernels(type)) {
-      add(Candidate{&kernel, {}});
-    }
+  if (is_wide(family)) {
     return found;
   }
   if (family == Family::any || family == Family::swapped) {
@@ -196,7 +229,7 @@ std::vector<Candidate> candidates(Family family, const GemmProblem& problem,
 }
 
 std::optional<std::string> family_declines(Family family, const GemmProblem& problem) {
-  if ((family == Family::wide || family == Family::wide_fixed) && problem.shape().m <= kCtaRows &&
+  if (is_wide(family) && problem.shape().m <= kCtaRows &&
       !swapped_kernels(problem.type()).empty()) {
     return "few rows: operands are swapped up to an M of " + std::to_string(kCtaRows) + ", found " +
            std::to_string(problem.shape().m);

@@ -14,13 +14,15 @@ namespace rackproof::kernels::gemm::sm100 {
 
 /// What a variant chooses from.
 enum class Family : std::uint8_t {
-  any,         ///< all but `fixed` and the wide ones
-  fixed,       ///< whole tiles, each CTA with a fixed share of them
-  swapped,     ///< few rows: whole tiles of swapped operands
-  slices,      ///< tiles in slices of K (split-K)
-  streamed,    ///< even shares of the K-tiles of all tiles (stream-K)
-  wide,        ///< whole tiles by 96 of K an instruction
-  wide_fixed,  ///< the same, each CTA with a fixed share of them
+  any,             ///< all but `fixed` and the wide ones
+  fixed,           ///< whole tiles of a pair or a CTA, each with a fixed share of them
+  multicast,       ///< whole tiles of two pairs that share B
+  swapped,         ///< few rows: whole tiles of swapped operands
+  slices,          ///< tiles in slices of K (split-K)
+  streamed,        ///< even shares of the K-tiles of all tiles (stream-K)
+  wide,            ///< whole tiles by 96 of K an instruction
+  wide_fixed,      ///< the same of a pair or a CTA, each with a fixed share of them
+  wide_multicast,  ///< the same of two pairs that share B
 };
 
 struct Candidate {

@@ -98,6 +98,7 @@ inline constexpr int kScaleBlockColumns = kScaleBlockBytes / kWarpSize / 4;
 struct Sm100Tile {
   MatrixKind kind = MatrixKind::f16;
   int ctas = 1;    ///< that multiply together (cta_group): each has 128 rows and a part of B
+  int groups = 1;  ///< of such CTAs in a cluster, one above the other: they share B
   int tile_n = 0;  ///< columns, of all of them; swapped: the most that a launch may name
   int stages = 0;
   int result_bytes = 2;
@@ -114,7 +115,10 @@ struct Sm100Tile {
   [[nodiscard]] __host__ __device__ constexpr bool wide() const {
     return step_bytes == kWideStepBytes;
   }
-  [[nodiscard]] __host__ __device__ constexpr int tile_m() const { return ctas * kCtaRows; }
+  [[nodiscard]] __host__ __device__ constexpr int cluster_ctas() const { return groups * ctas; }
+  [[nodiscard]] __host__ __device__ constexpr int cluster_rows() const {
+    return cluster_ctas() * kCtaRows;
+  }
   [[nodiscard]] __host__ __device__ constexpr int tile_k() const {
     return kBankLineBytes * 8 / operand_bits(kind);
   }
@@ -122,8 +126,11 @@ struct Sm100Tile {
   [[nodiscard]] __host__ __device__ constexpr int box_columns() const {
     return operand_bits(kind) < 8 ? kBankLineBytes : tile_k();
   }
-  /// Rows of B that one CTA loads.
+  /// Rows of B that one CTA holds, and that it copies, for as many groups as share them.
   [[nodiscard]] __host__ __device__ constexpr int b_rows() const { return tile_n / ctas; }
+  [[nodiscard]] __host__ __device__ constexpr int copied_b_rows() const {
+    return b_rows() / groups;
+  }
 
   // Scales of one stage (wide steps: of their own ring) and CTA: those of its rows of A, and those
   // of all of B.
@@ -239,6 +246,15 @@ struct Sm100Tile {
 template <Sm100Tile Tile>
 struct ValidSm100Tile {
   static_assert(Tile.ctas == 1 || Tile.ctas == 2, "a CTA or a pair: the groups that tcgen05 has");
+  static_assert(
+      Tile.groups == 1 || (Tile.groups == 2 && Tile.ctas == 2),
+      "two pairs share B: clusters of more than four CTAs leave SMs of a GPC without work");
+  static_assert(Tile.groups == 1 || !Tile.shares_k,
+                "pieces of a tile are counted for one group of CTAs");
+  static_assert(Tile.copied_b_rows() * kBankLineBytes % 1024 == 0,
+                "the 128-byte swizzle repeats after 1024 bytes: parts of B start there");
+  static_assert(Tile.ctas == 1 || !Tile.scaled() || Tile.b_scale_blocks() == Tile.ctas,
+                "each CTA of a pair copies one block of B's scales");
   static_assert(Tile.tile_n <= 256 && Tile.tile_n % (16 * Tile.ctas) == 0,
                 "N of an instruction with 128 rows a CTA is a multiple of 16, at most 256");
   static_assert(Tile.tile_n % Tile.panel_columns() == 0, "whole panels cover the tile");

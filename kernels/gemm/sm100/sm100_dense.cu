@@ -3,53 +3,20 @@
 #include "kernels/gemm/sm100/sm100_describe.cuh"
 #include "kernels/gemm/sm100/sm100_kernels.hpp"
 
-#include <array>
-
 namespace rackproof::kernels::gemm::sm100 {
-namespace {
-
-/// A pair reads half of B each: 128 bytes of shared memory feed as many products as 256 of one CTA.
-template <MatrixKind Kind, int ResultBytes = 2>
-struct PairTile {
-  static constexpr Sm100Tile kTile{.kind = Kind,
-                                   .ctas = 2,
-                                   .tile_n = 256,
-                                   .stages = 6,
-                                   .result_bytes = ResultBytes,
-                                   .shares_k = true};
-};
-/// A quarter of it, for problems that would leave SMs without work.
-template <MatrixKind Kind, int ResultBytes = 2>
-struct SingleTile {
-  static constexpr Sm100Tile kTile{
-      .kind = Kind, .ctas = 1, .tile_n = 128, .stages = 6, .result_bytes = ResultBytes};
-};
-
-}  // namespace
 
 std::span<const GemmKernel> dense_kernels(ElementType type) {
-  static const std::array kBf16{describe_sm100_kernel<__nv_bfloat16, PairTile<MatrixKind::f16>>(
-                                    "gemm_tcgen05_bf16_256x256x64_pair"),
-                                describe_sm100_kernel<__nv_bfloat16, SingleTile<MatrixKind::f16>>(
-                                    "gemm_tcgen05_bf16_128x128x64")};
-  static const std::array kFp16{
-      describe_sm100_kernel<__half, PairTile<MatrixKind::f16>>("gemm_tcgen05_fp16_256x256x64_pair"),
-      describe_sm100_kernel<__half, SingleTile<MatrixKind::f16>>("gemm_tcgen05_fp16_128x128x64")};
-  static const std::array kTf32{describe_sm100_kernel<float, PairTile<MatrixKind::tf32, 4>>(
-                                    "gemm_tcgen05_tf32_256x256x32_pair"),
-                                describe_sm100_kernel<float, SingleTile<MatrixKind::tf32, 4>>(
-                                    "gemm_tcgen05_tf32_128x128x32")};
+  static const auto kBf16 = pair_and_single<__nv_bfloat16, MatrixKind::f16>(
+      "gemm_tcgen05_bf16_256x256x64_pair", "gemm_tcgen05_bf16_128x128x64");
+  static const auto kFp16 = pair_and_single<__half, MatrixKind::f16>(
+      "gemm_tcgen05_fp16_256x256x64_pair", "gemm_tcgen05_fp16_128x128x64");
+  static const auto kTf32 = pair_and_single<float, MatrixKind::tf32>(
+      "gemm_tcgen05_tf32_256x256x32_pair", "gemm_tcgen05_tf32_128x128x32");
   // The formats differ in the instruction descriptor alone.
-  static const std::array kE4m3{
-      describe_sm100_kernel<__nv_bfloat16, PairTile<MatrixKind::f8f6f4>>(
-          "gemm_tcgen05_fp8_e4m3_256x256x128_pair"),
-      describe_sm100_kernel<__nv_bfloat16, SingleTile<MatrixKind::f8f6f4>>(
-          "gemm_tcgen05_fp8_e4m3_128x128x128")};
-  static const std::array kE5m2{
-      describe_sm100_kernel<__nv_bfloat16, PairTile<MatrixKind::f8f6f4>>(
-          "gemm_tcgen05_fp8_e5m2_256x256x128_pair"),
-      describe_sm100_kernel<__nv_bfloat16, SingleTile<MatrixKind::f8f6f4>>(
-          "gemm_tcgen05_fp8_e5m2_128x128x128")};
+  static const auto kE4m3 = pair_and_single<__nv_bfloat16, MatrixKind::f8f6f4>(
+      "gemm_tcgen05_fp8_e4m3_256x256x128_pair", "gemm_tcgen05_fp8_e4m3_128x128x128");
+  static const auto kE5m2 = pair_and_single<__nv_bfloat16, MatrixKind::f8f6f4>(
+      "gemm_tcgen05_fp8_e5m2_256x256x128_pair", "gemm_tcgen05_fp8_e5m2_128x128x128");
   switch (type) {
     case ElementType::bf16:
       return kBf16;
@@ -71,6 +38,13 @@ std::span<const GemmKernel> dense_kernels(ElementType type) {
       break;
   }
   return {};
+}
+
+std::span<const GemmKernel> dense_multicast_kernels(ElementType type) {
+  static const std::array kBf16{describe_sm100_kernel<__nv_bfloat16, PairsTile<MatrixKind::f16, 2>>(
+      "gemm_tcgen05_bf16_512x256x64_two_pairs")};
+  return type == ElementType::bf16 ? std::span<const GemmKernel>(kBf16)
+                                   : std::span<const GemmKernel>{};
 }
 
 }  // namespace rackproof::kernels::gemm::sm100

@@ -1,11 +1,13 @@
 #pragma once
 /// From an accumulator in tensor memory to results in global memory: each warp reads panels of its
 /// 32 lanes, scales, adds beta * C and rounds once in registers, puts the panel into swizzled
-/// shared memory and stores it by TMA. Nothing but the warp itself waits for it.
+/// shared memory and stores it by TMA.
 
 #include "kernels/common/convert.cuh"
 #include "kernels/common/swizzle.cuh"
 #include "kernels/common/vector16.cuh"
+#include "kernels/gemm/sm100/sm100_cluster.cuh"
+#include "kernels/gemm/sm100/sm100_panels.cuh"
 #include "kernels/gemm/sm100/sm100_pieces.cuh"
 #include "kernels/ptx/memory.cuh"
 #include "kernels/ptx/tcgen05.cuh"
@@ -34,13 +36,15 @@ template <Sm100Tile Tile, typename Result>
 class Epilogue {
  public:
   __device__ Epilogue(const Sm100Arguments& arguments, const SharedLayout<Tile>& shared,
-                      const TensorLayout<Tile>& tensor, std::uint32_t rank, int warp)
+                      const TensorLayout<Tile>& tensor, const ClusterPlace<Tile>& cta, int warp)
       : arguments_(arguments),
         shared_(shared),
         tensor_(tensor),
+        leader_(cta.leader()),
         warp_(warp),
         lane_(static_cast<int>(threadIdx.x) % kWarpSize),
-        pieces_(arguments, static_cast<int>(rank) * kEpilogueWarps + warp, lane_) {}
+        panels_(arguments, shared, warp),
+        pieces_(arguments, static_cast<int>(cta.rank) * kEpilogueWarps + warp, lane_) {}
 
   /// The warp's rows of an accumulator, the first of which are `row` and `column`.
   __device__ __forceinline__ void store(std::uint32_t accumulator, const Work& work, int row,
@@ -67,11 +71,7 @@ class Epilogue {
         ptx::tmem_hold(sums);
       }
       if (i + 1 == kDrainedAfter) {
-        ptx::tcgen05_before_sync();
-        __syncwarp();
-        if (lane_ == 0) {
-          ptx::mbarrier_arrive_at(shared_.drained(accumulator), 0);
-        }
+        tell_drained(shared_, accumulator, leader_);
       }
       if (exists && whole) {
         store_panel(sums, row, column + first);
@@ -86,12 +86,8 @@ class Epilogue {
     }
   }
 
-  /// Before the CTA ends: its shared memory has been read.
   __device__ __forceinline__ void finish() const {
-    if (lane_ == 0) {
-      ptx::tma_store_wait_read<0>();
-    }
-    __syncwarp();
+    panels_.finish();
   }
 
  private:
@@ -113,21 +109,7 @@ class Epilogue {
 
   __device__ __forceinline__ void store_panel(float (&sums)[Tile.panel_columns()], int row,
                                               int column) {
-    const std::uint32_t buffer = shared_.panel(warp_, buffer_);
-    buffer_ ^= 1;
-    const bool adds = arguments_.beta != 0.0F;
-    if (lane_ == 0) {
-      ptx::tma_store_wait_read<kPanelBuffers - 1>();  // this buffer's last store has read it
-      if (adds) {
-        ptx::mbarrier_arrive_expect_bytes(shared_.addend(warp_), kPanelBytes);
-        ptx::tma_load_2d(buffer, &arguments_.c, column, row, shared_.addend(warp_));
-      }
-    }
-    __syncwarp();
-    if (adds) {
-      ptx::mbarrier_wait(shared_.addend(warp_), addend_parity_);
-      addend_parity_ ^= 1U;
-    }
+    const std::uint32_t buffer = panels_.next(column, row);
 #pragma unroll
     for (int chunk = 0; chunk < kBankLineBytes / kVectorBytes; ++chunk) {
       const std::uint32_t address = buffer + swizzled_offset<kBankLineBytes>(lane_, chunk);
@@ -136,7 +118,7 @@ class Epilogue {
       for (int e = 0; e < kVector; ++e) {
         results[e] = arguments_.alpha * sums[chunk * kVector + e];
       }
-      if (adds) {
+      if (panels_.adds()) {
         Vector16<Result> addends;
         const uint4 bits = ptx::ld_shared_16(address);
         memcpy(&addends, &bits, sizeof(bits));
@@ -147,22 +129,17 @@ class Epilogue {
       }
       ptx::st_shared_16(address, pack16<Result>(results));
     }
-    ptx::fence_async_shared();
-    __syncwarp();
-    if (lane_ == 0) {
-      ptx::tma_store_2d(&arguments_.d, column, row, buffer);
-      ptx::tma_store_commit();
-    }
+    panels_.store(buffer, column, row);
   }
 
   const Sm100Arguments& arguments_;
   const SharedLayout<Tile>& shared_;
   const TensorLayout<Tile>& tensor_;
+  std::uint32_t leader_;
   int warp_;
   int lane_;
+  PanelBuffers<Tile> panels_;
   Pieces<Tile> pieces_;
-  int buffer_ = 0;
-  std::uint32_t addend_parity_ = 0;
 };
 
 }  // namespace rackproof::kernels::gemm::sm100

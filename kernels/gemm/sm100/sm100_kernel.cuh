@@ -1,6 +1,6 @@
 #pragma once
-/// The kernel for sm_100 and sm_103: a role a warp, a CTA an SM, alone or in pairs. README.md has
-/// the roles and budgets.
+/// The kernel for sm_100 and sm_103: a role a warp, a CTA an SM, alone, in pairs, or in two pairs
+/// that share B. README.md has the roles and budgets.
 
 #include "kernels/gemm/sm100/sm100_arguments.hpp"
 #include "kernels/gemm/sm100/sm100_epilogue.cuh"
@@ -26,20 +26,20 @@ __device__ __forceinline__ void allocate_tensor_memory(const SharedLayout<Tile>&
 template <typename Result, Sm100Tile Tile>
 __device__ __forceinline__ void store_results(const Sm100Arguments& arguments,
                                               const SharedLayout<Tile>& shared,
-                                              const TensorLayout<Tile>& tensor, std::uint32_t rank,
-                                              int warp) {
+                                              const TensorLayout<Tile>& tensor,
+                                              const ClusterPlace<Tile>& cta, int warp) {
   std::conditional_t<Tile.swapped, SwappedEpilogue<Tile, Result>, Epilogue<Tile, Result>> epilogue(
-      arguments, shared, tensor, rank, warp);
+      arguments, shared, tensor, cta, warp);
   std::uint32_t count = 0;
   for (WorkWalk<Tile, kWarpSize> walk(arguments, shared); !walk.ended(); walk.advance()) {
     const Work work = walk.current();
     const std::uint32_t accumulator = count % kAccumulators;
     ptx::mbarrier_wait(shared.accumulated(accumulator), count / kAccumulators & 1U);
     ptx::tcgen05_after_sync();
-    epilogue.store(
-        accumulator, work,
-        work.tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows + warp * kWarpSize,
-        work.tile.n * columns_of<Tile>(arguments));
+    epilogue.store(accumulator, work,
+                   work.tile.m * Tile.cluster_rows() + static_cast<int>(cta.rank) * kCtaRows +
+                       warp * kWarpSize,
+                   work.tile.n * columns_of<Tile>(arguments));
     ++count;
   }
   epilogue.finish();
@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   extern __shared__ __align__(1024) unsigned char memory[];
   const SharedLayout<kTile> shared{ptx::shared_address(memory)};
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  const std::uint32_t rank = kTile.ctas == 1 ? 0 : ptx::cluster_cta_rank();
+  const ClusterPlace<kTile> cta{kTile.ctas == 1 ? 0 : ptx::cluster_cta_rank()};
   if (threadIdx.x == 0) {
     shared.init_barriers();
   }
@@ -65,24 +65,24 @@ __global__ void __launch_bounds__(kThreads, 1)
   const TensorLayout<kTile> tensor{ptx::ld_shared_4(shared.tensor_address())};
 
   if (warp >= kFirstEpilogueWarp) {
-    store_results<Result>(arguments, shared, tensor, rank, warp - kFirstEpilogueWarp);
+    store_results<Result>(arguments, shared, tensor, cta, warp - kFirstEpilogueWarp);
   } else if (warp == kLoaderWarp) {
     if (ptx::elect_one()) {
       if constexpr (kTile.wide()) {
-        load_wide(arguments, shared, rank);
+        load_wide(arguments, shared, cta);
       } else {
-        load(arguments, shared, rank);
+        load(arguments, shared, cta);
       }
     }
-  } else if (warp == kMultiplierWarp && rank == 0) {
+  } else if (warp == kMultiplierWarp && cta.leads()) {
     if (ptx::elect_one()) {
       if constexpr (kTile.wide()) {
-        multiply_wide(arguments, shared, tensor);
+        multiply_wide(arguments, shared, tensor, cta);
       } else {
-        multiply(arguments, shared, tensor);
+        multiply(arguments, shared, tensor, cta);
       }
     }
-  } else if (warp == kSchedulerWarp && rank == 0 && arguments.steals) {
+  } else if (warp == kSchedulerWarp && cta.rank == 0 && arguments.steals) {
     if (ptx::elect_one()) {
       schedule(shared);
     }

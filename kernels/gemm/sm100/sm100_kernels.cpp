@@ -42,6 +42,10 @@ std::span<const GemmKernel> kernels(ElementType type) {
   return scale_interval(type) == 0 ? dense_kernels(type) : scaled_kernels(type);
 }
 
+std::span<const GemmKernel> multicast_kernels(ElementType type) {
+  return scale_interval(type) == 0 ? dense_multicast_kernels(type) : scaled_multicast_kernels(type);
+}
+
 std::span<const GemmKernel> swapped_kernels(ElementType type) {
   struct Kernels {
     std::deque<std::string> names;

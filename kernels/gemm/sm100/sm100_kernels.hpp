@@ -18,13 +18,20 @@ namespace rackproof::kernels::gemm::sm100 {
 /// The same for 128, 64, 32 and 16 rows of A; those below 128 are for no more rows than they have.
 [[nodiscard]] std::span<const GemmKernel> swapped_kernels(ElementType type);
 
-/// All kernels for `type` that are not swapped; CTAs take over tiles of CTAs that wait.
+/// Two pairs that share B: bf16, nvfp4. (sm100_dense.cu, sm100_scaled.cu)
+[[nodiscard]] std::span<const GemmKernel> dense_multicast_kernels(ElementType type);
+[[nodiscard]] std::span<const GemmKernel> scaled_multicast_kernels(ElementType type);
+[[nodiscard]] std::span<const GemmKernel> multicast_kernels(ElementType type);
+
+/// Pairs and single CTAs for `type`, not swapped; CTAs take over tiles of CTAs that wait.
 [[nodiscard]] std::span<const GemmKernel> kernels(ElementType type);
 /// The same code with a fixed share of the tiles for each CTA.
 [[nodiscard]] std::span<const GemmKernel> static_kernels(ElementType type);
 
 /// mxfp4, nvfp4 by instructions with 96 of K, which sm_103a has. (sm103_scaled.cu)
 [[nodiscard]] std::span<const GemmKernel> wide_kernels(ElementType type);
+/// Two pairs that share B. (sm103_scaled.cu)
+[[nodiscard]] std::span<const GemmKernel> wide_multicast_kernels(ElementType type);
 /// The same code with a fixed share of the tiles for each CTA.
 [[nodiscard]] std::span<const GemmKernel> static_wide_kernels(ElementType type);
 

@@ -3,10 +3,13 @@
 #include "kernels/common/block_scale.hpp"
 #include "kernels/common/tensor_map.hpp"
 #include "kernels/gemm/gemm_tma.hpp"
+#include "kernels/gemm/gemm_workload.hpp"
 #include "kernels/gemm/sm100/sm100_arguments.hpp"
 #include "kernels/gemm/sm100/sm100_config.hpp"
+#include "runtime/error.hpp"
 
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace rackproof::kernels::gemm::sm100 {
@@ -17,10 +20,12 @@ struct Operand {
   const void* data;
   const void* scales;
   std::int64_t rows;
-  int tile_rows;  ///< of all CTAs of B, of one CTA of A
+  int tile_rows;  ///< of one CTA of A, of all CTAs of B
+  int copies;     ///< by which the CTAs of a cluster share them
+  int scale_copies = 1;
 };
 
-/// Scales of an operand: a K-tile of the rows that one CTA needs.
+/// Scales of an operand: a K-tile of the rows that one CTA copies.
 CUtensorMap scale_map(const GemmProblem& problem, const GemmKernel& kernel,
                       const Operand& operand) {
   if (kernel.scale_blocks == 0) {
@@ -31,7 +36,7 @@ CUtensorMap scale_map(const GemmProblem& problem, const GemmKernel& kernel,
       {.address = operand.scales,
        .rows = row_blocks(operand.rows),
        .row_bytes = scale_blocks_of_row(problem.type(), problem.shape().k) * kScaleBlockBytes,
-       .box_rows = static_cast<int>(row_blocks(operand.tile_rows)),
+       .box_rows = static_cast<int>(row_blocks(operand.tile_rows)) / operand.scale_copies,
        .box_bytes = kernel.scale_blocks * static_cast<int>(kScaleBlockBytes)});
 }
 
@@ -62,12 +67,22 @@ std::uint32_t instruction_of(ElementType type, int m, int n) {
   throw std::invalid_argument("no operand of tcgen05.mma");
 }
 
+/// Tiles of fewer columns than a block of scales would begin inside of one.
+void refuse_more_rows(const GemmKernel& kernel, const GemmShape& shape) {
+  if (kernel.swapped && kernel.scale_blocks != 0 && !is_meant_for(kernel, shape)) {
+    throw runtime::NotAvailable(std::string(kernel.name) + " takes at most " +
+                                std::to_string(kernel.most_rows) + " rows, found " +
+                                std::to_string(shape.m));
+  }
+}
+
 void launch(const GemmKernel& kernel, const GemmProblem& problem, const KernelArguments& arguments,
             std::int64_t blocks, cudaStream_t stream, bool steals) {
   const GemmShape& shape = problem.shape();
-  const int ctas = kernel.cluster_m;
-  Operand lanes{arguments.a, arguments.a_scales, shape.m, kernel.tile_m};
-  Operand columns{arguments.b, arguments.b_scales, shape.n, kernel.tile_n};
+  refuse_more_rows(kernel, shape);
+  Operand lanes{arguments.a, arguments.a_scales, shape.m, kernel.tile_m, 1};
+  Operand columns{arguments.b,   arguments.b_scales, shape.n,
+                  kernel.tile_n, kernel.cluster_m,   kernel.cta_group};
   if (kernel.swapped) {
     std::swap(lanes, columns);
   }
@@ -76,8 +91,8 @@ void launch(const GemmKernel& kernel, const GemmProblem& problem, const KernelAr
                           : result_map(problem, address, kPanelRows, kBankLineBytes);
   };
   Sm100Arguments own{
-      .a = operand_map(problem, lanes.data, lanes.rows, lanes.tile_rows),
-      .b = operand_map(problem, columns.data, columns.rows, columns.tile_rows / ctas),
+      .a = operand_map(problem, lanes.data, lanes.rows, lanes.tile_rows / lanes.copies),
+      .b = operand_map(problem, columns.data, columns.rows, columns.tile_rows / columns.copies),
       .a_scales = scale_map(problem, kernel, lanes),
       .b_scales = scale_map(problem, kernel, columns),
       .c = problem.has_c() ? result(arguments.c) : CUtensorMap{},
@@ -87,7 +102,8 @@ void launch(const GemmKernel& kernel, const GemmProblem& problem, const KernelAr
       .k = arguments.k,
       .alpha = arguments.alpha,
       .beta = arguments.beta,
-      .instruction = instruction_of(problem.type(), ctas * lanes.tile_rows, columns.tile_rows),
+      .instruction =
+          instruction_of(problem.type(), kernel.cta_group * lanes.tile_rows, columns.tile_rows),
       .steals = steals && !arguments.streams,
       .columns = columns.tile_rows,
       .streams = arguments.streams,

@@ -1,55 +1,35 @@
 #pragma once
 /// The loader and the multiplier: one thread each.
 
-#include "kernels/common/tensor_map.hpp"
-#include "kernels/gemm/sm100/sm100_schedule.cuh"
-#include "kernels/ptx/cluster.cuh"
+#include "kernels/gemm/sm100/sm100_copies.cuh"
 #include "kernels/ptx/tcgen05.cuh"
 #include "kernels/ptx/tcgen05_mma.cuh"
-#include "kernels/ptx/tma_pair.cuh"
 
 namespace rackproof::kernels::gemm::sm100 {
 
 /// Copies this CTA's part of every K-tile of every tile into the ring.
 template <Sm100Tile Tile>
 __device__ __forceinline__ void load(const Sm100Arguments& arguments,
-                                     const SharedLayout<Tile>& shared, std::uint32_t rank) {
-  constexpr int kScaleElements = kScaleBlockBytes / kBlockMapElementBytes;
-  ptx::prefetch_tensor_map(&arguments.a);
-  ptx::prefetch_tensor_map(&arguments.b);
-  const int columns = columns_of<Tile>(arguments);
-  const int stage_bytes = Tile.ctas * Tile.stage_bytes() - (Tile.tile_n - columns) * kBankLineBytes;
+                                     const SharedLayout<Tile>& shared,
+                                     const ClusterPlace<Tile>& cta) {
+  const int missing_columns = Tile.tile_n - columns_of<Tile>(arguments);
+  const int bytes = Tile.ctas * Tile.stage_bytes() - missing_columns * kBankLineBytes;
+  TileCopies<Tile> copies(arguments, shared, cta);
   RingPlace<Tile.stages> place;
   for (WorkWalk<Tile, 1> walk(arguments, shared); !walk.ended(); walk.advance()) {
     const Work work = walk.current();
-    const int row = work.tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows;
-    const int column = work.tile.n * columns;
-    const int b_row = column + static_cast<int>(rank) * Tile.b_rows();
+    copies.begin_tile(work.tile);
     for (int k_tile = work.first_k_tile; k_tile < work.end_k_tile; ++k_tile) {
-      ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
-      if (rank == 0) {
-        ptx::mbarrier_arrive_expect_bytes(shared.full(place.index), stage_bytes);
-      }
-      const std::uint32_t full = Tile.ctas == 1 ? shared.full(place.index)
-                                                : ptx::cluster_address(shared.full(place.index), 0);
-      const int k = k_tile * Tile.box_columns();
-      ptx::tma_load_2d_of_group<Tile.ctas>(shared.a(place.index), &arguments.a, k, row, full);
-      ptx::tma_load_2d_of_group<Tile.ctas>(shared.b(place.index), &arguments.b, k, b_row, full);
+      const std::uint32_t full =
+          copies.begin(shared.empty(place.index), place.parity, shared.full(place.index), bytes);
+      copies.operands(place.index, k_tile, full);
       if constexpr (Tile.scaled()) {
-        const int scales = k_tile * Tile.scale_words() * kScaleElements;
-        ptx::tma_load_2d_of_group<Tile.ctas>(shared.a_scales(place.index), &arguments.a_scales,
-                                             scales, row / kScaleRows, full);
-        ptx::tma_load_2d_of_group<Tile.ctas>(shared.b_scales(place.index), &arguments.b_scales,
-                                             scales, column / kScaleRows, full);
+        copies.scales(place.index, k_tile, full);
       }
       place.advance();
     }
   }
-  // The matrix unit's last arrivals find this CTA's barriers alive.
-  for (int stage = 0; stage < Tile.stages; ++stage) {
-    ptx::mbarrier_wait(shared.empty(place.index), place.parity ^ 1U);
-    place.advance();
-  }
+  wait_until_empty(place, [&](std::uint32_t stage) { return shared.empty(stage); });
 }
 
 /// A stage's scales into tensor memory.
@@ -117,7 +97,8 @@ __device__ __forceinline__ void wait_drained(const SharedLayout<Tile>& shared,
 template <Sm100Tile Tile>
 __device__ __forceinline__ void multiply(const Sm100Arguments& arguments,
                                          const SharedLayout<Tile>& shared,
-                                         const TensorLayout<Tile>& tensor) {
+                                         const TensorLayout<Tile>& tensor,
+                                         const ClusterPlace<Tile>& cta) {
   RingPlace<Tile.stages> place;
   std::uint32_t count = 0;
   for (WorkWalk<Tile, 1> walk(arguments, shared); !walk.ended(); walk.advance()) {
@@ -129,10 +110,10 @@ __device__ __forceinline__ void multiply(const Sm100Arguments& arguments,
       ptx::tcgen05_after_sync();
       multiply_stage(shared, tensor, place.index, tensor.accumulator(index), arguments.instruction,
                      k_tile == work.first_k_tile);
-      ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index));
+      ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index), cta.kEveryCta);
       place.advance();
     }
-    ptx::tcgen05_commit<Tile.ctas>(shared.accumulated(index));
+    ptx::tcgen05_commit<Tile.ctas>(shared.accumulated(index), cta.own_group());
     ++count;
   }
 }

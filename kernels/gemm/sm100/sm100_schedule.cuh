@@ -1,5 +1,5 @@
 #pragma once
-/// Which tiles a CTA (or pair) computes, one after the other: its own, then those of clusters of
+/// Which tiles a CTA (or cluster) computes, one after the other: its own, then those of clusters of
 /// the grid that have not started (clusterlaunchcontrol), or every so manieth one (static), or an
 /// even share of the K-tiles of all of them (streamed).
 
@@ -10,9 +10,9 @@
 
 namespace rackproof::kernels::gemm::sm100 {
 
-/// What a CTA (or pair) computes between two results: K-tiles of one tile.
+/// What a CTA (or cluster) computes between two results: K-tiles of one tile.
 struct Work {
-  TileIndex tile;  ///< in tiles of the whole group
+  TileIndex tile;  ///< in tiles of the whole cluster
   int first_k_tile = 0;
   int end_k_tile = 0;
 
@@ -36,10 +36,10 @@ class WorkWalk {
   __device__ WorkWalk(const Sm100Arguments& arguments, const SharedLayout<Tile>& shared)
       : arguments_(arguments),
         shared_(shared),
-        rows_((arguments.m + Tile.tile_m() - 1) / Tile.tile_m()),
+        rows_((arguments.m + Tile.cluster_rows() - 1) / Tile.cluster_rows()),
         columns_((arguments.n + columns_of<Tile>(arguments) - 1) / columns_of<Tile>(arguments)),
         k_tiles_((arguments.k + Tile.tile_k() - 1) / Tile.tile_k()),
-        next_(static_cast<int>(blockIdx.x) / Tile.ctas),
+        next_(static_cast<int>(blockIdx.x) / Tile.cluster_ctas()),
         end_(rows_ * columns_) {
     if constexpr (Tile.shares_k) {
       if (arguments.streams) {
@@ -69,12 +69,12 @@ class WorkWalk {
       }
     }
     if (!arguments_.steals) {
-      next_ += static_cast<int>(gridDim.x) / Tile.ctas;
+      next_ += static_cast<int>(gridDim.x) / Tile.cluster_ctas();
       return;
     }
     ptx::mbarrier_wait(shared_.answered(answer_.index), answer_.parity);
     const int first_cta = ptx::cancelled_cluster(shared_.response(answer_.index));
-    next_ = first_cta < 0 ? -1 : first_cta / Tile.ctas;
+    next_ = first_cta < 0 ? -1 : first_cta / Tile.cluster_ctas();
     ptx::fence_async_shared();  // the next answer is written by another proxy
     if constexpr (Threads > 1) {
       __syncwarp();
@@ -131,7 +131,7 @@ class WorkWalk {
   RingPlace<kScheduleDepth> answer_;
 };
 
-/// One thread of the group asks until no cluster is left.
+/// One thread of the cluster asks until no cluster is left.
 template <Sm100Tile Tile>
 __device__ __forceinline__ void schedule(const SharedLayout<Tile>& shared) {
   RingPlace<kScheduleDepth> place;
@@ -139,11 +139,12 @@ __device__ __forceinline__ void schedule(const SharedLayout<Tile>& shared) {
   while (first_cta >= 0) {
     ptx::mbarrier_wait(shared.understood(place.index), place.parity ^ 1U);
 #pragma unroll
-    for (std::uint32_t cta = 0; cta < Tile.ctas; ++cta) {
+    for (std::uint32_t cta = 0; cta < Tile.cluster_ctas(); ++cta) {
       ptx::mbarrier_arrive_expect_bytes_at(shared.answered(place.index), ptx::kCancelResponseBytes,
                                            cta);
     }
-    ptx::try_cancel_cluster<Tile.ctas>(shared.response(place.index), shared.answered(place.index));
+    ptx::try_cancel_cluster<Tile.cluster_ctas()>(shared.response(place.index),
+                                                 shared.answered(place.index));
     ptx::mbarrier_wait(shared.answered(place.index), place.parity);
     first_cta = ptx::cancelled_cluster(shared.response(place.index));
     ptx::fence_async_shared();

@@ -54,11 +54,11 @@ struct SharedLayout {
   /// Where tcgen05.alloc leaves the address of the tensor memory.
   __device__ __forceinline__ std::uint32_t tensor_address() const { return base + kTensorAddress; }
 
-  /// The stage's copies, of both CTAs of a pair, have arrived; in the first CTA.
+  /// The stage's copies, of both CTAs of a pair, have arrived; in the group's first CTA.
   __device__ __forceinline__ std::uint32_t full(std::uint32_t stage) const {
     return barrier(stage);
   }
-  /// The stage has been multiplied; in each CTA.
+  /// The stage has been multiplied by every group of the cluster; in each CTA.
   __device__ __forceinline__ std::uint32_t empty(std::uint32_t stage) const {
     return barrier(Tile.stages + stage);
   }
@@ -66,7 +66,7 @@ struct SharedLayout {
   __device__ __forceinline__ std::uint32_t accumulated(std::uint32_t accumulator) const {
     return barrier(2 * Tile.stages + accumulator);
   }
-  /// Every epilogue warp of the group has read what the next tile overwrites; in the first CTA.
+  /// Every epilogue warp of the group has read what the next tile overwrites; in its first CTA.
   __device__ __forceinline__ std::uint32_t drained(std::uint32_t accumulator) const {
     return barrier(2 * Tile.stages + kAccumulators + accumulator);
   }
@@ -74,7 +74,7 @@ struct SharedLayout {
   __device__ __forceinline__ std::uint32_t answered(std::uint32_t place) const {
     return barrier(2 * (Tile.stages + kAccumulators) + place);
   }
-  /// Every role of the group has read the answer; in the first CTA.
+  /// Every role of the cluster has read the answer; in the cluster's first CTA.
   __device__ __forceinline__ std::uint32_t understood(std::uint32_t place) const {
     return barrier(2 * (Tile.stages + kAccumulators) + kScheduleDepth + place);
   }
@@ -92,11 +92,11 @@ struct SharedLayout {
 
   /// By one thread; the cluster waits for it before anybody uses a barrier.
   __device__ __forceinline__ void init_barriers() const {
-    // Each CTA's loader and epilogue read an answer, and the first one's multiplier.
-    constexpr int kReaders = Tile.ctas * (1 + kEpilogueWarps) + 1;
+    // Each CTA's loader and epilogue read an answer, and each group's multiplier.
+    constexpr int kReaders = Tile.cluster_ctas() * (1 + kEpilogueWarps) + Tile.groups;
     for (std::uint32_t stage = 0; stage < Tile.stages; ++stage) {
       ptx::mbarrier_init(full(stage), 1);
-      ptx::mbarrier_init(empty(stage), 1);
+      ptx::mbarrier_init(empty(stage), Tile.groups);
     }
     for (std::uint32_t accumulator = 0; accumulator < kAccumulators; ++accumulator) {
       ptx::mbarrier_init(accumulated(accumulator), 1);
@@ -112,7 +112,7 @@ struct SharedLayout {
     if constexpr (Tile.wide()) {
       for (std::uint32_t stage = 0; stage < Tile.scale_stages; ++stage) {
         ptx::mbarrier_init(scales_full(stage), 1);
-        ptx::mbarrier_init(scales_empty(stage), 1);
+        ptx::mbarrier_init(scales_empty(stage), Tile.groups);
       }
     }
     ptx::fence_mbarrier_init();

@@ -32,6 +32,9 @@ std::optional<GemmKernel> swapped_kernel(ElementType type) {
     case ElementType::mxfp8:
       return describe_sm100_kernel<__nv_bfloat16, SwappedTile<MatrixKind::mxf8f6f4>>(
           "gemm_tcgen05_mxfp8_swapped");
+    case ElementType::mxfp4:
+      return describe_sm100_kernel<__nv_bfloat16, SwappedTile<MatrixKind::mxf4>>(
+          "gemm_tcgen05_mxfp4_swapped");
     case ElementType::nvfp4:
       return describe_sm100_kernel<__nv_bfloat16, SwappedTile<MatrixKind::mxf4nvf4>>(
           "gemm_tcgen05_nvfp4_swapped");

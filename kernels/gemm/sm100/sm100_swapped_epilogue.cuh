@@ -5,6 +5,8 @@
 
 #include "kernels/common/convert.cuh"
 #include "kernels/common/swizzle.cuh"
+#include "kernels/gemm/sm100/sm100_cluster.cuh"
+#include "kernels/gemm/sm100/sm100_panels.cuh"
 #include "kernels/gemm/sm100/sm100_pieces.cuh"
 #include "kernels/ptx/ldmatrix.cuh"
 #include "kernels/ptx/stmatrix.cuh"
@@ -21,12 +23,14 @@ template <Sm100Tile Tile, typename Result>
 class SwappedEpilogue {
  public:
   __device__ SwappedEpilogue(const Sm100Arguments& arguments, const SharedLayout<Tile>& shared,
-                             const TensorLayout<Tile>& tensor, std::uint32_t /*rank*/, int warp)
+                             const TensorLayout<Tile>& tensor, const ClusterPlace<Tile>& /*cta*/,
+                             int warp)
       : arguments_(arguments),
         shared_(shared),
         tensor_(tensor),
         warp_(warp),
         lane_(static_cast<int>(threadIdx.x) % kWarpSize),
+        panels_(arguments, shared, warp),
         pieces_(arguments, warp, lane_) {}
 
   /// The warp's lanes of an accumulator; the first lane is row `row` of what lies in the lanes, the
@@ -47,11 +51,7 @@ class SwappedEpilogue {
         pieces_.put(sums, work, panel);
       }
     }
-    ptx::tcgen05_before_sync();
-    __syncwarp();
-    if (lane_ == 0) {
-      ptx::mbarrier_arrive_at(shared_.drained(accumulator), 0);
-    }
+    tell_drained(shared_, accumulator, 0);
     if (whole || panels == 0 || !pieces_.completes(work)) {
       return;
     }
@@ -63,12 +63,8 @@ class SwappedEpilogue {
     }
   }
 
-  /// Before the CTA ends: its shared memory has been read.
   __device__ __forceinline__ void finish() const {
-    if (lane_ == 0) {
-      ptx::tma_store_wait_read<0>();
-    }
-    __syncwarp();
+    panels_.finish();
   }
 
  private:
@@ -93,28 +89,14 @@ class SwappedEpilogue {
   /// Row `column` of the result from column `row` on: what is a row here is a column there.
   __device__ __forceinline__ void store_panel(float (&sums)[Tile.panel_sums()], int row,
                                               int column) {
-    const std::uint32_t buffer = shared_.panel(warp_, buffer_);
-    buffer_ ^= 1;
-    const bool adds = arguments_.beta != 0.0F;
-    if (lane_ == 0) {
-      ptx::tma_store_wait_read<kPanelBuffers - 1>();  // this buffer's last store has read it
-      if (adds) {
-        ptx::mbarrier_arrive_expect_bytes(shared_.addend(warp_), Tile.panel_bytes());
-        ptx::tma_load_2d(buffer, &arguments_.c, row, column, shared_.addend(warp_));
-      }
-    }
-    __syncwarp();
-    if (adds) {
-      ptx::mbarrier_wait(shared_.addend(warp_), addend_parity_);
-      addend_parity_ ^= 1U;
-    }
+    const std::uint32_t buffer = panels_.next(row, column);
 #pragma unroll
     for (int group = 0; group < kTilesOfColumns; ++group) {
       // Lane l names row l%8 of the tile that holds the lanes 8 * (l/8) onwards: 16 bytes of it.
       const std::uint32_t address =
           buffer + swizzled_offset<kSwappedRowBytes>(group * kTile + lane_ % kTile, lane_ / kTile);
       std::uint32_t addends[4];
-      if (adds) {
+      if (panels_.adds()) {
         ptx::ldmatrix_x4_trans(addends, address);
       }
       std::uint32_t results[4];
@@ -123,7 +105,7 @@ class SwappedEpilogue {
         const float* const pair = sums + tile / 2 * kLoadSums + group * 4 + tile % 2 * 2;
         float first = arguments_.alpha * pair[0];
         float second = arguments_.alpha * pair[1];
-        if (adds) {
+        if (panels_.adds()) {
           Result addend[2];
           memcpy(addend, &addends[tile], sizeof(addend));
           first = fmaf(arguments_.beta, to_float(addend[0]), first);
@@ -133,12 +115,7 @@ class SwappedEpilogue {
       }
       ptx::stmatrix_x4_trans(address, results);
     }
-    ptx::fence_async_shared();
-    __syncwarp();
-    if (lane_ == 0) {
-      ptx::tma_store_2d(&arguments_.d, row, column, buffer);
-      ptx::tma_store_commit();
-    }
+    panels_.store(buffer, row, column);
   }
 
   const Sm100Arguments& arguments_;
@@ -146,9 +123,8 @@ class SwappedEpilogue {
   const TensorLayout<Tile>& tensor_;
   int warp_;
   int lane_;
+  PanelBuffers<Tile> panels_;
   Pieces<Tile> pieces_;
-  int buffer_ = 0;
-  std::uint32_t addend_parity_ = 0;
 };
 
 }  // namespace rackproof::kernels::gemm::sm100

@@ -12,8 +12,10 @@ inline constexpr int kWideGroupSteps = 8;
 static_assert(kWideGroupSteps * kWideStepBytes == 3 * kBankLineBytes, "a group ends with a stage");
 
 /// Step number `index` of a group.
+template <Sm100Tile Tile>
 struct WideStep {
   int index;
+  bool is_first;  ///< of the tile
 
   /// Of its stage's rows.
   [[nodiscard]] __device__ constexpr int first_byte() const {
@@ -27,12 +29,33 @@ struct WideStep {
   [[nodiscard]] __device__ constexpr bool ends_in_next() const {
     return first_byte() + kWideStepBytes > kBankLineBytes;
   }
+  [[nodiscard]] __device__ constexpr bool ends_stage() const {
+    return first_byte() + kWideStepBytes == kBankLineBytes;
+  }
+
+  [[nodiscard]] __device__ constexpr bool begins_scales() const {
+    return index % Tile.steps_of_scales() == 0;
+  }
+  /// Of a row's scales in their stage.
+  [[nodiscard]] __device__ constexpr int first_scale() const {
+    return index % Tile.steps_of_scales() * Tile.scales_of_step();
+  }
 };
 
-/// Rounded up: elements beyond K are zeros.
-template <Sm100Tile Tile>
-[[nodiscard]] __device__ __forceinline__ int wide_steps_of(const Sm100Arguments& arguments) {
-  return (arguments.k + Tile.step_k() - 1) / Tile.step_k();
+/// Calls `visit(step)` for every step of a tile; K is rounded up, elements beyond it are zeros.
+template <Sm100Tile Tile, typename Visit>
+__device__ __forceinline__ void for_each_wide_step(const Sm100Arguments& arguments,
+                                                   const Visit& visit) {
+  const int steps = (arguments.k + Tile.step_k() - 1) / Tile.step_k();
+  for (int group = 0; group < steps; group += kWideGroupSteps) {
+#pragma unroll
+    for (int i = 0; i < kWideGroupSteps; ++i) {
+      if (group + i >= steps) {
+        break;
+      }
+      visit(WideStep<Tile>{.index = i, .is_first = group + i == 0});
+    }
+  }
 }
 
 /// Copies this CTA's part of every tile into both rings, in the order in which steps need it.
@@ -40,89 +63,56 @@ template <Sm100Tile Tile>
 class WideLoader {
  public:
   __device__ WideLoader(const Sm100Arguments& arguments, const SharedLayout<Tile>& shared,
-                        std::uint32_t rank)
-      : arguments_(arguments), shared_(shared), rank_(rank) {}
+                        const ClusterPlace<Tile>& cta)
+      : shared_(shared), copies_(arguments, shared, cta) {}
 
-  __device__ __forceinline__ void operands(int stage, int row, int b_row) {
-    const std::uint32_t full = begin(shared_.empty(stage_.index), stage_.parity,
-                                     shared_.full(stage_.index), Tile.stage_bytes());
-    const int k = stage * Tile.box_columns();
-    ptx::tma_load_2d_of_group<Tile.ctas>(shared_.a(stage_.index), &arguments_.a, k, row, full);
-    ptx::tma_load_2d_of_group<Tile.ctas>(shared_.b(stage_.index), &arguments_.b, k, b_row, full);
+  __device__ __forceinline__ void begin_tile(const TileIndex& tile) { copies_.begin_tile(tile); }
+
+  __device__ __forceinline__ void operands(int k_tile) {
+    const std::uint32_t full =
+        copies_.begin(shared_.empty(stage_.index), stage_.parity, shared_.full(stage_.index),
+                      Tile.ctas * Tile.stage_bytes());
+    copies_.operands(stage_.index, k_tile, full);
     stage_.advance();
   }
 
-  __device__ __forceinline__ void scales(int stage, int row, int column) {
-    constexpr int kStageElements = Tile.scale_words() * kScaleBlockBytes / kBlockMapElementBytes;
-    const std::uint32_t full = begin(shared_.scales_empty(scales_.index), scales_.parity,
-                                     shared_.scales_full(scales_.index), Tile.scale_bytes());
-    const int k = stage * kStageElements;
-    ptx::tma_load_2d_of_group<Tile.ctas>(shared_.a_scales(scales_.index), &arguments_.a_scales, k,
-                                         row / kScaleRows, full);
-    ptx::tma_load_2d_of_group<Tile.ctas>(shared_.b_scales(scales_.index), &arguments_.b_scales, k,
-                                         column / kScaleRows, full);
+  __device__ __forceinline__ void scales(int number) {
+    const std::uint32_t full =
+        copies_.begin(shared_.scales_empty(scales_.index), scales_.parity,
+                      shared_.scales_full(scales_.index), Tile.ctas * Tile.scale_bytes());
+    copies_.scales(scales_.index, number, full);
     scales_.advance();
   }
 
-  /// The matrix unit's last arrivals find this CTA's barriers alive.
-  __device__ __forceinline__ void finish() {
-    for (int stage = 0; stage < Tile.stages; ++stage) {
-      ptx::mbarrier_wait(shared_.empty(stage_.index), stage_.parity ^ 1U);
-      stage_.advance();
-    }
-    for (int stage = 0; stage < Tile.scale_stages; ++stage) {
-      ptx::mbarrier_wait(shared_.scales_empty(scales_.index), scales_.parity ^ 1U);
-      scales_.advance();
-    }
+  __device__ __forceinline__ void finish() const {
+    wait_until_empty(stage_, [&](std::uint32_t stage) { return shared_.empty(stage); });
+    wait_until_empty(scales_, [&](std::uint32_t stage) { return shared_.scales_empty(stage); });
   }
 
  private:
-  /// The barrier at which copies into the stage arrive, once it is free.
-  __device__ __forceinline__ std::uint32_t begin(std::uint32_t empty, std::uint32_t parity,
-                                                 std::uint32_t full, std::uint32_t bytes) const {
-    ptx::mbarrier_wait(empty, parity ^ 1U);
-    if (rank_ == 0) {
-      ptx::mbarrier_arrive_expect_bytes(full, Tile.ctas * bytes);
-    }
-    return Tile.ctas == 1 ? full : ptx::cluster_address(full, 0);
-  }
-
-  const Sm100Arguments& arguments_;
   const SharedLayout<Tile>& shared_;
-  std::uint32_t rank_;
+  TileCopies<Tile> copies_;
   RingPlace<Tile.stages> stage_;
   RingPlace<Tile.scale_stages> scales_;
 };
 
 template <Sm100Tile Tile>
 __device__ __forceinline__ void load_wide(const Sm100Arguments& arguments,
-                                          const SharedLayout<Tile>& shared, std::uint32_t rank) {
-  ptx::prefetch_tensor_map(&arguments.a);
-  ptx::prefetch_tensor_map(&arguments.b);
-  const int steps = wide_steps_of<Tile>(arguments);
-  WideLoader<Tile> loader(arguments, shared, rank);
+                                          const SharedLayout<Tile>& shared,
+                                          const ClusterPlace<Tile>& cta) {
+  WideLoader<Tile> loader(arguments, shared, cta);
   for (WorkWalk<Tile, 1> walk(arguments, shared); !walk.ended(); walk.advance()) {
-    const TileIndex tile = walk.current().tile;
-    const int row = tile.m * Tile.tile_m() + static_cast<int>(rank) * kCtaRows;
-    const int column = tile.n * Tile.tile_n;
-    const int b_row = column + static_cast<int>(rank) * Tile.b_rows();
-    int stages = 0;
+    loader.begin_tile(walk.current().tile);
+    int k_tiles = 0;
     int scale_stages = 0;
-    for (int group = 0; group < steps; group += kWideGroupSteps) {
-#pragma unroll
-      for (int i = 0; i < kWideGroupSteps; ++i) {
-        const WideStep step{i};
-        if (group + i >= steps) {
-          break;
-        }
-        if (i % Tile.steps_of_scales() == 0) {
-          loader.scales(scale_stages++, row, column);
-        }
-        if (step.begins_stage() || step.ends_in_next()) {
-          loader.operands(stages++, row, b_row);
-        }
+    for_each_wide_step<Tile>(arguments, [&](const WideStep<Tile>& step) {
+      if (step.begins_scales()) {
+        loader.scales(scale_stages++);
       }
-    }
+      if (step.begins_stage() || step.ends_in_next()) {
+        loader.operands(k_tiles++);
+      }
+    });
   }
   loader.finish();
 }
@@ -131,8 +121,8 @@ __device__ __forceinline__ void load_wide(const Sm100Arguments& arguments,
 template <Sm100Tile Tile>
 __device__ __forceinline__ void multiply_wide(const Sm100Arguments& arguments,
                                               const SharedLayout<Tile>& shared,
-                                              const TensorLayout<Tile>& tensor) {
-  const int steps = wide_steps_of<Tile>(arguments);
+                                              const TensorLayout<Tile>& tensor,
+                                              const ClusterPlace<Tile>& cta) {
   RingPlace<Tile.stages> place;
   RingPlace<Tile.scale_stages> scales;
   std::uint32_t count = 0;
@@ -143,49 +133,44 @@ __device__ __forceinline__ void multiply_wide(const Sm100Arguments& arguments,
   };
   for (WorkWalk<Tile, 1> walk(arguments, shared); !walk.ended(); walk.advance()) {
     const std::uint32_t index = count % kAccumulators;
+    bool inside_stage = false;
     wait_drained(shared, count);
-    for (int group = 0; group < steps; group += kWideGroupSteps) {
-#pragma unroll
-      for (int i = 0; i < kWideGroupSteps; ++i) {
-        const WideStep step{i};
-        if (group + i >= steps) {
-          break;
-        }
-        if (i % Tile.steps_of_scales() == 0) {
-          wait_full(shared.scales_full(scales.index), scales.parity);
-          copy_scales(shared, tensor, scales.index);
-          ptx::tcgen05_commit<Tile.ctas>(shared.scales_empty(scales.index));
-          scales.advance();
-        }
-        if (step.begins_stage()) {
-          wait_full(shared.full(place.index), place.parity);
-        }
-        const std::uint32_t first = place.index;
-        if (step.leaves_stage()) {
-          place.advance();
-        }
-        if (step.ends_in_next()) {
-          wait_full(shared.full(place.index), place.parity);
-        }
-        const std::uint32_t last = step.ends_in_next() ? place.index : first;
-        const int scale = i % Tile.steps_of_scales() * Tile.scales_of_step();
-        const int word = scale / kScalesPerWord;
-        ptx::Tcgen05Mma<Tile.kind, Tile.ctas>::multiply(
-            tensor.accumulator(index),
-            ptx::matrix_descriptor_k96(shared.a(first), step.first_byte(), shared.a(last)),
-            ptx::matrix_descriptor_k96(shared.b(first), step.first_byte(), shared.b(last)),
-            ptx::with_scale_bytes(instruction, scale % kScalesPerWord), tensor.a_scales(word),
-            tensor.b_scales(word), group + i > 0);
-        if (step.leaves_stage()) {
-          ptx::tcgen05_commit<Tile.ctas>(shared.empty(first));
-        }
+    for_each_wide_step<Tile>(arguments, [&](const WideStep<Tile>& step) {
+      if (step.begins_scales()) {
+        wait_full(shared.scales_full(scales.index), scales.parity);
+        copy_scales(shared, tensor, scales.index);
+        ptx::tcgen05_commit<Tile.ctas>(shared.scales_empty(scales.index), cta.kEveryCta);
+        scales.advance();
       }
-    }
-    if (steps * kWideStepBytes % kBankLineBytes != 0) {
-      ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index));
+      if (step.begins_stage()) {
+        wait_full(shared.full(place.index), place.parity);
+      }
+      const std::uint32_t first = place.index;
+      if (step.leaves_stage()) {
+        place.advance();
+      }
+      if (step.ends_in_next()) {
+        wait_full(shared.full(place.index), place.parity);
+      }
+      const std::uint32_t last = step.ends_in_next() ? place.index : first;
+      const int scale = step.first_scale();
+      const int word = scale / kScalesPerWord;
+      ptx::Tcgen05Mma<Tile.kind, Tile.ctas>::multiply(
+          tensor.accumulator(index),
+          ptx::matrix_descriptor_k96(shared.a(first), step.first_byte(), shared.a(last)),
+          ptx::matrix_descriptor_k96(shared.b(first), step.first_byte(), shared.b(last)),
+          ptx::with_scale_bytes(instruction, scale % kScalesPerWord), tensor.a_scales(word),
+          tensor.b_scales(word), !step.is_first);
+      if (step.leaves_stage()) {
+        ptx::tcgen05_commit<Tile.ctas>(shared.empty(first), cta.kEveryCta);
+      }
+      inside_stage = !step.ends_stage();
+    });
+    if (inside_stage) {
+      ptx::tcgen05_commit<Tile.ctas>(shared.empty(place.index), cta.kEveryCta);
       place.advance();
     }
-    ptx::tcgen05_commit<Tile.ctas>(shared.accumulated(index));
+    ptx::tcgen05_commit<Tile.ctas>(shared.accumulated(index), cta.own_group());
     ++count;
   }
 }

@@ -7,6 +7,7 @@
 #include "kernels/gemm/sm90/sm90_arguments.hpp"
 #include "kernels/gemm/sm90/sm90_pipeline.cuh"
 #include "kernels/ptx/ldmatrix.cuh"
+#include "kernels/ptx/stmatrix.cuh"
 #include "kernels/ptx/tma.cuh"
 #include "kernels/ptx/warp.cuh"
 

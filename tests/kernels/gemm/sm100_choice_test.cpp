@@ -28,6 +28,36 @@ TEST(Sm100Choice, LargeProblemsTakeThePair) {
   }
 }
 
+/// What L2 delivers limits types of 4 bits: two pairs that share B need less of it. In 16 bits the
+/// matrix unit needs as long, and the simpler pair stays.
+TEST(Sm100Choice, LargeProblemsOfFourBitsShareB) {
+  const GemmShape large{.m = 8192, .n = 8192, .k = 8192};
+  EXPECT_EQ(choice(ElementType::nvfp4, large).kernel->name,
+            "gemm_tcgen05_nvfp4_512x256x256_two_pairs");
+  for (const ElementType type : {ElementType::nvfp4, ElementType::mxfp4}) {
+    const TileChoice wide = choice(type, large, Family::wide);
+    EXPECT_EQ(wide.kernel->cluster_m, 4) << wide.reason;
+    EXPECT_NE(wide.reason.find("limited by copies from L2"), std::string::npos) << wide.reason;
+    // Half of a cluster would multiply rows that do not exist.
+    const TileChoice few = choice(type, {.m = 256, .n = 8192, .k = 8192}, Family::wide);
+    EXPECT_LE(few.kernel->cluster_m, 2) << few.reason;
+    EXPECT_EQ(
+        choice(type, {.m = 256, .n = 8192, .k = 8192}, Family::wide_multicast).kernel->cluster_m,
+        4);
+  }
+}
+
+/// K-tiles of 256 of a CTA of a pair: 128 rows of A, 128 of B, their scales, of B's half. Of two
+/// pairs half of B's.
+TEST(Sm100Choice, CountsWhatAClusterSharesOnce) {
+  const GemmProblem problem(ElementType::nvfp4, {.m = 512, .n = 256, .k = 256});
+  const auto copies = [&](const GemmKernel& kernel) {
+    return model(Candidate{&kernel, {}}, problem, kGb300).copies * 64;
+  };
+  EXPECT_EQ(copies(kernels(ElementType::nvfp4).front()), 2 * 128 * 128 + 2 * 2048);
+  EXPECT_EQ(copies(multicast_kernels(ElementType::nvfp4).front()), 192 * 128 + 1.5 * 2048);
+}
+
 TEST(Sm100Choice, FewTilesOfShallowSumsStayWhole) {
   const TileChoice small = choice(ElementType::bf16, {.m = 1024, .n = 1024, .k = 1024});
   EXPECT_EQ(small.kernel->name, "gemm_tcgen05_bf16_128x128x64") << small.reason;

@@ -2,6 +2,7 @@
 /// is that of sm100_test.cpp.
 
 #include "kernels/gemm/sm100/sm100_kernels.hpp"
+#include "runtime/error.hpp"
 #include "tests/kernels/gemm/all_kernels.hpp"
 #include "tests/kernels/gemm/run_twice.hpp"
 
@@ -16,8 +17,8 @@ namespace {
 
 /// e5m2 differs from e4m3 in a bit of the launch. The same code for all widths: the widest and the
 /// narrowest of every type, and all of one.
-constexpr std::array kSwappedTypes{ElementType::bf16, ElementType::fp16, ElementType::fp8_e4m3,
-                                   ElementType::mxfp8, ElementType::nvfp4};
+constexpr std::array kSwappedTypes{ElementType::bf16,  ElementType::fp16,  ElementType::fp8_e4m3,
+                                   ElementType::mxfp8, ElementType::mxfp4, ElementType::nvfp4};
 
 std::vector<NamedKernel> swapped_kernels() {
   std::vector<NamedKernel> kernels;
@@ -69,6 +70,21 @@ TEST_P(Sm100Swapped, WholeTilesGiveTheBitsOfStraightOnes) {
     return bytes;
   };
   EXPECT_EQ(bytes_of(kernel), bytes_of(sm100::kernels(GetParam().type).back()));
+}
+
+/// With scales the second tile of fewer than 128 rows would begin inside of a block of them.
+TEST(Sm100SwappedRows, BeyondTheirWidthAreRefusedWhereTheyHaveScales) {
+  const GemmKernel& narrow = sm100::swapped_kernels(ElementType::nvfp4).back();
+  const auto workload =
+      make_gemm_workload(GemmProblem(ElementType::nvfp4, {.m = 17, .n = 64, .k = 64}), {}, narrow);
+  const runtime::Stream stream;
+  try {
+    workload->launch(stream.get());
+    FAIL() << "launched";
+  } catch (const runtime::NotAvailable& refusal) {
+    EXPECT_EQ(std::string(refusal.what()),
+              "gemm_tcgen05_nvfp4_swapped_16x128x256 takes at most 16 rows, found 17");
+  }
 }
 
 /// Shared sums: all widths of one type, of the others one.

@@ -128,9 +128,9 @@ TEST(VariantChoice, TakesTcgen05OnDatacentreBlackwell) {
   EXPECT_EQ(choice_of(ElementType::bf16, shape, {12, 0}), "sm80");
   EXPECT_EQ(choice_of(ElementType::fp32, shape, {10, 3}), "sm80");
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm100");
-  // Swapped operands waste no product of few rows; mxfp4 has none.
+  // Swapped operands waste no product of few rows.
   EXPECT_EQ(choice_of(ElementType::nvfp4, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm100");
-  EXPECT_EQ(choice_of(ElementType::mxfp4, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm103");
+  EXPECT_EQ(choice_of(ElementType::mxfp4, {.m = 16, .n = 8192, .k = 8192}, {10, 3}), "sm100");
   // Rows that the TMA unit cannot store.
   EXPECT_EQ(choice_of(ElementType::bf16, {.m = 16, .n = 8190, .k = 8192}, {10, 3}), "sm80_splitk");
 }

@@ -69,8 +69,12 @@ struct BulkCase {
   std::uint64_t tile_m;
   std::uint64_t tile_n;
   std::uint64_t tile_k;
-  std::uint64_t sharing;      ///< CTAs among which a load of B is multicast
-  std::uint64_t scale_bytes;  ///< of a K-tile
+  std::uint64_t sharing;  ///< CTAs (or pairs) among which a load of B is multicast
+  /// Of 128 rows' scales in a K-tile; copied for a tile, and held by all of its CTAs, so many
+  /// times.
+  std::uint64_t scale_block_bytes;
+  std::uint64_t copied_blocks;
+  std::uint64_t held_blocks;
   std::string flops;
   std::uint64_t row_bytes = 128;  ///< of a K-tile
 };
@@ -79,32 +83,38 @@ void PrintTo(const BulkCase& instance, std::ostream* stream) {
   *stream << instance.kernel;
 }
 
-/// Scales of nvfp4: 4 blocks of 512 bytes for each 128 rows of a K-tile of 256. Each CTA of a pair
-/// needs those of its 128 rows of A and of all 256 rows of B.
-constexpr std::uint64_t kPairScaleBytes = 2 * (1 + 2) * 4 * 512;
-/// 768 of K: 12 words of a row in nvfp4; in mxfp4 6, here of one CTA with 128 rows of B.
-constexpr std::uint64_t kWidePairScaleBytes = 3 * kPairScaleBytes;
-constexpr std::uint64_t kWideSingleScaleBytes = (1 + 1) * 6 * 512;
+/// Scales of nvfp4: 4 words of 128 rows in a K-tile of 256; by 768 of K 12, in mxfp4 6. Each CTA of
+/// a pair holds those of its 128 rows of A and of all 256 rows of B, and copies half of the latter
+/// for both; of two pairs, each pair copies every other K-tile's for all four CTAs.
+constexpr std::uint64_t kScaleBlockBytes = 4 * 512;
+constexpr std::uint64_t kWideScaleBlockBytes = 12 * 512;
+constexpr std::uint64_t kWideMxfp4ScaleBlockBytes = 6 * 512;
+constexpr std::uint64_t kPairHolds = 2 * (1 + 2);
+constexpr std::uint64_t kPairCopies = 2 * (1 + 1);
+constexpr std::uint64_t kOneOfTwoPairsCopies = 2 + 1;
 
 class GemmBulkWork : public testing::TestWithParam<BulkCase> {};
 INSTANTIATE_TEST_SUITE_P(
     All, GemmBulkWork,
     testing::Values(BulkCase{"dgx-h100", "gemm_wgmma_bf16_128x256x64_cluster2", "gemm_sm90_kernel",
-                             128, 256, 64, 2, 0, "mma_flops_f16"},
+                             128, 256, 64, 2, 0, 0, 0, "mma_flops_f16"},
                     BulkCase{"dgx-h100", "gemm_wgmma_fp16_128x128x64", "gemm_sm90_kernel", 128, 128,
-                             64, 1, 0, "mma_flops_f16"},
+                             64, 1, 0, 0, 0, "mma_flops_f16"},
                     BulkCase{"dgx-h100", "gemm_wgmma_fp8_e4m3_256x128x128_promoted_cluster2",
-                             "gemm_sm90_kernel", 256, 128, 128, 2, 0, "mma_flops_fp8"},
+                             "gemm_sm90_kernel", 256, 128, 128, 2, 0, 0, 0, "mma_flops_fp8"},
                     BulkCase{"gb300-nvl72", "gemm_tcgen05_bf16_256x256x64_pair",
-                             "gemm_sm100_kernel", 256, 256, 64, 1, 0, "mma_flops_f16"},
+                             "gemm_sm100_kernel", 256, 256, 64, 1, 0, 0, 0, "mma_flops_f16"},
+                    BulkCase{"gb300-nvl72", "gemm_tcgen05_bf16_512x256x64_two_pairs",
+                             "gemm_sm100_kernel", 256, 256, 64, 2, 0, 0, 0, "mma_flops_f16"},
                     BulkCase{"gb300-nvl72", "gemm_tcgen05_nvfp4_256x256x256_pair",
-                             "gemm_sm100_kernel", 256, 256, 256, 1, kPairScaleBytes,
-                             "mma_flops_fp4"},
-                    BulkCase{"gb300-nvl72", "gemm_tcgen05_nvfp4_k96_256x256_pair",
-                             "gemm_sm100_kernel", 256, 256, 768, 1, kWidePairScaleBytes,
-                             "mma_flops_fp4", 384},
+                             "gemm_sm100_kernel", 256, 256, 256, 1, kScaleBlockBytes, kPairCopies,
+                             kPairHolds, "mma_flops_fp4"},
+                    BulkCase{"gb300-nvl72", "gemm_tcgen05_nvfp4_k96_512x256_two_pairs",
+                             "gemm_sm100_kernel", 256, 256, 768, 2, kWideScaleBlockBytes,
+                             kOneOfTwoPairsCopies, kPairHolds, "mma_flops_fp4", 384},
                     BulkCase{"gb300-nvl72", "gemm_tcgen05_mxfp4_k96_128x128", "gemm_sm100_kernel",
-                             128, 128, 768, 1, kWideSingleScaleBytes, "mma_flops_fp4", 384}),
+                             128, 128, 768, 1, kWideMxfp4ScaleBlockBytes, 2, 2, "mma_flops_fp4",
+                             384}),
     [](const auto& instance) { return instance.param.kernel; });
 
 /// No product twice; A once a tile, B once a cluster or pair; results once; no bank conflict in
@@ -120,11 +130,12 @@ TEST_P(GemmBulkWork, IsTheMinimumOfTheTiles) {
       count_launch("RACKPROOF_EMULATOR_RACK=" + gemm.rack, gemm.kernel, gemm.symbol, m, n, k);
   EXPECT_EQ(counters.at(gemm.flops).get<double>(), 2 * static_cast<double>(m * n * k));
   const std::uint64_t stages = kRows * kColumns * kTilesK;
-  EXPECT_EQ(
-      counters.at("bulk_load_bytes").get<std::uint64_t>(),
-      stages * ((gemm.tile_m + gemm.tile_n / gemm.sharing) * gemm.row_bytes + gemm.scale_bytes));
+  EXPECT_EQ(counters.at("bulk_load_bytes").get<std::uint64_t>(),
+            stages * ((gemm.tile_m + gemm.tile_n / gemm.sharing) * gemm.row_bytes +
+                      gemm.copied_blocks * gemm.scale_block_bytes));
   EXPECT_EQ(counters.at("bulk_shared_bytes").get<std::uint64_t>(),
-            stages * ((gemm.tile_m + gemm.tile_n) * gemm.row_bytes + gemm.scale_bytes));
+            stages * ((gemm.tile_m + gemm.tile_n) * gemm.row_bytes +
+                      gemm.held_blocks * gemm.scale_block_bytes));
   EXPECT_EQ(counters.at("bulk_store_bytes").get<std::uint64_t>(), m * n * 2);
   EXPECT_EQ(counters.at("global_requests").get<std::uint64_t>(), 0U);
   EXPECT_EQ(counters.at("shared_wavefronts"), counters.at("shared_wavefronts_minimum"));

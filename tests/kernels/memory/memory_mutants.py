@@ -25,7 +25,7 @@ QUANTIZE = [
     ("original", None, None),
     ("scales stored before all are there", "  __syncthreads();\n  if (thread < kScaleBlockBytes", "  if (thread < kScaleBlockBytes"),
     ("scales in rows, not in the units' order", "codes[scale_offset(row_of_block, thread % kScales, 1)]", "codes[row_of_block * kScales + thread % kScales]"),
-    ("scale one exponent too small", "kLargestExponent = 8;", "kLargestExponent = 9;"),
+    ("scale one exponent too small", "PowerOfTwoScale<8>", "PowerOfTwoScale<9>"),
     ("largest of positive elements only", "fmaxf(largest, fabsf(value))", "fmaxf(largest, value)"),
     ("halves of a byte exchanged", "ptx::e2m1x2_from_floats(x[2 * i], x[2 * i + 1])", "ptx::e2m1x2_from_floats(x[2 * i + 1], x[2 * i])"),
     ("rows beyond the matrix read", "if (row < arguments.rows && column < arguments.columns)", "if (column < arguments.columns)"),

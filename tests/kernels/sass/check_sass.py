@@ -48,6 +48,8 @@ HOPPER = TMA + (r"WARPGROUP\.DEPBAR", r"USETMAXREG\.DEALLOC", r"STSM\.16\.M88\.4
 BLACKWELL = TMA + (r"UTCBAR", r"LDTM\.x32", r"UTCATOMSWS")
 SWAPPED = TMA + (r"UTCBAR", r"LDTM\.16dp256bit\.x2", r"STSM\.16\.MT88\.4", r"UTCATOMSWS")
 PAIR = (r"UTMALDG\.2D\.2CTA", r"UTCBAR\.2CTA\.MULTICAST")
+# Of B where two pairs share it, of its scales in every pair.
+MULTICAST = (r"UTMALDG\.2D\.MULTICAST\.2CTA",)
 ATTENTION = COPIES + (r"HMMA\.16816\.F32", r"LDSM\.16\.MT88\.4", r"MUFU\.EX2")
 RULES = (
     (r"gemm_tensor_kernel<HalfMma<__half>", COPIES + (r"HMMA\.16816\.F32$",), ()),
@@ -65,13 +67,14 @@ RULES = (
     (r"gemm_sm100_kernel<\w+, Swapped\w*<3\b", SWAPPED + (r"UTCQMMA$", r"UTCCP\.T\.S\.4"), (r"UTC[HQO]MMA\.2CTA",)),
     (r"gemm_sm100_kernel<\w+, Swapped\w*<[45]\b", SWAPPED + (r"UTCOMMA", r"UTCCP\.T\.S\.4"), (r"UTC[HQO]MMA\.2CTA",)),
     (r"gemm_sm100_kernel<\w+, Single\w*<[01]\b", BLACKWELL + (r"UTCHMMA$",), (r"UTC[HQO]MMA\.2CTA",)),
+    (r"gemm_sm100_kernel<\w+, Pairs\w*<[01]\b", BLACKWELL + PAIR + MULTICAST + (r"UTCHMMA\.2CTA",), (r"UTC[HQO]MMA$",)),
     (r"gemm_sm100_kernel<\w+, Pair\w*<[01]\b", BLACKWELL + PAIR + (r"UTCHMMA\.2CTA",), (r"UTC[HQO]MMA$",)),
     (r"gemm_sm100_kernel<\w+, Single\w*<2\b", BLACKWELL + (r"UTCQMMA$",), (r"UTC[HQO]MMA\.2CTA",)),
     (r"gemm_sm100_kernel<\w+, Pair\w*<2\b", BLACKWELL + PAIR + (r"UTCQMMA\.2CTA",), (r"UTC[HQO]MMA$",)),
     (r"gemm_sm100_kernel<\w+, Single\w*<3\b", BLACKWELL + (r"UTCQMMA$", r"UTCCP\.T\.S\.4"), (r"UTC[HQO]MMA\.2CTA",)),
-    (r"gemm_sm100_kernel<\w+, Pair\w*<3\b", BLACKWELL + PAIR + (r"UTCQMMA\.2CTA", r"UTCCP\.T\.S\.2CTA\.4"), ()),
+    (r"gemm_sm100_kernel<\w+, Pair\w*<3\b", BLACKWELL + PAIR + MULTICAST + (r"UTCQMMA\.2CTA", r"UTCCP\.T\.S\.2CTA\.4"), ()),
     (r"gemm_sm100_kernel<\w+, Single\w*<[45]\b", BLACKWELL + (r"UTCOMMA", r"UTCCP\.T\.S\.4"), (r"UTC[HQO]MMA\.2CTA",)),
-    (r"gemm_sm100_kernel<\w+, Pair\w*<[45]\b", BLACKWELL + PAIR + (r"UTCOMMA\.2CTA", r"UTCCP\.T\.S\.2CTA\.4"), ()),
+    (r"gemm_sm100_kernel<\w+, Pair\w*<[45]\b", BLACKWELL + PAIR + MULTICAST + (r"UTCOMMA\.2CTA", r"UTCCP\.T\.S\.2CTA\.4"), ()),
     (r"attention_forward|attention_decode_sm80|attention_backward_(q|kv)", ATTENTION, ()),
     (r"memory_read|memory_copy", (r"LDG\.E\.NA\.128",), ()),
     (r"memory_(write|copy|compute)", (r"STG\.E\.EF\.128",), ()),

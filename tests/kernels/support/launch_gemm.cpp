@@ -21,7 +21,8 @@ int launch(std::string_view name, const GemmShape& shape, int slices) {
         ElementType::mxfp8, ElementType::mxfp4, ElementType::nvfp4}) {
     std::vector<GemmKernel> kernels = all_kernels(type);
     for (const auto& set : {sm90::kernels(type), sm90::fast_fp8_kernels(type), sm100::kernels(type),
-                            sm100::swapped_kernels(type), sm100::wide_kernels(type)}) {
+                            sm100::swapped_kernels(type), sm100::multicast_kernels(type),
+                            sm100::wide_kernels(type), sm100::wide_multicast_kernels(type)}) {
       kernels.insert(kernels.end(), set.begin(), set.end());
     }
     for (const GemmKernel& kernel : kernels) {

@@ -65,12 +65,20 @@ class Found(NamedTuple):
         return what if len(what) <= 200 else what[:197] + "..."
 
 
+def stale(source, mutants):
+    """Sentences about mutants whose text is not there exactly once."""
+    counts = {
+        mutant: (source / mutant.file).read_text().count(mutant.text)
+        for mutant in mutants
+        if mutant.text is not None
+    }
+    return [f"{mutant.name}: {mutant.file} holds the text {n} times" for mutant, n in counts.items() if n != 1]
+
+
 def copy_sources(folder, source, kernels, mutant):
     for path in kernels.copied:
         content = (source / path).read_text()
         if mutant.text is not None and path == mutant.file:
-            if content.count(mutant.text) != 1:
-                sys.exit(f"{mutant.name}: {path} holds the text {content.count(mutant.text)} times")
             content = content.replace(mutant.text, mutant.replacement)
         copy = folder / path
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -120,17 +128,20 @@ def run(program, kernels, arguments, binaries, mode):
     return Found(mode, findings[0] if findings else "")
 
 
-def find(mutant, source, binaries, nvcc, kernels):
+def find(program, mutant, binaries, kernels):
     """What the first mode says that finds it; None if all modes pass."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        (folder / "rack.json").write_text(kernels.rack)
-        program = build(folder, source, binaries, nvcc, kernels, mutant)
-        for mode in MODES:
-            found = run(program, kernels, mutant.arguments, binaries, mode)
-            if found is not None:
-                return found
-    return None
+    return next(
+        (found for mode in MODES if (found := run(program, kernels, mutant.arguments, binaries, mode))), None
+    )
+
+
+def by_build(mutants):
+    """Lists of mutants that run the same program with other arguments."""
+    builds = {}
+    for mutant in mutants:
+        change = (mutant.unit, mutant.text and (mutant.file, mutant.text, mutant.replacement))
+        builds.setdefault(change, []).append(mutant)
+    return builds.values()
 
 
 def row(mutant, found, kernels):
@@ -177,21 +188,25 @@ def document(file, kernels, mutants, outcomes):
 
 def unexpected_of(kernels, mutants):
     """Names of the originals that fail and of the mutants that pass. Reads the script's arguments:
-    <source folder> <build folder> <nvcc> [--document] [<part of a name>]."""
+    <source folder> <build folder> <nvcc> [--document] [<part of a name>]. With --texts nothing runs: the
+    sources are searched for what the mutants change."""
     source, binaries, nvcc = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
     documents = "--document" in sys.argv
     part = next((each for each in sys.argv[4:] if each != "--document"), "")
     outcomes = []
     unexpected = []
-    for mutant in mutants:
-        if part not in mutant.name:
-            continue
-        found = find(mutant, source, binaries, nvcc, kernels)
-        outcomes.append((mutant, found))
-        said = "passes in all modes" if found is None else f"{found.mode}: {found.finding or found.how}"
-        print(f"{mutant.name}: {said}", flush=True)
-        if (found is None) != (mutant.text is None) and mutant.name not in kernels.not_found:
-            unexpected.append(mutant.name)
+    for same_build in by_build([mutant for mutant in mutants if part in mutant.name]):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            (folder / "rack.json").write_text(kernels.rack)
+            program = build(folder, source, binaries, nvcc, kernels, same_build[0])
+            for mutant in same_build:
+                found = find(program, mutant, binaries, kernels)
+                outcomes.append((mutant, found))
+                said = "passes in all modes" if found is None else f"{found.mode}: {found.finding or found.how}"
+                print(f"{mutant.name}: {said}", flush=True)
+                if (found is None) != (mutant.text is None) and mutant.name not in kernels.not_found:
+                    unexpected.append(mutant.name)
     if documents:
         document(source / "docs/mutants.md", kernels, mutants, outcomes)
     return unexpected
@@ -200,6 +215,11 @@ def unexpected_of(kernels, mutants):
 def check(*kernels_and_mutants):
     """The whole work of a script: pairs of Kernels and their mutants, or one pair as two arguments."""
     pairs = [kernels_and_mutants] if isinstance(kernels_and_mutants[0], Kernels) else kernels_and_mutants
+    outdated = [sentence for _, mutants in pairs for sentence in stale(pathlib.Path(sys.argv[1]), mutants)]
+    if outdated:
+        sys.exit("\n".join(outdated))
+    if "--texts" in sys.argv:
+        return
     unexpected = [name for kernels, mutants in pairs for name in unexpected_of(kernels, mutants)]
     if unexpected:
         sys.exit("not as expected: " + ", ".join(unexpected))
