@@ -127,6 +127,9 @@ std::string broken_layout_rule(const TensorMap& map) {
   if (is_padded(map.element) && !fits_padded) {
     return "the padded types take no swizzle or one of 128 bytes";
   }
+  if (map.mode == TensorMode::im2col_wide && map.interleave != TensorInterleave::none) {
+    return "im2col::w does not interleave";
+  }
   if (map.mode == TensorMode::im2col_wide && map.swizzle != span_64 && map.swizzle != span_128 &&
       map.swizzle != span_128_atom_32) {
     return "im2col::w takes swizzles of 64 and 128 bytes only";

@@ -25,7 +25,15 @@ struct BulkOp {
     shared_to_global,
     prefetch
   };
-  enum class Mode : std::uint8_t { linear, tile, gather4, scatter4, im2col };
+  enum class Mode : std::uint8_t {
+    linear,
+    tile,
+    gather4,
+    scatter4,
+    im2col,
+    im2col_w,
+    im2col_w_128
+  };
   Direction direction = Direction::global_to_shared;
   Mode mode = Mode::linear;
   std::uint8_t dimensions = 0;
@@ -42,7 +50,7 @@ struct BulkOp {
   Ref byte_mask = kNoRef;  ///< .cp_mask
   Ref cta_mask = kNoRef;   ///< .multicast::cluster
   std::array<Ref, 5> coordinates{kNoRef, kNoRef, kNoRef, kNoRef, kNoRef};
-  std::array<Ref, 3> offsets{kNoRef, kNoRef, kNoRef};  ///< im2col
+  std::array<Ref, 3> offsets{kNoRef, kNoRef, kNoRef};  ///< im2col; im2col::w: wHalo, wOffset
 };
 
 // ops_bulk.cpp. immediate: index in DecodedKernel::bulk.

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace rackproof::emulator::exec {
 namespace {
@@ -24,6 +25,22 @@ constexpr std::uint64_t kMapAlignment = 64;
   throw FaultRaised(Fault::Kind::illegal_instruction, lane, "tensor copy: " + rule);
 }
 
+const char* broken_order(check::TensorMapOrder::Finding finding) {
+  switch (finding) {
+    case check::TensorMapOrder::Finding::unreleased:
+      return " was changed, and no fence.proxy.tensormap::generic.release follows the change";
+    case check::TensorMapOrder::Finding::released_nearby:
+      return " was changed by another CTA, and the scope of the "
+             "fence.proxy.tensormap::generic.release behind it does not reach this one";
+    case check::TensorMapOrder::Finding::acquired_nearby:
+      return " was changed by another CTA, and the scope of the "
+             "fence.proxy.tensormap::generic.acquire before its use does not reach that one";
+    default:
+      return " was changed, and no fence.proxy.tensormap::generic.acquire of it comes before its "
+             "use";
+  }
+}
+
 // Copies read tensor maps through a proxy of their own.
 void check_fenced(Warp& warp, std::uint64_t address, std::uint32_t lane) {
   const check::Grid* const checked = warp.cta().grid().checked;
@@ -31,16 +48,11 @@ void check_fenced(Warp& warp, std::uint64_t address, std::uint32_t lane) {
     return;
   }
   using Finding = check::TensorMapOrder::Finding;
-  const Finding finding = checked->tensor_maps.use(address, warp.cta().checker()->serial());
+  const Finding finding = checked->tensor_maps.use(address, who_is(warp));
   if (finding != Finding::none) {
-    throw FaultRaised(Fault::Kind::race, lane,
-                      "the tensor map at " + hex(address) +
-                          (finding == Finding::unreleased
-                               ? " was changed, and no fence.proxy.tensormap::generic.release "
-                                 "follows the change"
-                               : " was changed, and no fence.proxy.tensormap::generic.acquire of "
-                                 "it comes before its use") +
-                          " (PTX ISA 9.7.13.7)");
+    throw FaultRaised(
+        Fault::Kind::race, lane,
+        "the tensor map at " + hex(address) + broken_order(finding) + " (PTX ISA 9.7.13.7)");
   }
 }
 
@@ -161,6 +173,37 @@ void collect_im2col(const TensorMap& map, const Coordinates& origin,
   }
 }
 
+// im2col::w: pixels along W, then of the next image; H and D stay. After the last pixel, of 128
+// after every 32nd, come the halo's: those beside it along W, be they in the pixel box or not.
+void collect_im2col_w(const TensorMap& map, const BulkOp& bulk, const Coordinates& origin,
+                      const std::array<std::int64_t, 3>& offsets, const RowCollector& rows,
+                      BulkTransfer& transfer) {
+  constexpr std::uint32_t kPixels = 128;
+  constexpr std::uint32_t kPixelsPerHalo = 32;
+  const bool is_128 = bulk.mode == BulkOp::Mode::im2col_w_128;
+  const std::uint32_t pixels = is_128 ? kPixels : map.pixels;
+  const std::uint32_t group = is_128 ? kPixelsPerHalo : pixels;
+  const auto [halo, shift, unused] = offsets;
+  const std::size_t image = map.rank - std::size_t{1};
+  const std::int64_t step = map.element_strides[1];
+  const std::int64_t last = std::int64_t{map.last_index[1]} + map.upper[0] + shift;
+  Coordinates at = origin;
+  at[1] += shift;
+  for (std::uint32_t pixel = 1; pixel <= pixels; ++pixel) {
+    rows.add(at, transfer);
+    Coordinates beside = at;
+    for (std::int64_t i = 0; pixel % group == 0 && i < halo; ++i) {
+      beside[1] += step;
+      rows.add(beside, transfer);
+    }
+    at[1] += step;
+    if (at[1] > last) {
+      at[1] = map.lower[0] + shift;
+      ++at[image];
+    }
+  }
+}
+
 void check_first_coordinate(const TensorMap& map, std::int64_t first, std::uint32_t lane) {
   using enum async::TensorElement;
   const std::int64_t unit = map.element == b4x16 ? 2 : async::is_packed(map.element) ? 128 : 1;
@@ -170,12 +213,29 @@ void check_first_coordinate(const TensorMap& map, std::int64_t first, std::uint3
   }
 }
 
+const char* map_mode(BulkOp::Mode mode) {
+  switch (mode) {
+    case BulkOp::Mode::im2col:
+      return "im2col";
+    case BulkOp::Mode::im2col_w:
+      return "im2col::w";
+    case BulkOp::Mode::im2col_w_128:
+      return "im2col::w::128";
+    default:
+      return "tiled";
+  }
+}
+
 // Which maps an instruction takes.
 void check_mode(const TensorMap& map, const BulkOp& bulk, std::uint32_t lane) {
-  const bool is_im2col = bulk.mode == BulkOp::Mode::im2col;
-  if (is_im2col != (map.mode == TensorMode::im2col) || map.mode == TensorMode::im2col_wide) {
-    refuse(lane, std::string("the instruction is for ") + (is_im2col ? "im2col" : "tiled") +
-                     " tensor maps, this is another");
+  const char* const wanted = map_mode(bulk.mode);
+  const char* const found = map.mode == TensorMode::tiled    ? "tiled"
+                            : map.mode == TensorMode::im2col ? "im2col"
+                            : map.is_wide_128                ? "im2col::w::128"
+                                                             : "im2col::w";
+  if (std::string_view(wanted) != found) {
+    refuse(lane, std::string("the instruction is for ") + wanted +
+                     " tensor maps, this is one for " + found);
   }
   if (map.rank != bulk.dimensions) {
     refuse(lane, "the instruction is for " + std::to_string(bulk.dimensions) +
@@ -197,6 +257,10 @@ void check_mode(const TensorMap& map, const BulkOp& bulk, std::uint32_t lane) {
 
 }  // namespace
 
+check::TensorMapOrder::Who who_is(Warp& warp) {
+  return {warp.cta().checker()->serial(), warp.cta().cluster().cta(0).checker()->serial()};
+}
+
 BulkTransfer tensor_transfer(Warp& warp, const BulkOp& bulk, std::uint32_t lane) {
   const TensorMap map = read_map(warp, bulk, lane);
   check_mode(map, bulk, lane);
@@ -213,7 +277,7 @@ BulkTransfer tensor_transfer(Warp& warp, const BulkOp& bulk, std::uint32_t lane)
   transfer.fill = map.fill;
   transfer.is_reduction = bulk.is_reduction;
   transfer.reduction = bulk.reduction;
-  const bool is_im2col = map.mode == TensorMode::im2col;
+  const bool is_im2col = map.mode != TensorMode::tiled;
   transfer.row_elements = is_im2col ? map.channels : map.box[0];
   transfer.row_shared_bytes =
       static_cast<std::uint32_t>(async::shared_bytes(map.element, transfer.row_elements));
@@ -225,14 +289,20 @@ BulkTransfer tensor_transfer(Warp& warp, const BulkOp& bulk, std::uint32_t lane)
         rows.add({origin[0], origin[i], 0, 0, 0}, transfer);
       }
       break;
-    case BulkOp::Mode::im2col: {
+    case BulkOp::Mode::im2col:
+    case BulkOp::Mode::im2col_w:
+    case BulkOp::Mode::im2col_w_128: {
       std::array<std::int64_t, 3> offsets{};
       for (std::size_t i = 0; i < offsets.size(); ++i) {
         if (bulk.offsets[i] != kNoRef) {
           offsets[i] = register_row<std::uint32_t>(warp, bulk.offsets[i])[lane] & 0xffffU;
         }
       }
-      collect_im2col(map, origin, offsets, rows, transfer);
+      if (bulk.mode == BulkOp::Mode::im2col) {
+        collect_im2col(map, origin, offsets, rows, transfer);
+      } else {
+        collect_im2col_w(map, bulk, origin, offsets, rows, transfer);
+      }
       break;
     }
     default:

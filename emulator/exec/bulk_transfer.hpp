@@ -2,6 +2,7 @@
 /// What a bulk instruction moves: rows between global memory and one box of shared memory.
 
 #include "emulator/async/tensor_map.hpp"
+#include "emulator/check/tensor_map_order.hpp"
 #include "emulator/exec/bulk_op.hpp"
 #include "emulator/exec/warp.hpp"
 
@@ -47,6 +48,9 @@ struct BulkTransfer {
 [[nodiscard]] BulkTransfer linear_transfer(std::uint64_t global, std::uint32_t bytes);
 /// The box that `bulk` describes for one lane. Throws FaultRaised, naming the rule that is broken.
 [[nodiscard]] BulkTransfer tensor_transfer(Warp& warp, const BulkOp& bulk, std::uint32_t lane);
+
+/// The CTA of the warp, for the order of changes of tensor maps and their uses.
+[[nodiscard]] check::TensorMapOrder::Who who_is(Warp& warp);
 
 /// The address operand of one lane.
 [[nodiscard]] std::uint64_t read_address(const LaneContext& lanes, const AddressSource& source,

@@ -249,7 +249,9 @@ void extremum(Decoder& decoder) {
   const Type type = modifiers.take_type();
   if (is_float(type) || is_half(type)) {
     const bool three = decoder.operand_count() == 4;
+    const bool magnitudes = three && modifiers.take("abs");
     floating(decoder, three ? kThree : kFloat, type, three ? 3 : 2, 0);
+    decoder.out().code.back().flags |= magnitudes ? op_flags::kXorSign : 0;
     return;
   }
   integer(decoder, modifiers.take("relu") ? kRelu : kInteger, type, 2);

@@ -19,6 +19,11 @@ AddressSource address_source(Decoder& decoder, const ptx::Operand& operand, Addr
   return {place.a, place.immediate, (place.mode & memory_mode::kWideAddress) != 0};
 }
 
+bool takes_offsets(BulkOp::Mode mode) {
+  return mode == BulkOp::Mode::im2col || mode == BulkOp::Mode::im2col_w ||
+         mode == BulkOp::Mode::im2col_w_128;
+}
+
 // The tensor map, coordinates and im2col offsets of [map, {c0, c1}, {o0}].
 void read_tensor(Decoder& decoder, std::size_t index, std::size_t offsets_at, BulkOp& bulk) {
   const auto* tensor = std::get_if<ptx::TensorAddressOperand>(&decoder.operand(index).value);
@@ -34,11 +39,12 @@ void read_tensor(Decoder& decoder, std::size_t index, std::size_t offsets_at, Bu
   if (coordinates.size() != (scatters ? 5U : bulk.dimensions)) {
     decoder.refuse("the number of coordinates does not fit");
   }
-  if (bulk.mode != BulkOp::Mode::im2col || offsets_at == 0) {
+  if (!takes_offsets(bulk.mode) || offsets_at == 0) {
     return;
   }
   const auto offsets = decoder.elements(decoder.operand(offsets_at));
-  if (offsets.size() + 2 != bulk.dimensions) {
+  const std::size_t wanted = bulk.mode == BulkOp::Mode::im2col ? bulk.dimensions - 2U : 2U;
+  if (offsets.size() != wanted) {
     decoder.refuse("the number of im2col offsets does not fit");
   }
   for (std::size_t i = 0; i < offsets.size(); ++i) {
@@ -64,8 +70,9 @@ BulkOp::Mode take_mode(Decoder& decoder) {
     case 3:
       return BulkOp::Mode::im2col;
     case 4:
+      return BulkOp::Mode::im2col_w;
     case 5:
-      decoder.refuse("im2col::w and im2col::w::128 are not supported");
+      return BulkOp::Mode::im2col_w_128;
     default:
       modifiers.take("tile");
       return BulkOp::Mode::tile;
@@ -117,7 +124,7 @@ void tensor_copy(Decoder& decoder, BulkOp bulk) {
   const bool hinted = modifiers.take("L2::cache_hint");
   modifiers.take("bulk_group");
   modifiers.take("mbarrier::complete_tx::bytes");
-  const bool has_offsets = bulk.mode == BulkOp::Mode::im2col;
+  const bool has_offsets = takes_offsets(bulk.mode);
   const std::size_t extra = (multicast ? 1U : 0U) + (hinted ? 1U : 0U);
   switch (bulk.direction) {
     case BulkOp::Direction::global_to_shared: {
@@ -212,7 +219,7 @@ void asynchronous_store(Decoder& decoder, bool is_reduction) {
   modifiers.take("weak");
   modifiers.take("relaxed");
   modifiers.take("cluster");
-  modifiers.take("shared::cluster");
+  modifiers.take_any({"shared::cluster", "shared::cta"});
   const int kind =
       modifiers.take_any({"add", "exch", "cas", "min", "max", "inc", "dec", "and", "or", "xor"});
   modifiers.take_any({"v2", "v4"});

@@ -326,9 +326,10 @@ void take_everything(Decoder& decoder) {
 // fence.proxy.tensormap::generic.release, and .acquire [map], 128.
 void tensor_map_fence(Decoder& decoder) {
   const bool acquires = decoder.modifiers().take_any({"release", "acquire"}) == 1;
-  take_everything(decoder);
+  const int scope = decoder.modifiers().take_any({"cta", "cluster", "gpu", "sys"});
   Op& op = decoder.emit(fence_tensor_map, InstructionClass::other);
-  op.mode = acquires ? 1 : 0;
+  op.c = acquires ? 1 : 0;
+  op.d = static_cast<std::uint32_t>(std::min(scope, 2));
   if (acquires) {
     decoder.address(op, decoder.operand(0), AddressKind::generic);
   }
@@ -338,6 +339,10 @@ void tensor_map_fence(Decoder& decoder) {
 void fence(Decoder& decoder) {
   Modifiers& modifiers = decoder.modifiers();
   const bool is_proxy = modifiers.take_prefix("proxy");
+  if (is_proxy && modifiers.take("tensormap::generic")) {
+    tensor_map_fence(decoder);
+    return;
+  }
   const check::Scope scope = take_scope(modifiers, check::Scope::device);
   // fence.proxy.async makes generic writes visible to asynchronous operations, of all memory or of
   // what it names.
@@ -345,10 +350,6 @@ void fence(Decoder& decoder) {
   decoder.out().has_proxy_fence |= is_async;
   const bool is_global = modifiers.take("global");
   const bool is_shared = modifiers.take_any({"shared::cta", "shared::cluster"}) >= 0;
-  if (is_proxy && modifiers.take("tensormap::generic")) {
-    tensor_map_fence(decoder);
-    return;
-  }
   const bool is_of_inits = modifiers.take("mbarrier_init");
   take_everything(decoder);
   Op& op = decoder.emit(is_async      ? fence_proxy

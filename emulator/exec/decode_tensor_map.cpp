@@ -1,6 +1,7 @@
 // tensormap.replace, tensormap.cp_fenceproxy and clusterlaunchcontrol.
 #include "emulator/exec/decoder.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <variant>
@@ -74,11 +75,12 @@ void copy(Decoder& decoder) {
        {"global", "shared::cta", "tensormap::generic", "release", "sync", "aligned"}) {
     modifiers.take(name);
   }
-  modifiers.take_any({"cta", "cluster", "gpu", "sys"});
+  const int scope = modifiers.take_any({"cta", "cluster", "gpu", "sys"});
   if (literal(decoder, 2) != 128) {
     decoder.refuse("the size is 128");
   }
-  emit_on_two_addresses(decoder, copy_tensor_map, AddressKind::global);
+  Op& op = emit_on_two_addresses(decoder, copy_tensor_map, AddressKind::global);
+  op.c = static_cast<std::uint32_t>(std::min(scope, 2));
 }
 
 void tensormap(Decoder& decoder) {

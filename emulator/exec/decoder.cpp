@@ -18,6 +18,7 @@ const DecodeTable& decode_table() {
     add_control(result);
     add_warp(result);
     add_matrix(result);
+    add_stack(result);
     add_mbarrier(result);
     add_video(result);
     add_tcgen05(result);

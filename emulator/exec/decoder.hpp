@@ -178,6 +178,7 @@ void add_memory(DecodeTable& table);
 void add_control(DecodeTable& table);
 void add_warp(DecodeTable& table);
 void add_matrix(DecodeTable& table);
+void add_stack(DecodeTable& table);
 void add_mbarrier(DecodeTable& table);
 void copy_async_mbarrier(Decoder& decoder);  ///< of the cp family, after "cp.async.mbarrier"
 void add_video(DecodeTable& table);

@@ -144,9 +144,10 @@ enum class TensorMapField : std::uint8_t {
 inline constexpr std::uint8_t kTensorMapFields = 11;
 /// a + immediate: address; b: value of `size` bytes; c: dimension; d: TensorMapField.
 void replace_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
-/// fence.proxy.tensormap::generic; mode 0: .release; 1: .acquire of a + immediate.
+/// fence.proxy.tensormap::generic; c 0: .release; 1: .acquire of a + immediate; d: reach of its
+/// scope.
 void fence_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
-/// a + immediate: global address; b + d: shared address of `size` bytes.
+/// a + immediate: global address; b + d: shared address of `size` bytes; c: reach of its scope.
 void copy_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask);
 
 // ops_launch_control.cpp

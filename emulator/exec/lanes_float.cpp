@@ -213,8 +213,13 @@ void sign_and_order(LaneContext& lanes, const Op& op, uint32_t mask) {
         return __builtin_bit_cast(T, static_cast<U>(__builtin_bit_cast(U, chosen) | sign));
       });
     } else {
-      map3<T, T, T, T>(lanes, op, mask, [in, nan](T x, T y, T z) {
-        return extremum<T>(extremum<T>(in(x), in(y), kMaximum, nan), in(z), kMaximum, nan);
+      // .abs: the magnitudes of all three.
+      const U sign = xorsign ? kSign : U{0};
+      const auto each = [in, sign](T x) {
+        return __builtin_bit_cast(T, static_cast<U>(__builtin_bit_cast(U, in(x)) & ~sign));
+      };
+      map3<T, T, T, T>(lanes, op, mask, [each, nan](T x, T y, T z) {
+        return extremum<T>(extremum<T>(each(x), each(y), kMaximum, nan), each(z), kMaximum, nan);
       });
     }
   }

@@ -8,12 +8,14 @@
 #include "emulator/exec/rows.hpp"
 
 #include <cstring>
+#include <optional>
 #include <string>
 
 namespace rackproof::emulator::exec {
 namespace {
 
 using async::TensorMap;
+using Reach = check::TensorMapOrder::Reach;
 
 constexpr std::uint64_t kMapAlignment = 128;
 
@@ -114,11 +116,12 @@ void replace_field(TensorMap& map, TensorMapField field, std::size_t ordinal, st
 }
 
 // Only maps in global memory are used by copies.
-void note_change(Warp& warp, AddressKind space, std::uint64_t address, bool is_released) {
+void note_change(Warp& warp, AddressKind space, std::uint64_t address,
+                 std::optional<Reach> released = {}) {
   const AddressKind kind = space == AddressKind::generic ? classify(address) : space;
   GridContext& grid = warp.cta().grid();
   if (grid.checked != nullptr && kind == AddressKind::global) {
-    grid.checked->tensor_maps.change(address, warp.cta().checker()->serial(), is_released);
+    grid.checked->tensor_maps.change(address, who_is(warp), released);
   }
 }
 
@@ -130,14 +133,14 @@ void fence_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   if (checked == nullptr) {
     return;
   }
-  const std::uint32_t cta = warp.cta().checker()->serial();
-  if (op.mode == 0) {
-    checked->tensor_maps.release(cta);
+  const auto reach = static_cast<Reach>(op.d);
+  if (op.c == 0) {
+    checked->tensor_maps.release(who_is(warp), reach);
     return;
   }
   const AddressSource map{op.a, op.immediate, (op.mode & memory_mode::kWideAddress) != 0};
   for_each_lane(mask, [&](std::uint32_t lane) {
-    checked->tensor_maps.acquire(read_address(lanes, map, lane), cta);
+    checked->tensor_maps.acquire(read_address(lanes, map, lane), who_is(warp), reach);
   });
 }
 
@@ -156,7 +159,7 @@ void replace_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
                                              : register_row<std::uint32_t>(lanes, op.b)[lane];
     replace_field(map, static_cast<TensorMapField>(op.d), op.c, value, lane);
     std::memcpy(at, &map, sizeof map);
-    note_change(warp, static_cast<AddressKind>(op.space), read_address(lanes, target, lane), false);
+    note_change(warp, static_cast<AddressKind>(op.space), read_address(lanes, target, lane));
   });
 }
 
@@ -173,7 +176,8 @@ void copy_tensor_map(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   std::byte* const to = map_at(warp, AddressKind::global, read_address(lanes, target, lane), lane,
                                "write of tensormap.cp_fenceproxy");
   std::memcpy(to, from, TensorMap::kBytes);
-  note_change(warp, AddressKind::global, reinterpret_cast<std::uintptr_t>(to), true);
+  note_change(warp, AddressKind::global, reinterpret_cast<std::uintptr_t>(to),
+              static_cast<Reach>(op.c));
 }
 
 }  // namespace rackproof::emulator::exec

@@ -86,6 +86,7 @@ std::size_t Warp::merge(std::size_t index) {
       continue;
     }
     groups_[index].mask |= candidate.mask;
+    groups_[index].local_top = std::max(groups_[index].local_top, candidate.local_top);
     groups_[index].state = Group::State::ready;
     const std::size_t last = groups_.size() - 1;
     remove(other);

@@ -32,6 +32,7 @@ struct CallFrame {
   std::uint32_t return_pc = 0;
   std::uint32_t frame_base = 0;
   std::uint32_t local_base = 0;
+  std::uint32_t local_top = 0;
   std::uint32_t callee = 0;
   const CallSite* site = nullptr;
   std::uint32_t depth = 0;
@@ -44,6 +45,8 @@ struct Group {
   std::uint32_t pc = 0;
   std::uint32_t frame_base = 0;
   std::uint32_t local_base = 0;
+  /// alloca: the end of local memory in use; 0: that of the function's own variables.
+  std::uint32_t local_top = 0;
   std::shared_ptr<const CallFrame> caller;
   State state = State::ready;
   std::uint32_t barrier = 0;       ///< at_barrier: which one
@@ -97,6 +100,10 @@ class Warp : public LaneContext {
   void exit_lanes(std::uint32_t lanes);
   void call(const CallSite& site, const FunctionCode& callee, std::uint32_t lanes);
   void return_lanes(std::uint32_t lanes);
+  /// The end of the current group's local memory; what alloca takes begins there.
+  [[nodiscard]] std::uint32_t local_top() const;
+  /// Throws FaultRaised if a thread cannot have so much.
+  void set_local_top(std::uint32_t top);
   /// Moves `lanes` of the current group to a new one at `pc`; the rest goes on. Reselects.
   Group& split(std::uint32_t lanes, std::uint32_t pc);
   /// True if every live lane of each active lane's `members` row is among `active`. Otherwise those

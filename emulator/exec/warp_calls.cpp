@@ -9,6 +9,8 @@ namespace rackproof::emulator::exec {
 namespace {
 
 constexpr std::uint32_t kMaxCallDepth = 1024;
+// CUDA programming guide, technical specifications per compute capability.
+constexpr std::uint32_t kMaxLocalBytes = 512 * 1024;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ void Warp::call(const CallSite& site, const FunctionCode& callee, std::uint32_t 
   frame->return_pc = pc_;
   frame->frame_base = group.frame_base;
   frame->local_base = group.local_base;
+  frame->local_top = group.local_top;
   frame->callee = static_cast<std::uint32_t>(&callee - kernel_->functions.data());
   frame->site = &site;
   frame->depth = call_depth(group) + 1;
@@ -35,7 +38,7 @@ void Warp::call(const CallSite& site, const FunctionCode& callee, std::uint32_t 
         "more than " + std::to_string(kMaxCallDepth) + " calls deep in " + callee.name);
   }
   const std::uint32_t new_base = group.frame_base + caller.frame_bytes;
-  const std::uint32_t new_local = group.local_base + caller.local_bytes;
+  const std::uint32_t new_local = local_top();
   grow(new_base + callee.frame_bytes, new_local + callee.local_bytes);
   std::byte* const from = registers_.data() + group.frame_base;
   std::byte* const to = registers_.data() + new_base;
@@ -45,6 +48,7 @@ void Warp::call(const CallSite& site, const FunctionCode& callee, std::uint32_t 
   group.caller = std::move(frame);
   group.frame_base = new_base;
   group.local_base = new_local;
+  group.local_top = 0;
   base[0] = to;
   pc_ = callee.entry;
   limit_ = 0;
@@ -70,9 +74,29 @@ void Warp::return_lanes(std::uint32_t lanes) {
   group.caller = frame->parent;
   group.frame_base = frame->frame_base;
   group.local_base = frame->local_base;
+  group.local_top = frame->local_top;
   base[0] = to;
   pc_ = frame->return_pc;
   limit_ = 0;
+}
+
+std::uint32_t Warp::local_top() const {
+  const Group& group = groups_[current_];
+  const std::size_t function = group.caller ? group.caller->callee : 0;
+  return group.local_top != 0 ? group.local_top
+                              : group.local_base + kernel_->functions[function].local_bytes;
+}
+
+void Warp::set_local_top(std::uint32_t top) {
+  if (top > kMaxLocalBytes) {
+    throw FaultRaised(Fault::Kind::stack_overflow,
+                      static_cast<std::uint32_t>(std::countr_zero(mask_)),
+                      "alloca: " + std::to_string(top) + " bytes of local memory, a thread has " +
+                          std::to_string(kMaxLocalBytes) + " at most");
+  }
+  grow(static_cast<std::uint32_t>(registers_.size()), top);
+  base[0] = registers_.data() + groups_[current_].frame_base;
+  groups_[current_].local_top = top;
 }
 
 void Warp::grow(std::uint32_t register_bytes, std::uint32_t local_bytes) {

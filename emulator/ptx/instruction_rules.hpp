@@ -11,7 +11,8 @@
 ///   d register   o register or `_`   _ `_` alone   D register, `_` or d|p   P pair d|p
 ///   v register or {...}   h cache policy: there if and only if .L2::cache_hint is
 ///   s register or constant or symbol   p predicate, perhaps negated   m [address]   i integer
-///   c {coordinates} or register   l label   x anything   * not checked here (call)
+///   c {offsets}   0, 6, 8: the constants 0, 16 and 128   l label   x anything
+///   * not checked here (call)
 /// target: empty for all, or alternatives separated by '|': "80" sm_80 and later, "90a" exactly
 ///   that target, "100f" the targets of family 10.x that end in a or f.
 

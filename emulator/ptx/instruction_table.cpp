@@ -139,6 +139,27 @@ std::string_view modifier_requirement(std::string_view modifier) {
   return {};
 }
 
+/// What steers caches does so for global memory: of loads and stores to others it is no modifier.
+std::string cache_conflict(std::string_view opcode, std::span<const std::string_view> modifiers) {
+  const auto find = [&](auto&& is_wanted) {
+    const auto found = std::find_if(modifiers.begin(), modifiers.end(), is_wanted);
+    return found == modifiers.end() ? std::string_view{} : *found;
+  };
+  if (opcode != "ld" && opcode != "st") {
+    return {};
+  }
+  const std::string_view cache = find(
+      [](std::string_view name) { return name.starts_with("L1::") || name.starts_with("L2::"); });
+  const std::string_view space = find([](std::string_view name) {
+    return name == "const" || name == "local" || name.starts_with("param") ||
+           name.starts_with("shared");
+  });
+  if (cache.empty() || space.empty()) {
+    return {};
+  }
+  return std::string(".").append(cache).append(" does not apply to .").append(space);
+}
+
 }  // namespace
 
 bool target_satisfies(std::string_view target, std::string_view requirement) {
@@ -205,6 +226,10 @@ Mnemonic resolve_mnemonic(std::string_view text, std::string_view target) {
   if (!any_on_target) {
     result.problem = quoted(text) + " does not exist on " + std::string(target) + ", it needs sm_" +
                      std::string(requirement);
+    return result;
+  }
+  if (std::string conflict = cache_conflict(family->opcode, matched); !conflict.empty()) {
+    result.problem = quoted(text) + ": " + conflict;
     return result;
   }
   const std::vector<std::string_view> parts = split_modifiers(family->opcode);

@@ -6,6 +6,10 @@
 namespace rackproof::emulator::ptx {
 namespace {
 
+std::int64_t fixed_value(char kind) {
+  return kind == '6' ? 16 : kind == '8' ? 128 : 0;
+}
+
 bool is_kind(char kind, const Operand& operand) {
   const auto& value = operand.value;
   const auto* reg = std::get_if<RegisterOperand>(&value);
@@ -23,8 +27,9 @@ bool is_kind(char kind, const Operand& operand) {
     case 'D':
       return positive_register || sink || std::holds_alternative<PairOperand>(value);
     case 'v':
-    case 'c':
       return positive_register || sink || std::holds_alternative<VectorOperand>(value);
+    case 'c':
+      return std::holds_alternative<VectorOperand>(value);
     case 's':
     case 'h':
       return positive_register || std::holds_alternative<SpecialRegister>(value) ||
@@ -38,6 +43,12 @@ bool is_kind(char kind, const Operand& operand) {
              std::holds_alternative<TensorAddressOperand>(value);
     case 'i':
       return std::holds_alternative<IntegerLiteral>(value);
+    case '0':
+    case '6':
+    case '8': {
+      const auto* const literal = std::get_if<IntegerLiteral>(&value);
+      return literal != nullptr && literal->value == fixed_value(kind);
+    }
     case 'l':
       return std::holds_alternative<LabelOperand>(value);
     default:
@@ -58,8 +69,9 @@ std::string_view kind_name(char kind) {
     case 'D':
       return "a register or a pair 'd|p'";
     case 'v':
-    case 'c':
       return "a register or '{ }'";
+    case 'c':
+      return "'{ }'";
     case 's':
     case 'h':
       return "a register, a constant or a symbol";
@@ -69,6 +81,12 @@ std::string_view kind_name(char kind) {
       return "an address '[ ]'";
     case 'i':
       return "an integer constant";
+    case '0':
+      return "0";
+    case '6':
+      return "16";
+    case '8':
+      return "128";
     default:
       return "a label";
   }

@@ -187,13 +187,15 @@ std::vector<OperandType> operand_types(std::string_view opcode, Modifiers modifi
     return matrix_registers(modifiers);
   }
   if (opcode == "ldmatrix" || opcode == "stmatrix") {
-    const std::uint32_t count = has(modifiers, "x1") ? 1 : has(modifiers, "x2") ? 2 : 4;
-    const OperandType rows{Type::b32, false, count};
-    if (!has(modifiers, "m8n8")) {
-      return {};
-    }
+    // A matrix of 16 rows and 16 columns takes two registers, others take one.
+    const std::uint32_t matrices = has(modifiers, "x1") ? 1 : has(modifiers, "x2") ? 2 : 4;
+    const OperandType rows{Type::b32, false, has(modifiers, "m16n16") ? 2 * matrices : matrices};
     return opcode == "ldmatrix" ? std::vector<OperandType>{rows}
                                 : std::vector<OperandType>{{}, rows};
+  }
+  if (opcode == "mbarrier" && (has(modifiers, "test_wait") || has(modifiers, "try_wait"))) {
+    const OperandType phase{has(modifiers, "parity") ? Type::b32 : Type::b64, false, 0};
+    return {{Type::pred, false, 0}, {}, phase, {Type::b32, false, 0}};
   }
   if (is_one_of(opcode, kMemory)) {
     return memory_types(opcode, modifiers, types);

@@ -53,8 +53,10 @@ SharedOperand a_operand(const TensorMultiply& op, const AccumulatorLayout& layou
           op.instruction.a_mn_major};
 }
 SharedOperand b_operand(const TensorMultiply& op) {
-  return {op.instruction.n / op.cta_group, op.instruction.unit.k, op.instruction.packing_b,
-          op.instruction.b_mn_major};
+  const std::uint32_t skipped =
+      op.zero_columns == 0 ? 0 : column_shift(op.zero_columns, op.instruction.m);
+  return {skipped + op.instruction.n / op.cta_group, op.instruction.unit.k,
+          op.instruction.packing_b, op.instruction.b_mn_major};
 }
 // Where an operand lies. It is asked for when an operation is validated, tracked and performed, and
 // again whenever the main loop comes back to a stage: the last answers are kept.
@@ -158,6 +160,8 @@ OperandReader::OperandReader(const TensorMultiply& op, const AccumulatorLayout& 
     }
   }
   if (op.zero_columns != 0) {
+    const std::size_t skipped = column_shift(op.zero_columns, op.instruction.m) * operand.elements;
+    b_codes_.erase(b_codes_.begin(), b_codes_.begin() + static_cast<std::ptrdiff_t>(skipped));
     const std::vector<bool> zeros =
         zero_columns(op.zero_columns, op.instruction.m, op.instruction.n);
     for (std::size_t line = 0; line < zeros.size(); ++line) {

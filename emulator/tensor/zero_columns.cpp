@@ -3,6 +3,8 @@
 #include "emulator/tensor/bit_field.hpp"
 #include "emulator/tensor/shared_descriptor.hpp"
 
+#include <string>
+
 namespace rackproof::emulator::tensor {
 namespace {
 
@@ -19,15 +21,12 @@ std::vector<bool> zero_columns(std::uint64_t descriptor, std::uint32_t m, std::u
   if (field(descriptor, 36, 3) != 0 || field(descriptor, 62, 2) != 0) {
     throw DescriptorError("zero-column mask: bits 36 to 38 and 62 to 63 are reserved");
   }
-  if (field(descriptor, kShift, 6) != 0) {
-    throw DescriptorError("zero-column mask: a column shift is not supported by the emulator");
-  }
   std::vector<bool> zeros(n);
   if (field(descriptor, kNonZero, 1) == 0) {
     return zeros;
   }
-  const std::uint32_t used = field(descriptor, kSkipSpan, 8) + 1;
-  const std::uint32_t zero = field(descriptor, kUseSpan, 8) + 1;
+  const std::uint32_t used = field(descriptor, kUseSpan, 8) + 1;
+  const std::uint32_t zero = field(descriptor, kSkipSpan, 8) + 1;
   const std::uint32_t width = n * m / 128;
   for (std::uint32_t column = 0; column < n; ++column) {
     const std::uint32_t part = column / width;
@@ -37,6 +36,17 @@ std::vector<bool> zero_columns(std::uint64_t descriptor, std::uint32_t m, std::u
     zeros[column] = begins_with_zeros ? at < zero : at >= used;
   }
   return zeros;
+}
+
+std::uint32_t column_shift(std::uint64_t descriptor, std::uint32_t m) {
+  const std::uint32_t shift = field(descriptor, kShift, 6);
+  const std::uint32_t largest = m == 32 ? 16 : 32;
+  if (shift > largest) {
+    throw DescriptorError("zero-column mask: a column shift of " + std::to_string(shift) +
+                          ", with M = " + std::to_string(m) + " it is " + std::to_string(largest) +
+                          " at most");
+  }
+  return shift;
 }
 
 }  // namespace rackproof::emulator::tensor

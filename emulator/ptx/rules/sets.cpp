@@ -37,11 +37,11 @@ constexpr std::array kSets = std::to_array<std::pair<std::string_view, std::stri
     {"cta_group", "cta_group::1|cta_group::2"},
     {"dim", "1d|2d|3d|4d|5d"},
     {"complete_tx", "mbarrier::complete_tx::bytes"},
-    {"load_mode", "tile|tile::gather4|im2col|im2col::w|im2col::w::128"},
     {"fp8", "e4m3|e5m2"},
     {"f8f6f4", "e4m3|e5m2|e3m2|e2m3|e2m1"},
     {"collector_a",
      "collector::a::fill|collector::a::use|collector::a::lastuse|collector::a::discard"},
+    {"collector_last", "collector::a::lastuse|collector::a::discard"},
     {"collector_b",
      "collector::b0::fill|collector::b0::use|collector::b0::lastuse|collector::b0::discard|"
      "collector::b1::fill|collector::b1::use|collector::b1::lastuse|collector::b1::discard|"

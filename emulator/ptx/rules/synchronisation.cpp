@@ -28,7 +28,7 @@ constexpr std::array kRules = std::to_array<InstructionRule>({
     {"fence", "proxy alias", "", "70"},
     {"fence", "proxy async global|shared::cta|shared::cluster?", "", "90"},
     {"fence", "proxy tensormap::generic release $scope", "", "90"},
-    {"fence", "proxy tensormap::generic acquire $scope", "m i", "90"},
+    {"fence", "proxy tensormap::generic acquire $scope", "m 8", "90"},
     {"fence", "proxy async::generic acquire sync_restrict::shared::cluster cluster", "", "90"},
     {"fence", "proxy async::generic release sync_restrict::shared::cta cluster", "", "90"},
     {"shfl", "sync up|down|bfly|idx b32", "D s s s s", ""},

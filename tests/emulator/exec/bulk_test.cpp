@@ -410,6 +410,70 @@ TEST(Bulk, LoadsIm2col) {
   }
 }
 
+// NHWC, filter rows of 3, padding 1: pixels along W of row 2 of one image after the other; the
+// halo beside the last of them, of 128 beside each 32nd.
+TEST(Bulk, LoadsIm2colAlongW) {
+  struct Case {
+    bool is_128;
+    std::int64_t pixels, halo, shift, step;
+  };
+  for (const Case& each :
+       {Case{false, 24, 2, 0, 1}, Case{false, 16, 0, 1, 2}, Case{true, 128, 1, 1, 1}}) {
+    const std::int64_t halos = each.halo * (each.is_128 ? 4 : 1);
+    const std::int64_t rows = each.pixels + halos;
+    const std::uint32_t bytes = static_cast<std::uint32_t>(rows) * 32;
+    Bulk run("@%e mbarrier.arrive.expect_tx.shared.b64 _, [b], " + std::to_string(bytes) +
+             ";\nmov.u16 %h1, " + std::to_string(each.halo) + ";\nmov.u16 %h2, " +
+             std::to_string(each.shift) +
+             ";\n@%e cp.async.bulk.tensor.4d.shared::cta.global.im2col::w" +
+             (each.is_128 ? "::128" : "") +
+             ".mbarrier::complete_tx::bytes [%s], [%map, {32, 1, 2, 0}], [%b], {%h1, %h2};\n" +
+             std::string(kWait) + copy_out(bytes));
+    TensorMap& map = run.description;
+    map.element = TensorElement::u8;
+    map.mode = async::TensorMode::im2col_wide;
+    map.is_wide_128 = each.is_128;
+    map.rank = 4;
+    map.last_index = {63, 4, 3, 40, 0};  // C W H N
+    map.strides = {64, 320, 1280, 0};
+    map.channels = 32;
+    map.pixels = static_cast<std::uint16_t>(each.is_128 ? 1 : each.pixels);
+    map.element_strides[1] = static_cast<std::uint8_t>(each.step);
+    map.lower = {-1, 0, 0};
+    map.upper = {-1, 0, 0};
+    map.swizzle = TensorSwizzle::span_64;
+    run.expect_clean();
+    std::int64_t w = 1 + each.shift;
+    std::int64_t n = 0;
+    std::int64_t row = 0;
+    const auto expect_row = [&](std::int64_t x) {
+      const bool inside = x >= 0 && x < 5;
+      for (std::int64_t channel = 0; channel < 32; ++channel) {
+        const auto place = static_cast<std::int64_t>(async::swizzled(
+            TensorSwizzle::span_64, static_cast<std::uint64_t>(32 * row + channel)));
+        ASSERT_EQ(
+            run.out.as<std::uint8_t>()[place],
+            inside ? run.in.as<std::uint8_t>()[n * 1280 + 2 * 320 + x * 64 + 32 + channel] : 0)
+            << each.pixels << ": row " << row;
+      }
+      ++row;
+    };
+    for (std::int64_t pixel = 0; pixel < each.pixels; ++pixel) {
+      expect_row(w);
+      const bool ends = each.is_128 ? pixel % 32 == 31 : pixel == each.pixels - 1;
+      for (std::int64_t i = 1; ends && i <= each.halo; ++i) {
+        expect_row(w + i * each.step);
+      }
+      w += each.step;
+      if (w > 4 - 1 + each.shift) {
+        w = -1 + each.shift;
+        ++n;
+      }
+    }
+    EXPECT_EQ(row, rows);
+  }
+}
+
 TEST(Bulk, StoresAndReducesTilesInsideTheTensor) {
   for (const char* form :
        {"cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group",
@@ -495,6 +559,29 @@ TEST(Bulk, ChangedTensorMapsNeedBothFences) {
   EXPECT_EQ(said(copy + acquire), "");
   EXPECT_NE(said(copy).find("generic.acquire of it"), std::string::npos);
   EXPECT_EQ(said(""), "");
+}
+
+// Fences of .cta scope do for the CTA itself, of .cluster scope within a cluster.
+TEST(Bulk, FencesOfTensorMapsHaveScopes) {
+  const auto said = [](const std::string& release, const std::string& acquire) {
+    Bulk run(
+        "setp.eq.u32 %p3, %c, 0;\nand.pred %p4, %p3, %e;\n@%p4 "
+        "tensormap.replace.tile.box_dim.global.b1024.b32 [%map], 0, 32;\n@%p4 "
+        "fence.proxy.tensormap::generic.release." +
+            release +
+            ";\nbarrier.cluster.arrive;\nbarrier.cluster.wait;\n@%p3 bra END;\n@%e "
+            "fence.proxy.tensormap::generic.acquire." +
+            acquire + " [%map], 128;\nbar.sync 0;\n" + load_tile("0, 0", 256) +
+            "END:\nbarrier.cluster.arrive;\nbarrier.cluster.wait;",
+        2);
+    run.describe(TensorElement::u32, {32, 2});
+    return run.fault();
+  };
+  EXPECT_EQ(said("cluster", "cluster"), "");
+  EXPECT_EQ(said("sys", "gpu"), "");
+  EXPECT_NE(said("cta", "gpu").find("generic.release behind it does not reach"), std::string::npos);
+  EXPECT_NE(said("gpu", "cta").find("generic.acquire before its use does not reach"),
+            std::string::npos);
 }
 
 // st.async and red.async to global memory carry a release.

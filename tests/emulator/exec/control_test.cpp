@@ -182,6 +182,35 @@ TEST(Control, CallsPassParametersAndRecurse) {
   }
 }
 
+// Each thread takes a stack of its own size in a loop, saved and restored, with a call that takes
+// one of its own beside it.
+TEST(Control, StackMemoryOfADynamicSize) {
+  const std::string body =
+      "mov.u32 %r9, 0;\nmov.u32 %r3, 0;\nmov.u64 %rd6, 0;\nL:\nstacksave.u64 %rd1;\nadd.u32 "
+      "%r4, %i, 4;\nmul.wide.u32 %rd2, %r4, 4;\nalloca.u64 %rd3, %rd2, 64;\nor.b64 %rd6, %rd6, "
+      "%rd3;\ncvt.u64.u32 %rd4, %i;\nshl.b64 %rd4, %rd4, 2;\nadd.u64 %rd4, %rd4, "
+      "%rd3;\nst.local.u32 [%rd3], 5;\nst.local.u32 [%rd4+12], %r3;\n{\n.param .b32 a;\n.param "
+      ".b32 o;\nst.param.b32 [a], %i;\ncall.uni (o), f, (a);\nld.param.b32 %r5, [o];\n}\n"
+      "ld.local.u32 %r6, [%rd4+12];\nld.local.u32 %r7, [%rd3];\nadd.u32 %r9, %r9, "
+      "%r5;\nadd.u32 %r9, %r9, %r6;\nadd.u32 %r9, %r9, %r7;\nstackrestore.u64 %rd1;\nadd.u32 "
+      "%r3, %r3, 1;\nsetp.lt.u32 %p1, %r3, 100;\n@%p1 bra L;\ncvt.u32.u64 %r8, %rd6;\nand.b32 "
+      "%r8, %r8, 0xffffc03f;\nadd.u32 %r9, %r9, %r8;\nst.global.u32 [%y], %r9;\nret;";
+  const std::string function =
+      ".func (.param .b32 out) f(.param .b32 n)\n{\n.reg .b32 %r<4>;\n.reg .b64 "
+      "%x<4>;\nld.param.u32 %r0, [n];\nmul.wide.u32 %x1, %r0, 1000;\nalloca.u64 %x0, "
+      "%x1;\nst.local.u32 [%x0], %r0;\nld.local.u32 %r1, [%x0];\nst.param.b32 [out], "
+      "%r1;\nret;\n}\n";
+  Case run(kernel(body, function), 32);
+  run.succeed();
+  for (std::uint32_t i = 0; i < 32; ++i) {
+    ASSERT_EQ(run[i], 100 * (i + 5) + 4950) << i;
+  }
+  Case endless(kernel("L:\nalloca.u64 %rd1, 65536;\nst.local.u32 [%rd1], %i;\nbra L;\nret;"));
+  const Outcome outcome = endless.go();
+  ASSERT_TRUE(outcome.fault.has_value());
+  EXPECT_EQ(outcome.fault->kind, Fault::Kind::stack_overflow);
+}
+
 TEST(Control, IndirectCallsAndJumpTables) {
   const std::string functions =
       ".func (.param .b32 r) twice(.param .b32 x)\n{\n.reg .b32 %a;\nld.param.b32 %a, "
@@ -224,7 +253,7 @@ TEST(Control, EverySeedGivesItsOwnReproducibleOrder) {
 TEST(Control, UnsupportedInstructionRefusesOnlyItsKernel) {
   const std::string text = header("sm_90a") +
                            ".visible .entry k(.param .u64 out)\n{\nret;\n}\n.visible .entry "
-                           "exotic()\n{\n.reg .b64 %v;\nstacksave.u64 %v;\n"
+                           "exotic()\n{\n.reg .b64 %v;\nmultimem.red.global.add.u32 [%v], 1;\n"
                            "ret;\n}\n";
   KernelRunner runner(text, 90);
   EXPECT_EQ(runner.run("k", std::uint64_t{0}).state, GridState::finished);
@@ -233,7 +262,8 @@ TEST(Control, UnsupportedInstructionRefusesOnlyItsKernel) {
     FAIL() << "the kernel was not refused";
   } catch (const UnsupportedInstruction& refused) {
     EXPECT_NE(std::string(refused.what()).find("'exotic'"), std::string::npos);
-    EXPECT_NE(std::string(refused.what()).find("stacksave.u64' at PTX line 11"), std::string::npos)
+    EXPECT_NE(std::string(refused.what()).find("multimem.red.global.add.u32' at PTX line 11"),
+              std::string::npos)
         << refused.what();
   }
 }

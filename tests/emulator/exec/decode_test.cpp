@@ -27,8 +27,7 @@ constexpr std::array kRefused = {
     Refusal{"txq.", "textures and surfaces"},     Refusal{"suld.", "textures and surfaces"},
     Refusal{"sust.", "textures and surfaces"},    Refusal{"sured.", "textures and surfaces"},
     Refusal{"suq.", "textures and surfaces"},     Refusal{"multimem.", "multicast memory"},
-    Refusal{"alloca.", "is not supported"},       Refusal{"stacksave.", "is not supported"},
-    Refusal{"stackrestore.", "is not supported"}, Refusal{"istypep.", "textures and surfaces"},
+    Refusal{"istypep.", "textures and surfaces"},
 };
 
 const Refusal* refusal(std::string_view line) {

@@ -288,7 +288,7 @@ TEST(TensorMemory, ShiftedRowsOfA) {
   EXPECT_THROW(multiply.validate(machine.sides), TensorMemoryError);
 }
 
-// By the fields of section 9.7.16.4.3, and the sums that follow.
+// The examples of section 9.7.16.4.3, and the sums that follow.
 TEST(TensorMemory, ZeroColumns) {
   constexpr std::uint64_t kMask = std::uint64_t{1} << 39;
   const auto spans = [](std::uint64_t skip, std::uint64_t use) { return skip << 40 | use << 48; };
@@ -300,17 +300,21 @@ TEST(TensorMemory, ZeroColumns) {
     }
     return result;
   };
-  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3), 128, 16)), "0001111000111100");
-  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | std::uint64_t{1} << 32, 128, 16)),
-            "1111000111100011");
-  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | 2, 128, 16)), "0111100011110001");
-  // Two sub-masks: the second has its own start and first span.
-  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | 1 << 8 | std::uint64_t{2} << 32, 64, 16)),
-            "0001111011100011");
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3), 128, 16)), "0000111000011100");
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | std::uint64_t{1} << 32, 64, 32)),
+            "11100001110000110000111000011100");
+  EXPECT_EQ(text(zero_columns(kMask | spans(2, 3) | 1 << 8 | 2 << 16 | 1 << 24 |
+                                  std::uint64_t{3} << 32 | std::uint64_t{2} << 56,
+                              32, 64)),
+            "1110000111000011"
+            "1100001110000111"
+            "0011100001110000"
+            "0001110000111000");
   EXPECT_EQ(text(zero_columns(kMask | spans(0, 0) | std::uint64_t{10} << 32, 32, 16)),
             "0101101001011010");
   EXPECT_THROW((void)zero_columns(kMask | std::uint64_t{1} << 36, 128, 16), DescriptorError);
-  EXPECT_THROW((void)zero_columns(kMask | std::uint64_t{1} << 56, 128, 16), DescriptorError);
+  EXPECT_EQ(column_shift(kMask | std::uint64_t{32} << 56, 64), 32U);
+  EXPECT_THROW((void)column_shift(kMask | std::uint64_t{17} << 56, 32), DescriptorError);
 
   constexpr std::uint32_t kN = 64;
   constexpr std::uint32_t kB = 32768;
@@ -332,13 +336,15 @@ TEST(TensorMemory, ZeroColumns) {
   multiply.a = plain_descriptor(0, 32);
   multiply.b = plain_descriptor(kB, 32);
   multiply.accumulates = false;
-  multiply.zero_columns = kMask | spans(2, 3);
-  multiply.validate(machine.sides);
-  multiply.perform(machine.sides);
-  for (std::uint32_t column = 0; column < kN; ++column) {
-    ASSERT_EQ(sum_of(machine.memory[0], 5, column),
-              column % 7 < 3 ? static_cast<float>(column % 8 + 1) : 0.0F)
-        << column;
+  for (const std::uint32_t shift : {0U, 3U}) {
+    multiply.zero_columns = kMask | spans(2, 3) | std::uint64_t{shift} << 56;
+    multiply.validate(machine.sides);
+    multiply.perform(machine.sides);
+    for (std::uint32_t column = 0; column < kN - shift; ++column) {
+      ASSERT_EQ(sum_of(machine.memory[0], 5, column),
+                column % 7 < 4 ? static_cast<float>((column + shift) % 8 + 1) : 0.0F)
+          << shift << ": " << column;
+    }
   }
 }
 
