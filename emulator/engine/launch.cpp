@@ -41,7 +41,7 @@ cudaError_t error_of(exec::Fault::Kind kind) {
     case exec::Fault::Kind::stack_overflow:
       return cudaErrorHardwareStackError;
     case exec::Fault::Kind::trap:
-    case exec::Fault::Kind::uninitialised_shared:
+    case exec::Fault::Kind::undefined_value:
     case exec::Fault::Kind::race:
       break;
   }

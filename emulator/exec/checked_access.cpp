@@ -76,7 +76,7 @@ std::string describe_shared(Warp& warp, std::uint64_t address) {
                      : " (another grid: nothing orders the two)";
   switch (finding.kind) {
     case check::Finding::Kind::uninitialised:
-      throw FaultRaised(Fault::Kind::uninitialised_shared, finding.lane,
+      throw FaultRaised(Fault::Kind::undefined_value, finding.lane,
                         text + " reads what nobody wrote");
     case check::Finding::Kind::after_copy:
       throw FaultRaised(Fault::Kind::race, finding.lane,
@@ -160,7 +160,8 @@ void check_accesses(Warp& warp, const Op& op, AddressKind space, AccessType type
       const std::uint32_t unwritten = checker->lanes_in_gaps(request.row);
       if (const auto& instruction = *kernel.source[warp.pc() - 1]; instruction.opcode == "ld") {
         warp.taint(unwritten, describe_shared(warp, finding.address) + ", " +
-                                  describe_location(*warp.cta().grid().module, instruction.where));
+                                  describe_location(*warp.cta().grid().module, instruction.where) +
+                                  ", which reads what nobody wrote");
         return;
       }
       if (unwritten != lanes) {  // who else reads rows uses a part of them

@@ -76,7 +76,7 @@ struct Fault {
     illegal_address,
     use_after_free,
     misaligned_address,
-    uninitialised_shared,
+    undefined_value,
     race,
     illegal_instruction,
     trap,

@@ -5,6 +5,7 @@
 #include "emulator/exec/op.hpp"
 #include "emulator/ptx/module.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -182,7 +183,8 @@ enum class ShuffleMode : std::uint8_t { up, down, bfly, idx };
 /// What a shuffle says of each lane beside the value.
 struct Shuffled {
   std::uint32_t in_range = 0;  ///< its source is within its segment
-  std::uint32_t astray = 0;    ///< and does not take part
+  std::uint32_t astray = 0;    ///< and does not take part, or is not one of its members
+  alignas(64) std::array<std::uint32_t, kWarpSize> from;  ///< lane whose value it gets
 };
 /// Op::mode of memory instructions: the address register has 8 bytes a lane.
 inline constexpr std::uint8_t kWideAddressMode = 0x80;
@@ -229,10 +231,10 @@ struct LaneOps {
   void (*store_narrow)(void* to, const std::uint32_t* row, std::uint32_t element_bytes);
   /// Of the accesses of `lanes`, which is not 0, to `bytes` each: 32 at most, aligned to them.
   Wavefronts (*wavefronts)(const Addresses& addresses, std::uint32_t bytes, std::uint32_t lanes);
-  /// shfl.sync of `ready` lanes; `dst` may be nullptr.
+  /// shfl.sync of `ready` lanes, each with its mask of `members`; `dst` may be nullptr.
   Shuffled (*shuffle)(const std::uint32_t* value, const std::uint32_t* amount,
-                      const std::uint32_t* clamp, ShuffleMode mode, std::uint32_t ready,
-                      std::uint32_t* dst);
+                      const std::uint32_t* clamp, const std::uint32_t* members, ShuffleMode mode,
+                      std::uint32_t ready, std::uint32_t* dst);
 };
 
 namespace detail {

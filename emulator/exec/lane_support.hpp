@@ -138,7 +138,7 @@ void load_narrow(const void* from, uint32_t* row, uint32_t element_bytes);
 void store_narrow(void* to, const uint32_t* row, uint32_t element_bytes);
 Wavefronts count_wavefronts(const Addresses& addresses, uint32_t bytes, uint32_t lanes);
 Shuffled shuffle_values(const uint32_t* value, const uint32_t* amount, const uint32_t* clamp,
-                        ShuffleMode mode, uint32_t ready, uint32_t* dst);
+                        const uint32_t* members, ShuffleMode mode, uint32_t ready, uint32_t* dst);
 extern const LaneOps kTable;
 
 }  // namespace rackproof::emulator::exec::RACKPROOF_LANES

@@ -161,8 +161,9 @@ void find_sources(const uint32_t* amount, const uint32_t* clamp, uint32_t* from,
 }  // namespace
 
 Shuffled shuffle_values(const uint32_t* value, const uint32_t* amount, const uint32_t* clamp,
-                        ShuffleMode mode, uint32_t ready, uint32_t* dst) {
-  alignas(64) uint32_t from[kWarpSize];
+                        const uint32_t* members, ShuffleMode mode, uint32_t ready, uint32_t* dst) {
+  Shuffled result;
+  uint32_t* const from = result.from.data();
   alignas(64) uint32_t valid[kWarpSize];
   switch (mode) {
     case ShuffleMode::up:
@@ -178,10 +179,9 @@ Shuffled shuffle_values(const uint32_t* value, const uint32_t* amount, const uin
       find_sources<ShuffleMode::idx>(amount, clamp, from, valid);
       break;
   }
-  Shuffled result;
   for (uint32_t lane = 0; lane < kWarpSize; ++lane) {
     result.in_range |= valid[lane] << lane;
-    result.astray |= (valid[lane] & ~(ready >> from[lane])) << lane;
+    result.astray |= (valid[lane] & ~((ready & members[lane]) >> from[lane])) << lane;
   }
   if (dst != nullptr) {
     alignas(64) uint32_t taken[kWarpSize];

@@ -4,6 +4,7 @@
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/lane_ops.hpp"
+#include "emulator/exec/places.hpp"
 #include "emulator/exec/rows.hpp"
 
 #include <algorithm>
@@ -41,11 +42,19 @@ void require_own_lane(Warp& warp, Ref members, std::uint32_t mask) {
 
 // PTX ISA 9.0, 9.7.9.6: what comes from a lane that does not take part is undefined. Reductions
 // read such lanes and ignore it; where no lane reads another, nobody can want the result.
-void require_sources(Warp& warp, std::uint32_t lanes) {
-  if (warp.cta().grid().config.checks.synchronisation) {
-    throw FaultRaised(Fault::Kind::illegal_instruction, lowest_lane(lanes),
-                      "all lanes that execute it (" + hex(lanes) +
+void check_sources(Warp& warp, const Op& op, const Shuffled& shuffled, std::uint32_t ready) {
+  const auto mode = static_cast<ShuffleMode>(op.mode);
+  if (ready == shuffled.astray && (mode == ShuffleMode::bfly || mode == ShuffleMode::idx)) {
+    throw FaultRaised(Fault::Kind::illegal_instruction, lowest_lane(ready),
+                      "all lanes that execute it (" + hex(ready) +
                           ") read from lanes that do not take part; live are " + hex(warp.live()));
+  }
+  if (const std::uint32_t astray = shuffled.astray & ready; astray != 0 && op.dst != kNoRef) {
+    const std::uint32_t lane = lowest_lane(astray);
+    warp.taint(astray, describe_instruction(warp.cta().grid(), warp.pc() - 1) + ", which lane " +
+                           std::to_string(lane) + " reads from lane " +
+                           std::to_string(shuffled.from[lane]) +
+                           ", which does not take part (PTX ISA 9.7.9.6)");
   }
 }
 
@@ -107,13 +116,14 @@ void shuffle(LaneContext& lanes, const Op& op, std::uint32_t mask) {
   if (ready == 0) {
     return;
   }
-  const auto mode = static_cast<ShuffleMode>(op.mode);
   auto* const dst = op.dst == kNoRef ? nullptr : register_row<std::uint32_t>(lanes, op.dst);
   const Shuffled shuffled = lane_ops().shuffle(
       register_row<std::uint32_t>(lanes, op.a), register_row<std::uint32_t>(lanes, op.b),
-      register_row<std::uint32_t>(lanes, op.c), mode, ready, dst);
-  if (ready == shuffled.astray && (mode == ShuffleMode::bfly || mode == ShuffleMode::idx)) {
-    require_sources(warp, ready);
+      register_row<std::uint32_t>(lanes, op.c), register_row<std::uint32_t>(lanes, op.d),
+      static_cast<ShuffleMode>(op.mode), ready, dst);
+  warp.taint_shuffled(shuffled.from, ready);
+  if (warp.cta().grid().config.checks.synchronisation) {
+    check_sources(warp, op, shuffled, ready);
   }
   write_predicate(lanes, warp.kernel().refs[op.list], shuffled.in_range, ready);
 }

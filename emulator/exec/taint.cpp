@@ -55,7 +55,16 @@ void Taint::begin(const ptx::Instruction& instruction, std::uint32_t lanes, std:
   if (origin_.empty()) {
     origin_ = std::move(origin);
   }
-  set(instruction.operands.front(), lanes, lanes);
+  set_result(instruction.operands.front(), lanes, lanes);
+}
+
+void Taint::shuffle(const ptx::Instruction& instruction,
+                    const std::array<std::uint32_t, kWarpSize>& from, std::uint32_t lanes) {
+  const std::uint32_t source = of(instruction.operands[1]);
+  std::uint32_t tainted = 0;
+  for_each_lane(lanes, [&](std::uint32_t lane) { tainted |= (source >> from[lane] & 1U) << lane; });
+  set_result(instruction.operands.front(), tainted, lanes);
+  unused_for_ = tainted == 0 ? unused_for_ : 0;
 }
 
 std::uint32_t Taint::of(ptx::RegisterIndex index) const {
@@ -95,6 +104,12 @@ void Taint::set(const ptx::Operand& operand, std::uint32_t lanes, std::uint32_t 
       registers_.erase(reg->index);
     }
   }
+}
+
+// Of `result|predicate` the result alone.
+void Taint::set_result(const ptx::Operand& operand, std::uint32_t lanes, std::uint32_t active) {
+  const auto* const pair = std::get_if<ptx::PairOperand>(&operand.value);
+  set(pair != nullptr ? pair->elements.front() : operand, lanes, active);
 }
 
 // A value that a select does not take, or that an and/or with the other side outweighs, is not
@@ -140,8 +155,8 @@ std::uint32_t Taint::result(const LaneContext& values, const Op& op,
 
 void Taint::report(std::uint32_t lanes, const char* use) const {
   if (lanes != 0) {
-    throw FaultRaised(Fault::Kind::uninitialised_shared, lowest_lane(lanes),
-                      std::string(use) + " from " + origin_ + ", which reads what nobody wrote");
+    throw FaultRaised(Fault::Kind::undefined_value, lowest_lane(lanes),
+                      std::string(use) + " from " + origin_);
   }
 }
 
@@ -179,7 +194,8 @@ bool Taint::follow(const LaneContext& values, const Op& op, const ptx::Instructi
       report(guard, "a store is guarded by a value");
     }
   }
-  if (!instruction.operands.empty() && !is_one_of(opcode, kWithoutResult)) {
+  // Only the shuffle itself knows who reads whom.
+  if (!instruction.operands.empty() && !is_one_of(opcode, kWithoutResult) && opcode != "shfl") {
     const bool propagates = is_one_of(opcode, kPropagating);
     const std::uint32_t lanes = propagates ? result(values, op, instruction) & active : 0;
     set(instruction.operands.front(), lanes | guard, active | guard);

@@ -123,8 +123,14 @@ class Warp : public LaneContext {
   }
   /// Puts `lanes` of the current group to sleep until release(barrier).
   void wait_at_barrier(std::uint32_t lanes, std::uint32_t barrier, Ref result);
-  /// The results of the load that executes are worth nothing for `lanes`: see Taint.
+  /// The results of the instruction that executes are worth nothing for `lanes`: see Taint.
   void taint(std::uint32_t lanes, std::string origin);
+  /// Each of `lanes` gets the value of lane from[lane].
+  void taint_shuffled(const std::array<std::uint32_t, kWarpSize>& from, std::uint32_t lanes) {
+    if (taint_) [[unlikely]] {
+      taint_->shuffle(*kernel_->source[pc_ - 1], from, lanes);
+    }
+  }
   [[nodiscard]] const Taint* taint() const { return taint_.get(); }
   void release_barrier(std::uint32_t barrier, bool value, std::uint32_t count, bool is_count);
   /// The present instruction has to wait for others: it comes again in the next turn.

@@ -153,6 +153,28 @@ __global__ void butterfly_with_lanes_that_do_not_exist(int* out) {
     out[64 + threadIdx.x] = threadIdx.x < 15 ? next : 0;
   }
 }
+// What lanes 24 to 31 would add is in the result unless it is left out.
+template <bool kCorrect>
+__global__ void reduction_of_a_partial_warp(int* out) {
+  const auto lane = static_cast<int>(threadIdx.x);
+  int value = lane;
+  for (int distance = 16; distance > 0; distance /= 2) {
+    const int other = __shfl_down_sync(0xffffffffU, value, distance);
+    value += !kCorrect || lane + distance < 24 ? other : 0;
+  }
+  if (lane == 0) {
+    out[0] = value;
+  }
+}
+// Both halves execute the same shuffle, each with a mask of its own.
+template <bool kCorrect>
+__global__ void shuffle_from_the_other_half(int* out) {
+  const auto lane = static_cast<int>(threadIdx.x);
+  const unsigned half = lane < 16 ? 0x0000ffffU : 0xffff0000U;
+  const int first = __shfl_sync(half, lane, lane & 16);
+  const int next = __shfl_sync(kCorrect ? 0xffffffffU : half, first, lane + 1);
+  out[lane] = next;
+}
 
 }  // namespace
 
@@ -204,6 +226,11 @@ const std::vector<Planted>& synchronisation_faults() {
       RACKPROOF_PLANTED(butterfly_with_lanes_that_do_not_exist,
                         "butterfly of 32 lanes in a block of 16", "lanes that do not take part", 1,
                         16),
+      RACKPROOF_PLANTED(reduction_of_a_partial_warp,
+                        "shfl.down reduction of 32 lanes in a block of 24",
+                        "from lane 24, which does not take part", 1, 24),
+      RACKPROOF_PLANTED(shuffle_from_the_other_half, "shfl from a lane outside the member mask",
+                        "from lane 16, which does not take part", 1, 32),
   };
   return faults;
 }

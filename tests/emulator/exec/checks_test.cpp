@@ -74,7 +74,7 @@ TEST(Checks, AWideLoadMayCoverBytesNobodyWrote) {
                        "ld.shared.v4.u32 {%r1, %r2, %r3, %r4}, [%rd1+256];\n"
                        "st.global.u32 [%y], %r1;",
                        61)
-                      .fault(Fault::Kind::uninitialised_shared),
+                      .fault(Fault::Kind::undefined_value),
                   "reads what nobody wrote");
 }
 
@@ -117,7 +117,7 @@ TEST(Checks, UninitialisedSharedMemory) {
   Case planted(
       "setp.lt.u32 %p1, %i, 5;\n@%p1 st.shared.u32 [%s], %i;\nbar.sync 0;\nld.shared.u32 %r1, "
       "[%s];\nst.global.u32 [%y], %r1;");
-  const std::string message = planted.fault(Fault::Kind::uninitialised_shared);
+  const std::string message = planted.fault(Fault::Kind::undefined_value);
   EXPECT_CONTAINS(message, "PTX line 22");
   EXPECT_CONTAINS(message, "reads what nobody wrote");
 }
