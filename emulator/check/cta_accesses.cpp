@@ -24,6 +24,15 @@ Finding make_finding(const Piece& piece, const Access& now, const Conflict& conf
           nullptr};
 }
 
+// Whether `earlier`, which touched `address` as `unit`, is this instruction in another lane.
+bool is_of_this(const Request& request, const Access& earlier, std::uint32_t unit,
+                std::uint64_t address) {
+  const std::uint32_t lane = earlier.lane_of(unit);
+  return earlier.warp() == request.warp && earlier.pc() == request.pc &&
+         (request.row.lanes >> lane & 1U) != 0 &&
+         address - request.row.address(lane) < request.row.bytes;
+}
+
 }  // namespace
 
 // The "last block" of the CUDA programming guide (and NVIDIA's threadFenceReduction sample) takes a
@@ -78,8 +87,8 @@ bool CtaChecker::changes_nothing(const Request& request, const Piece& piece,
     const std::byte* const mine = request.data + std::size_t{lane} * request.stride;
     // Only the bytes in conflict count: a wide store may change what lies beside them.
     for (std::uint32_t units = conflict.units; units != 0; units &= units - 1) {
-      const std::uint64_t at =
-          piece.address_of(static_cast<std::uint32_t>(std::countr_zero(units)));
+      const auto unit = static_cast<std::uint32_t>(std::countr_zero(units));
+      const std::uint64_t at = piece.address_of(unit);
       const std::uint64_t low = std::max(at, address);
       const std::uint64_t high =
           std::min(at + (piece.is_bytes ? 1 : 4), address + std::uint64_t{row.bytes});
@@ -88,13 +97,18 @@ bool CtaChecker::changes_nothing(const Request& request, const Piece& piece,
       }
       const std::uint64_t skip = low - address;
       bool same = std::memcmp(mine + skip, reinterpret_cast<const void*>(low), high - low) == 0;
-      for (std::uint32_t others = row.lanes & ((1U << lane) - 1); others != 0 && !same;
-           others &= others - 1) {
-        const auto other = static_cast<std::uint32_t>(std::countr_zero(others));
-        same = row.address(other) == address && conflict.earlier.warp() == request.warp &&
-               conflict.earlier.pc() == request.pc &&
-               std::memcmp(mine + skip, request.data + std::size_t{other} * request.stride + skip,
-                           high - low) == 0;
+      if (!same && is_of_this(request, conflict.earlier, unit, at)) {
+        std::uint32_t sharers = 0;
+        std::uint32_t equals = 0;
+        for (std::uint32_t all = row.lanes; all != 0; all &= all - 1) {
+          const auto other = static_cast<std::uint32_t>(std::countr_zero(all));
+          const std::byte* const its = request.data + std::size_t{other} * request.stride;
+          const bool shares = row.address(other) == address;
+          sharers += static_cast<std::uint32_t>(shares);
+          equals += static_cast<std::uint32_t>(
+              shares && std::memcmp(mine + skip, its + skip, high - low) == 0);
+        }
+        same = sharers > 1 && equals == sharers;
       }
       if (!same) {
         return false;

@@ -41,21 +41,17 @@ void require_own_lane(Warp& warp, Ref members, std::uint32_t mask) {
 }
 
 // PTX ISA 9.0, 9.7.9.6: what comes from a lane that does not take part is undefined. Reductions
-// read such lanes and ignore it; where no lane reads another, nobody can want the result.
-void check_sources(Warp& warp, const Op& op, const Shuffled& shuffled, std::uint32_t ready) {
-  const auto mode = static_cast<ShuffleMode>(op.mode);
-  if (ready == shuffled.astray && (mode == ShuffleMode::bfly || mode == ShuffleMode::idx)) {
-    throw FaultRaised(Fault::Kind::illegal_instruction, lowest_lane(ready),
-                      "all lanes that execute it (" + hex(ready) +
-                          ") read from lanes that do not take part; live are " + hex(warp.live()));
+// read such lanes, too, and ignore what they get.
+void note_sources(Warp& warp, const Shuffled& shuffled, std::uint32_t ready) {
+  const std::uint32_t astray = shuffled.astray & ready;
+  if (astray == 0 || !warp.cta().grid().config.checks.synchronisation) {
+    return;
   }
-  if (const std::uint32_t astray = shuffled.astray & ready; astray != 0 && op.dst != kNoRef) {
-    const std::uint32_t lane = lowest_lane(astray);
-    warp.taint(astray, describe_instruction(warp.cta().grid(), warp.pc() - 1) + ", which lane " +
-                           std::to_string(lane) + " reads from lane " +
-                           std::to_string(shuffled.from[lane]) +
-                           ", which does not take part (PTX ISA 9.7.9.6)");
-  }
+  const std::uint32_t lane = lowest_lane(astray);
+  warp.taint(astray, describe_instruction(warp.cta().grid(), warp.pc() - 1) + ", which lane " +
+                         std::to_string(lane) + " reads from lane " +
+                         std::to_string(shuffled.from[lane]) +
+                         ", which does not take part (PTX ISA 9.7.9.6)");
 }
 
 // Lanes that may execute now; those whose partners are not here yet were put aside.
@@ -122,8 +118,8 @@ void shuffle(LaneContext& lanes, const Op& op, std::uint32_t mask) {
       register_row<std::uint32_t>(lanes, op.c), register_row<std::uint32_t>(lanes, op.d),
       static_cast<ShuffleMode>(op.mode), ready, dst);
   warp.taint_shuffled(shuffled.from, ready);
-  if (warp.cta().grid().config.checks.synchronisation) {
-    check_sources(warp, op, shuffled, ready);
+  if (dst != nullptr) {
+    note_sources(warp, shuffled, ready);
   }
   write_predicate(lanes, warp.kernel().refs[op.list], shuffled.in_range, ready);
 }

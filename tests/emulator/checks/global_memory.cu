@@ -46,6 +46,12 @@ __device__ void last_block(int* out) {
     atomicAdd(out + 1, out[64 + part]);
   }
 }
+// As a breadth-first search does it: who finds a node first is all the same.
+template <bool kCorrect>
+__global__ void lanes_store_different_values(int* out) {
+  const int node = static_cast<int>(threadIdx.x) * 5 % 8;
+  out[node] = kCorrect ? node : static_cast<int>(threadIdx.x);
+}
 template <bool kCorrect>
 __global__ void last_block_without_fence(int* out) {
   last_block<kCorrect ? Mistake::none : Mistake::no_fence>(out);
@@ -381,6 +387,9 @@ namespace rackproof::test {
 
 const std::vector<Planted>& global_memory_faults() {
   static const std::vector<Planted> faults = {
+      RACKPROOF_PLANTED(lanes_store_different_values,
+                        "lanes of a warp store different values to one word",
+                        "is not ordered after the write", 1, 32),
       RACKPROOF_PLANTED(last_block_without_fence, "last-block reduction without __threadfence",
                         "another CTA", kBlocks, kThreads),
       RACKPROOF_PLANTED(last_block_with_block_fence,

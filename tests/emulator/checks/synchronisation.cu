@@ -222,9 +222,9 @@ const std::vector<Planted>& synchronisation_faults() {
          }
        }},
       RACKPROOF_PLANTED(broadcast_from_a_lane_that_ended, "shfl from a lane that has ended",
-                        "lanes that do not take part", 1, 32),
+                        "which does not take part", 1, 32),
       RACKPROOF_PLANTED(butterfly_with_lanes_that_do_not_exist,
-                        "butterfly of 32 lanes in a block of 16", "lanes that do not take part", 1,
+                        "butterfly of 32 lanes in a block of 16", "which does not take part", 1,
                         16),
       RACKPROOF_PLANTED(reduction_of_a_partial_warp,
                         "shfl.down reduction of 32 lanes in a block of 24",
