@@ -6,6 +6,7 @@
 #include "emulator/exec/fault.hpp"
 #include "emulator/exec/handlers.hpp"
 #include "emulator/exec/memory_access.hpp"
+#include "emulator/exec/places.hpp"
 #include "emulator/exec/rows.hpp"
 
 #include <cstring>
@@ -63,7 +64,14 @@ void for_each_object(Warp& warp, const Op& op, std::uint32_t mask, AccessType ty
     const std::uint64_t rank = part.value[lowest_lane(same) % kWarpSize] >> kClusterRankShift;
     if (is_remote && op.handler == mbarrier_arrive && rank < warp.cta().cluster_size() &&
         warp.cta().cluster().cta(static_cast<std::uint32_t>(rank)).finished()) {
-      // Nobody can see it any more: published kernels hand back their last stages so.
+      // Nobody can see it any more: published kernels hand back their last stages so. On hardware
+      // that is a matter of time, as FlashAttention-3 says of its last wait.
+      if (warp.cta().grid().detector != nullptr) {
+        note(warp.cta().grid(), warp.cta(), warp, lowest_lane(same),
+             "arrives at an mbarrier of CTA rank " + std::to_string(rank) +
+                 " of the cluster, which has exited, and its shared memory with it; nothing orders "
+                 "that exit after this arrival");
+      }
       mask &= ~same;
       continue;
     }
