@@ -193,14 +193,15 @@ Finding CtaChecker::global(const Request& request) {
   const bool is_strong = request.semantics != Semantics::weak;
   if (is_strong) {
     observe(request);
+    grid_->meets_host = grid_->meets_host || request.scope == Scope::system;
   }
   if (grid_->meets_ranges) [[unlikely]] {
     for (std::uint32_t rest = request.row.lanes; rest != 0; rest &= rest - 1) {
       const auto lane = static_cast<std::uint32_t>(std::countr_zero(rest));
       const std::uint64_t address = request.row.address(lane);
       const RangeAccess* const range = detector_->unordered_range(
-          *grid_, address, request.row.bytes, request.kind != AccessKind::read);
-      if (range != nullptr && !grid_->talks_to_host) {
+          *grid_, address, request.row.bytes, request.kind != AccessKind::read, is_strong);
+      if (range != nullptr) {
         return {Finding::Kind::after_range, address, lane, {}, 0, range};
       }
     }

@@ -144,14 +144,15 @@ std::string Detector::range_access(RangeAccess access) {
     if (grid->order.sequence != 0 && !grid->is_finished) {
       grid->meets_ranges = true;
     }
-    if (!grid->talks_to_host && !access.order.follows(grid->order)) {
+    if (!grid->talks_to_host && !(access.by_host && grid->meets_host) &&
+        !access.order.follows(grid->order)) {
       unordered.push_back(grid.get());
     }
   }
   std::string message;
   for (const RangeAccess& range : ranges_) {
-    if ((access.writes || range.writes) && access.meets(range) &&
-        !access.order.follows(range.order)) {
+    if (message.empty() && (access.writes || range.writes) && !(access.by_host && range.by_host) &&
+        !access.crosses(range) && access.meets(range) && !access.order.follows(range.order)) {
       message = access.what + " is not ordered after the " + range.what + kNothingOrders;
     }
   }
@@ -174,7 +175,8 @@ std::string Detector::range_access(RangeAccess access) {
             probe.units |= static_cast<std::uint32_t>(inside) << unit;
           }
           const Conflict conflict = line.probe(probe, ordered, access.writes);
-          if (conflict.found) {
+          const bool is_signal = access.by_host && conflict.earlier.strength() == Strength::strong;
+          if (conflict.found && !is_signal) {
             const auto unit = static_cast<std::uint32_t>(std::countr_zero(conflict.units));
             const Grid* const grid = grid_of(conflict.earlier.cta);
             message = access.what + " is not ordered after the " +
@@ -191,26 +193,41 @@ std::string Detector::range_access(RangeAccess access) {
     const std::uint64_t first = access.base / kPageBytes;
     const std::uint64_t last =
         (access.base + (access.rows - 1) * access.pitch + access.row_bytes - 1) / kPageBytes;
-    for (auto& [number, page] : pages_) {
-      if (number >= first && number <= last && message.empty()) {
-        look(number, *page);
+    if (const auto only = pages_.find(first); first == last && only != pages_.end()) {
+      look(first, *only->second);
+    } else if (first != last) {
+      for (auto& [number, page] : pages_) {
+        if (number >= first && number <= last && message.empty()) {
+          look(number, *page);
+        }
       }
     }
   }
   if (access.order.sequence != 0 && !access.precedes_later) {
-    ranges_.push_back(std::move(access));
-    if (ranges_.size() > kRanges) {
-      ranges_.pop_front();
-    }
+    remember(std::move(access));
   }
   return message;
 }
 
+// The host's accesses are many: they must not drive out copies and fills.
+void Detector::remember(RangeAccess access) {
+  ranges_.push_back(std::move(access));
+  if (ranges_.size() > kRanges) {
+    const auto oldest = std::find_if(ranges_.begin(), ranges_.end(),
+                                     [](const RangeAccess& range) { return range.by_host; });
+    ranges_.erase(oldest == ranges_.end() ? ranges_.begin() : oldest);
+  }
+}
+
 const RangeAccess* Detector::unordered_range(const Grid& grid, std::uint64_t address,
-                                             std::uint64_t bytes, bool writes) const {
+                                             std::uint64_t bytes, bool writes,
+                                             bool is_strong) const {
+  if (grid.talks_to_host) {
+    return nullptr;
+  }
   for (const RangeAccess& range : ranges_) {
     if ((writes || range.writes) && range.touches(address, bytes) &&
-        !grid.order.follows(range.order)) {
+        !grid.order.follows(range.order) && !(range.by_host && (is_strong || grid.meets_host))) {
       return &range;
     }
   }

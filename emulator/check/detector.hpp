@@ -46,6 +46,7 @@ struct Grid {
   bool is_finished = false;
   bool meets_ranges = false;   ///< copies or fills are not ordered with it
   bool talks_to_host = false;  ///< through fences of system scope: who knows what it waits for
+  bool meets_host = false;     ///< strong accesses of system scope: it may have heard of the host
   OperationOrder order;
   TensorMapOrder tensor_maps;
   /// Stands for the end of the grid in the clocks of those that wait for it.
@@ -71,19 +72,27 @@ struct Grid {
   }
 };
 
-/// A copy or fill of the engine: rows of `row_bytes` bytes, `pitch` apart.
+/// A copy or fill of the engine, or an access of the host: rows of `row_bytes` bytes, `pitch`
+/// apart.
 struct RangeAccess {
   std::uint64_t base = 0;
   std::uint64_t row_bytes = 0;
   std::uint64_t rows = 1;
   std::uint64_t pitch = 0;
   bool writes = false;
+  std::uint64_t other_end = 0;  ///< of a copy
   bool precedes_later = false;  ///< ordered before all that begins later
+  bool by_host = false;         ///< not of the engine, but of the program's own code
   std::string what;             ///< "copy of 64 bytes to 0x7f0012340000"
   OperationOrder order;
 
   [[nodiscard]] bool touches(std::uint64_t address, std::uint64_t bytes) const;
   [[nodiscard]] bool meets(const RangeAccess& other) const;
+  /// Two copies in opposite directions between the same two places, or within one: who measures
+  /// what a link carries both ways has no use for the data.
+  [[nodiscard]] bool crosses(const RangeAccess& other) const {
+    return other_end != 0 && base == other.base && other_end == other.other_end;
+  }
 };
 
 /// One a process. All calls hold mutex() from outside, except forget().
@@ -111,12 +120,13 @@ class Detector {
     return noted_.insert(kernel).second;
   }
 
-  /// A copy or fill happens now: a message if what a grid, another copy or another fill did to its
-  /// bytes is not ordered with it.
+  /// A copy, fill or access of the host happens now: a message if what a grid, another copy or
+  /// another fill did to its bytes is not ordered with it.
   [[nodiscard]] std::string range_access(RangeAccess access);
-  /// The copy that touched the bytes and is not ordered with `grid`; nullptr: none.
+  /// What else touched the bytes and is not ordered with `grid`; nullptr: none.
   [[nodiscard]] const RangeAccess* unordered_range(const Grid& grid, std::uint64_t address,
-                                                   std::uint64_t bytes, bool writes) const;
+                                                   std::uint64_t bytes, bool writes,
+                                                   bool is_strong) const;
   /// New memory at old addresses. Thread-safe; takes effect before the next step.
   void forget(std::uint64_t base, std::uint64_t bytes);
   void apply_forgotten();
@@ -131,6 +141,7 @@ class Detector {
 
   Page& page(std::uint64_t number);
   void drop_pages();
+  void remember(RangeAccess access);
 
   std::mutex mutex_;
   std::deque<std::unique_ptr<Grid>> grids_;

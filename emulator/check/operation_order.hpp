@@ -33,6 +33,11 @@ class OperationClock {
       return entry.first == stream && entry.second >= sequence;
     });
   }
+  /// Knows all that `other` knows.
+  [[nodiscard]] bool covers(const OperationClock& other) const {
+    return std::all_of(other.streams_.begin(), other.streams_.end(),
+                       [this](const auto& entry) { return knows(entry.first, entry.second); });
+  }
 
  private:
   std::vector<std::pair<std::uint64_t, std::uint64_t>> streams_;

@@ -51,8 +51,11 @@ exec::Checks read_checks() {
   if (text == "on" || text == "1") {
     return {};
   }
-  exec::Checks checks{
-      .bounds = false, .shared_init = false, .races = false, .synchronisation = false};
+  exec::Checks checks{.bounds = false,
+                      .shared_init = false,
+                      .races = false,
+                      .synchronisation = false,
+                      .host = false};
   if (text == "off" || text == "0") {
     return checks;
   }
@@ -65,10 +68,13 @@ exec::Checks read_checks() {
       checks.races = true;
     } else if (part == "synchronisation") {
       checks.synchronisation = true;
+    } else if (part == "host") {
+      checks.races = true;  // finds what meets
+      checks.host = true;
     } else {
       throw SettingsError(std::string(kName) + "=" + text + ": \"" + part +
                           "\" is not a check; write 1 (on), 0 (off) or a comma-separated list of "
-                          "bounds, shared_init, races, synchronisation");
+                          "bounds, shared_init, races, synchronisation, host");
     }
   }
   return checks;

@@ -1,5 +1,6 @@
 #include "emulator/engine/executor.hpp"
 
+#include "emulator/engine/host_touch.hpp"
 #include "emulator/exec/own_threads.hpp"
 
 #include <algorithm>
@@ -14,6 +15,8 @@ constexpr auto kPollInterval = std::chrono::microseconds(100);
 // Turns that an operation ahead of its turn has in a row: it does not wait for the one before it,
 // as a rule, but it may.
 constexpr std::uint32_t kMostTurnsAhead = 256;
+// The program's own code stands among the streams, whose numbers begin at 1.
+constexpr std::uint64_t kHostStream = 0;
 // Who else runs in this process is asked this often while grids are stalled.
 constexpr auto kAskInterval = std::chrono::milliseconds(20);
 
@@ -89,6 +92,8 @@ TicketPtr Executor::enqueue(Stream& stream, std::unique_ptr<Operation> operation
     operation->dependencies_.push_back(stream.device->legacy->last);
   }
   stream.last = ticket;
+  unknown_[stream.id] = {stream.device, ticket};
+  host_pages_.close();
   Operation& entry = *operation;
   if (stream.queue.empty()) {
     active_.push_back(&stream);
@@ -97,7 +102,10 @@ TicketPtr Executor::enqueue(Stream& stream, std::unique_ptr<Operation> operation
   if (stream.queue.size() == 1 && entry.is_instant() && make_ready(stream, entry)) {
     entry.is_claimed_ = true;
     lock.unlock();
-    StepResult result = entry.step(entry.start_ps_);
+    StepResult result = [&entry] {
+      const EmulatorWork work;
+      return entry.step(entry.start_ps_);
+    }();
     lock.lock();
     finish(stream, std::move(result));
     return ticket;
@@ -151,6 +159,7 @@ void Executor::finish(Stream& stream, StepResult result) {
     stream.dependents_order = stream.order;
   }
   complete_tickets(operation, stream.now_ps, stream.order);
+  host_pages_.close_again();
   stream.queue.pop_front();
   if (stream.queue.empty()) {
     std::erase(active_, &stream);
@@ -243,7 +252,7 @@ bool Executor::is_done(const TicketPtr& ticket) {
   const std::scoped_lock lock(mutex_);
   if (ticket && ticket->is_done) {
     raise_host_time(ticket->end_time_ps);
-    host_order_.join(ticket->order);
+    learn(*ticket);
   }
   return !ticket || ticket->is_done;
 }
@@ -291,13 +300,48 @@ void Executor::wait(const TicketPtr& ticket) {
   std::unique_lock lock(mutex_);
   block_until_done(lock, ticket);
   raise_host_time(ticket->end_time_ps);
-  host_order_.join(ticket->order);
+  learn(*ticket);
 }
 
 void Executor::await(const TicketPtr& ticket) {
   std::unique_lock lock(mutex_);
   block_until_done(lock, ticket);
-  host_order_.join(ticket->order);
+  learn(*ticket);
+}
+
+// The host has seen that the ticket is done.
+void Executor::learn(const Ticket& ticket) {
+  host_order_.join(ticket.order);
+  std::erase_if(unknown_, [this](const auto& entry) {
+    const Ticket& last = *entry.second.last;
+    return last.is_done && host_order_.covers(last.order);
+  });
+  if (unknown_.empty()) {
+    host_pages_.open();
+  }
+}
+
+void Executor::tell_host(const check::OperationOrder& order) {
+  const std::scoped_lock lock(mutex_);
+  host_order_.join(order.before);
+  if (order.node != 0) {  // clocks do not tell the nodes of an execution apart
+    host_order_.note(order.stream, order.sequence);
+  }
+}
+
+check::OperationOrder Executor::order_of_host() {
+  const std::scoped_lock lock(mutex_);
+  check::OperationOrder order;
+  order.stream = kHostStream;
+  order.sequence = ++host_accesses_;
+  order.before = host_order_;
+  host_order_.note(order.stream, order.sequence);
+  return order;
+}
+
+void Executor::fail_device(DeviceQueue& device, const std::string& problem) {
+  const std::scoped_lock lock(mutex_);
+  fail(device, StepResult::failed(cudaErrorLaunchFailure, problem));
 }
 
 TicketPtr Executor::last(Stream& stream) {
@@ -311,6 +355,11 @@ std::vector<TicketPtr> Executor::last_of_all(DeviceQueue& device) {
   for (const Stream* stream : device.streams) {
     if (stream->last) {
       tickets.push_back(stream->last);
+    }
+  }
+  for (const auto& [stream, unknown] : unknown_) {  // also of streams destroyed since
+    if (unknown.device == &device) {
+      tickets.push_back(unknown.last);
     }
   }
   return tickets;

@@ -1,6 +1,7 @@
 #pragma once
 /// One thread per process that steps the operations of all streams of all devices.
 
+#include "emulator/engine/host_pages.hpp"
 #include "emulator/engine/operation.hpp"
 #include "emulator/engine/stream.hpp"
 
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -53,10 +55,18 @@ class Executor {
   void await(const TicketPtr& ticket);
   /// The last operation of a stream (nullptr: none).
   [[nodiscard]] TicketPtr last(Stream& stream);
-  /// Of all streams of a device that have had one.
+  /// Of all streams of a device that have had one, also of destroyed ones not known to be done.
   [[nodiscard]] std::vector<TicketPtr> last_of_all(DeviceQueue& device);
   /// Waits for all streams of a device.
   void drain(DeviceQueue& device);
+  /// The program's own code knows what `order` knows: before a host function runs.
+  void tell_host(const check::OperationOrder& order);
+  /// The place of what the program's own code does now.
+  [[nodiscard]] check::OperationOrder order_of_host();
+  /// Says `problem` and makes it the device's sticky error.
+  void fail_device(DeviceQueue& device, const std::string& problem);
+  /// Which memory the program's own code is watched at while it cannot know all work done.
+  [[nodiscard]] HostPages& host_pages() { return host_pages_; }
   /// Forgets a device's sticky error (cudaDeviceReset).
   void clear_fault(DeviceQueue& device);
 
@@ -90,6 +100,7 @@ class Executor {
   void drop_all(DeviceQueue& device);
   void reap(Stream& stream);
   void raise_host_time(TimePs time);
+  void learn(const Ticket& ticket);
 
   std::mutex mutex_;
   std::condition_variable work_;
@@ -101,6 +112,14 @@ class Executor {
   std::uint64_t next_stream_id_ = 1;
   std::atomic<TimePs> host_time_ps_{0};
   check::OperationClock host_order_;  ///< what the host knows to be done
+  std::uint64_t host_accesses_ = 0;
+  struct Unknown {
+    const DeviceQueue* device = nullptr;
+    TicketPtr last;
+  };
+  /// By stream, also destroyed ones: what the host does not know done.
+  std::unordered_map<std::uint64_t, Unknown> unknown_;
+  HostPages host_pages_;
 
   std::vector<const Ticket*> awaited_;  ///< by host threads, each blocked until its one is done
   std::chrono::seconds patience_{0};

@@ -2,6 +2,7 @@
 
 #include "emulator/engine/core.hpp"
 #include "emulator/engine/graph/memory.hpp"
+#include "emulator/engine/host_touch.hpp"
 #include "emulator/engine/memory_pool.hpp"
 
 #include <algorithm>
@@ -132,6 +133,7 @@ cudaError_t MemoryMap::free_device(void* address) {
   } else if (entry->owner == Owner::graph) {
     graph::give_back(address);
   } else {
+    Core::instance().executor().host_pages().remove(key_of(address), entry->size_bytes);
     munmap(address, entry->size_bytes);
   }
   return cudaSuccess;
@@ -161,6 +163,7 @@ cudaError_t MemoryMap::free_host(void* address) {
   if (!entry) {
     return cudaErrorInvalidValue;
   }
+  Core::instance().executor().host_pages().remove(key_of(address), entry->size_bytes);
   munmap(address, entry->size_bytes);
   return cudaSuccess;
 }
@@ -181,7 +184,42 @@ cudaError_t MemoryMap::register_host(void* address, std::uint64_t bytes, unsigne
 }
 
 cudaError_t MemoryMap::unregister_host(void* address) {
-  return take(address, {Owner::registered}) ? cudaSuccess : cudaErrorHostMemoryNotRegistered;
+  const auto entry = take(address, {Owner::registered});
+  if (!entry) {
+    return cudaErrorHostMemoryNotRegistered;
+  }
+  Core::instance().executor().host_pages().remove(key_of(address), entry->size_bytes);
+  return cudaSuccess;
+}
+
+void MemoryMap::watch_copy(const void* address, std::uint64_t bytes, bool is_written) {
+  if (!Core::instance().settings().checks.host) {
+    return;
+  }
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  std::uintptr_t first = (key_of(address) + page - 1) / page * page;
+  std::uintptr_t last = (key_of(address) + bytes) / page * page;
+  {
+    const std::scoped_lock lock(mutex_);
+    auto found = entries_.upper_bound(key_of(address));
+    if (found == entries_.begin()) {
+      return;
+    }
+    --found;
+    const auto& [base, entry] = *found;
+    if ((entry.owner != Owner::host && entry.owner != Owner::registered) ||
+        key_of(address) - base >= entry.size_bytes) {
+      return;
+    }
+    // What lies behind pinned memory in its last page is nobody's.
+    if (entry.owner == Owner::host && key_of(address) + bytes == base + entry.size_bytes) {
+      last = (key_of(address) + bytes + page - 1) / page * page;
+    }
+  }
+  if (first < last) {
+    watch_page_faults();
+    Core::instance().executor().host_pages().add_copy(first, last - first, is_written);
+  }
 }
 
 std::optional<unsigned> MemoryMap::host_flags(const void* address) const {
@@ -210,6 +248,10 @@ cudaError_t MemoryMap::allocate_managed(void** address, std::uint64_t bytes, int
   }
   insert(memory, {.owner = Owner::managed, .size_bytes = bytes, .device = device},
          memory::Kind::managed);
+  if (Core::instance().settings().checks.host) {
+    watch_page_faults();
+    Core::instance().executor().host_pages().add(key_of(memory), bytes);
+  }
   *address = memory;
   return cudaSuccess;
 }

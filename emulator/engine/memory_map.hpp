@@ -45,6 +45,10 @@ class MemoryMap {
   /// Flags of pinned or registered memory; nullopt: it is neither.
   [[nodiscard]] std::optional<unsigned> host_flags(const void* address) const;
 
+  /// An asynchronous copy is about to be enqueued: until the host knows it done, the program's own
+  /// accesses are judged if this is pinned memory.
+  void watch_copy(const void* address, std::uint64_t bytes, bool is_written);
+
   cudaError_t allocate_managed(void** address, std::uint64_t bytes, int device);
 
   cudaError_t export_shared(const void* address, SharedMemoryName& name) const;

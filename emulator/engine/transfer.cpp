@@ -60,6 +60,7 @@ class HostFunctionOperation final : public Operation {
   StepResult step(TimePs start) override {
     if (!is_started_) {
       is_started_ = true;
+      Core::instance().executor().tell_host(order());
       Core::instance().executor().run_host_function(
           [function = function_, data = data_, flag = has_returned_] {
             function(data);
@@ -270,6 +271,10 @@ cudaError_t copy(void* destination, const void* source, const CopyShape& shape, 
   const bool waits_for_devices = stream.kind == Stream::Kind::legacy &&
                                  prepared.is_between_devices &&
                                  prepared.source_device != prepared.destination_device;
+  if (!is_synchronous && shape.rows * shape.slices == 1) {
+    core.memory().watch_copy(source, shape.width_bytes, false);
+    core.memory().watch_copy(destination, shape.width_bytes, true);
+  }
   const TicketPtr ticket = core.executor().enqueue(
       stream, std::make_unique<TransferOperation<PreparedCopy>>(
                   prepared,

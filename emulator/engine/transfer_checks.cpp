@@ -18,7 +18,8 @@ struct Box {
 };
 
 std::string check_box(const Box& box, bool writes, const std::string& what,
-                      const check::OperationOrder& order, TransferOrder by) {
+                      const check::OperationOrder& order, TransferOrder by,
+                      std::uint64_t other_end = 0) {
   check::Detector& detector = Core::instance().detector();
   const std::scoped_lock lock(detector.mutex());
   // Slices without a gap are more rows.
@@ -30,6 +31,7 @@ std::string check_box(const Box& box, bool writes, const std::string& what,
     access.rows = is_one ? box.rows * box.slices : box.rows;
     access.pitch = box.pitch;
     access.writes = writes;
+    access.other_end = other_end;
     access.precedes_later = by == TransferOrder::host_waits;
     access.what = what;
     access.order = order;
@@ -77,13 +79,14 @@ std::string check_order(const PreparedCopy& copy, const check::OperationOrder& o
   if (!copy.is_from_pageable) {
     message = check_box({source, shape.width_bytes, shape.rows, shape.slices, shape.source_pitch,
                          shape.source_slice_rows},
-                        false, "copy of " + bytes + " bytes from " + exec::hex(source), order, by);
+                        false, "copy of " + bytes + " bytes from " + exec::hex(source), order, by,
+                        destination);
   }
   if (message.empty() && !copy.is_to_pageable) {
-    message =
-        check_box({destination, shape.width_bytes, shape.rows, shape.slices,
-                   shape.destination_pitch, shape.destination_slice_rows},
-                  true, "copy of " + bytes + " bytes to " + exec::hex(destination), order, by);
+    message = check_box({destination, shape.width_bytes, shape.rows, shape.slices,
+                         shape.destination_pitch, shape.destination_slice_rows},
+                        true, "copy of " + bytes + " bytes to " + exec::hex(destination), order, by,
+                        source);
   }
   return message;
 }

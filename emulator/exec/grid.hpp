@@ -36,6 +36,7 @@ struct Checks {
   bool shared_init = true;      ///< reads of shared memory nobody wrote
   bool races = true;            ///< accesses that nothing orders, one of them a write
   bool synchronisation = true;  ///< misused barriers and warp-wide instructions
+  bool host = true;             ///< what the program's own code does to managed memory meanwhile
 };
 
 /// What griddepcontrol.wait waits for: all that was launched before the grid.

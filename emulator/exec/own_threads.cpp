@@ -12,9 +12,17 @@ namespace {
 
 constexpr const char* kName = "rackproof-emu";  // at most 15 characters
 
+// No code may run to make it, in a signal handler.
+[[gnu::tls_model("initial-exec")]] thread_local bool is_own = false;
+
 }  // namespace
 
+bool is_own_thread() {
+  return is_own;
+}
+
 void name_own_thread() {
+  is_own = true;
   pthread_setname_np(pthread_self(), kName);
 }
 

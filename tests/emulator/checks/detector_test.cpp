@@ -332,6 +332,28 @@ TEST(Detector, CopiesAreForgottenWithTheirMemoryAndWhenTheHostHasWaited) {
   EXPECT_EQ(detector.range_access(copy_in_stream(5, 8192)), "");
 }
 
+// Bandwidth in both directions is measured so.
+TEST(Detector, CopiesThatCrossDoNotRaceButThoseThatOverlapOtherwiseDo) {
+  const auto read = [](std::uint64_t stream, std::uint64_t from, std::uint64_t to) {
+    RangeAccess end = copy_in_stream(stream, from);
+    end.writes = false;
+    end.other_end = to;
+    return end;
+  };
+  const auto write = [](std::uint64_t stream, std::uint64_t from, std::uint64_t to) {
+    RangeAccess end = copy_in_stream(stream, to);
+    end.other_end = from;
+    return end;
+  };
+  Detector detector;
+  EXPECT_EQ(detector.range_access(read(1, 4096, 8192)), "");
+  EXPECT_EQ(detector.range_access(write(1, 4096, 8192)), "");
+  EXPECT_EQ(detector.range_access(read(2, 8192, 4096)), "");
+  EXPECT_EQ(detector.range_access(write(2, 8192, 4096)), "");
+  EXPECT_NE(detector.range_access(read(3, 8192, 12288)), "");
+  EXPECT_NE(detector.range_access(write(4, 12288, 4096)), "");
+}
+
 TEST(Detector, StreamsOrderGrids) {
   const auto run = [](bool is_ordered) {
     Story story;

@@ -23,6 +23,7 @@ struct Planted {
 [[nodiscard]] const std::vector<Planted>& async_proxy_faults();
 [[nodiscard]] const std::vector<Planted>& progress_faults();
 [[nodiscard]] const std::vector<Planted>& operation_faults();
+[[nodiscard]] const std::vector<Planted>& host_memory_faults();
 
 /// How long a kernel that waits for so many clocks has waited.
 [[nodiscard]] long long clocks_waited(long long clocks);

@@ -25,7 +25,7 @@ std::vector<Planted> all_faults() {
   std::vector<Planted> all;
   for (const auto* list : {&shared_memory_faults(), &global_memory_faults(), &address_faults(),
                            &synchronisation_faults(), &async_proxy_faults(), &progress_faults(),
-                           &operation_faults()}) {
+                           &operation_faults(), &host_memory_faults()}) {
     all.insert(all.end(), list->begin(), list->end());
   }
   return all;
