@@ -10,7 +10,25 @@ namespace rackproof::emulator::check {
 
 namespace {
 
-Finding make_finding(const Piece& piece, const Access& now, const Conflict& conflict) {
+// The lane of `request` to name. Where several share a word, the one that was there earlier is not
+// in conflict with itself.
+std::uint32_t lane_in_conflict(const Request& request, const Access& now, const Access& earlier,
+                               std::uint32_t unit, std::uint64_t address) {
+  const std::uint32_t lane = now.lane_of(unit);
+  if (earlier.cta != now.cta || earlier.warp() != request.warp || earlier.lane_of(unit) != lane) {
+    return lane;
+  }
+  for (std::uint32_t rest = request.row.lanes & ~(1U << lane); rest != 0; rest &= rest - 1) {
+    const auto other = static_cast<std::uint32_t>(std::countr_zero(rest));
+    if (address - request.row.address(other) < request.row.bytes) {
+      return other;
+    }
+  }
+  return lane;
+}
+
+Finding make_finding(const Request& request, const Piece& piece, const Access& now,
+                     const Conflict& conflict) {
   const auto unit = static_cast<std::uint32_t>(std::countr_zero(conflict.units));
   const bool in_flight = conflict.earlier.strength() == Strength::in_flight;
   return {in_flight && conflict.earlier_was_read ? Finding::Kind::after_async_read
@@ -18,7 +36,7 @@ Finding make_finding(const Piece& piece, const Access& now, const Conflict& conf
           : conflict.earlier_was_read            ? Finding::Kind::after_read
                                                  : Finding::Kind::after_write,
           piece.address_of(unit),
-          now.lane_of(unit),
+          lane_in_conflict(request, now, conflict.earlier, unit, piece.address_of(unit)),
           conflict.earlier,
           unit,
           nullptr};
@@ -135,7 +153,7 @@ Finding CtaChecker::check_piece(const Request& request, const Piece& piece, Acce
     if (request.kind == AccessKind::write && changes_nothing(request, where, conflict)) {
       return {};
     }
-    return make_finding(where, now, conflict);
+    return make_finding(request, where, now, conflict);
   };
   access.units = piece.units;
   // Several lanes that may write one address in one instruction write the same value there.

@@ -12,6 +12,9 @@ namespace rackproof::emulator::check {
 namespace {
 
 constexpr std::uint32_t kWarps = 2;
+constexpr auto kRead = AccessKind::read;
+constexpr auto kWrite = AccessKind::write;
+constexpr auto kAtomic = AccessKind::atomic;
 
 // CTAs of one or more grids that access words of a buffer.
 class Story {
@@ -70,6 +73,20 @@ class Story {
     request.row = {addresses.data(), kAllLanes, 4, false, false, false};
     return cta.global(request);
   }
+  // The lanes of `lanes` access one word; they store `values`.
+  Finding shared_word(CtaChecker& cta, std::uint32_t warp, std::uint32_t lanes, AccessKind kind,
+                      std::uint32_t word, const std::array<std::uint32_t, 32>& values = {}) {
+    std::array<std::uint64_t, 32> addresses{};
+    addresses.fill(address(word));
+    Request request;
+    request.kind = kind;
+    request.warp = warp;
+    request.pc = 7;
+    request.row = {addresses.data(), lanes, 4, false, kind == kRead, kind == kWrite};
+    request.data = reinterpret_cast<const std::byte*>(values.data());
+    request.stride = 4;
+    return cta.global(request);
+  }
   [[nodiscard]] std::uint64_t address(std::uint32_t word) const {
     return reinterpret_cast<std::uintptr_t>(buffer_.data()) + 4 * std::uint64_t{word};
   }
@@ -93,11 +110,30 @@ class Story {
   std::uint32_t value_ = 0x5555;
 };
 
-constexpr auto kRead = AccessKind::read;
-constexpr auto kWrite = AccessKind::write;
-constexpr auto kAtomic = AccessKind::atomic;
 #define EXPECT_CLEAN(finding) EXPECT_EQ((finding).kind, Finding::Kind::none)
 #define EXPECT_RACE(finding, what) EXPECT_EQ((finding).kind, Finding::Kind::what)
+
+TEST(Detector, NamesALaneThatDidNotWriteTheWordItself) {
+  Story story;
+  const auto cta = story.cta(0);
+  EXPECT_CLEAN(story.access(*cta, 0, 0, kWrite, 10));
+  EXPECT_CLEAN(story.shared_word(*cta, 0, 0x1, kRead, 10));
+  const Finding finding = story.shared_word(*cta, 0, 0x13, kRead, 10);
+  EXPECT_RACE(finding, after_write);
+  EXPECT_EQ(finding.lane, 1U);
+}
+
+TEST(Detector, LanesOfOneStoreMayStoreEqualValues) {
+  const auto store = [](std::array<std::uint32_t, 32> values) {
+    Story story;
+    const auto cta = story.cta(0);
+    return story.shared_word(*cta, 0, 0x15, kWrite, 10, values);
+  };
+  EXPECT_CLEAN(store({7, 0, 7, 0, 7}));
+  EXPECT_RACE(store({7, 0, 7, 0, 8}), after_write);
+  EXPECT_RACE(store({8, 0, 7, 0, 7}), after_write);
+  EXPECT_RACE(store({7, 0, 8, 0, 7}), after_write);
+}
 
 TEST(Detector, BarrierOrdersWarpsOfACta) {
   Story story;
