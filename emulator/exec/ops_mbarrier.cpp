@@ -168,6 +168,12 @@ void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
       register_row<std::uint64_t>(lanes, op.dst)[lane] = before;
     }
   });
+  // Lanes that arrive together meet each other, too, when they see the phase end. Counted from the
+  // arrival: who of a warp reads before the wait is found by what other warps wrote.
+  if (check::CtaChecker* const checker = warp.cta().checker();
+      checker != nullptr && (mask & (mask - 1)) != 0) {
+    checker->warp_sync(warp.index());
+  }
 }
 
 void mbarrier_transactions(LaneContext& lanes, const Op& op, std::uint32_t mask) {

@@ -214,6 +214,19 @@ __global__ void bulk_data_waited_for_by_one_warp(int* out) {
   out[kThreads + threadIdx.x] = tile[threadIdx.x];
 }
 template <bool kCorrect>
+__global__ void words_exchanged_without_wait(int* out) {
+  __shared__ int tile[kThreads];
+  __shared__ unsigned long long barrier;
+  init(barrier, kThreads);
+  const int t = threadIdx.x;
+  tile[t] = t;
+  arrive(barrier);
+  if (kCorrect) {
+    wait(barrier, 0);
+  }
+  out[t] = tile[kThreads - 1 - t] + tile[t ^ 1];
+}
+template <bool kCorrect>
 __global__ void phase_flipped(int* out) {
   __shared__ alignas(128) int tile[kThreads];
   __shared__ unsigned long long barrier;
@@ -502,6 +515,9 @@ const std::vector<Planted>& async_proxy_faults() {
                         "shared", 1, kThreads),  // a race, or a value that nobody wrote
       RACKPROOF_PLANTED(bulk_data_waited_for_by_one_warp,
                         "bulk-loaded tile read by a warp that did not wait", "shared", 1, kThreads),
+      RACKPROOF_PLANTED(words_exchanged_without_wait,
+                        "threads arrive at an mbarrier and read before its phase has ended",
+                        "shared read", 1, kThreads),
       RACKPROOF_PLANTED(phase_flipped, "mbarrier waited for with the wrong parity", "shared read",
                         1, kThreads),
       RACKPROOF_PLANTED(stage_overwritten_before_it_was_stored,
