@@ -102,6 +102,15 @@ constexpr const char* kTooMany = "more arrivals on the mbarrier than its phase e
 constexpr const char* kTransactions =
     "the transaction count of the mbarrier leaves -1048575 to 1048575";
 
+// Lanes that arrive together meet each other, too, when they see the phase end. Counted from the
+// arrival: who of a warp reads before the wait is found by what other warps wrote.
+void order_arrivals(Warp& warp, std::uint32_t lanes) {
+  if (check::CtaChecker* const checker = warp.cta().checker();
+      checker != nullptr && (lanes & (lanes - 1)) != 0) {
+    checker->warp_sync(warp.index());
+  }
+}
+
 std::uint32_t count_of(const LaneContext& lanes, Ref ref, std::uint32_t lane) {
   return ref == kNoRef ? 1 : register_row<std::uint32_t>(lanes, ref)[lane];
 }
@@ -168,12 +177,7 @@ void mbarrier_arrive(LaneContext& lanes, const Op& op, std::uint32_t mask) {
       register_row<std::uint64_t>(lanes, op.dst)[lane] = before;
     }
   });
-  // Lanes that arrive together meet each other, too, when they see the phase end. Counted from the
-  // arrival: who of a warp reads before the wait is found by what other warps wrote.
-  if (check::CtaChecker* const checker = warp.cta().checker();
-      checker != nullptr && (mask & (mask - 1)) != 0) {
-    checker->warp_sync(warp.index());
-  }
+  order_arrivals(warp, mask);
 }
 
 void mbarrier_transactions(LaneContext& lanes, const Op& op, std::uint32_t mask) {
@@ -254,6 +258,7 @@ void CopyOwner::arrive(const async::Arrival& arrival, std::uint32_t lanes) {
     }
     cta.cluster().arrive(arrival.barrier[lane], 1);
   });
+  order_arrivals(*warp_, arrival.lanes);
 }
 
 void Cluster::complete_on(std::uint64_t address, const std::shared_ptr<AsyncRecord>& record) {
