@@ -517,7 +517,7 @@ const std::vector<Planted>& async_proxy_faults() {
                         "bulk-loaded tile read by a warp that did not wait", "shared", 1, kThreads),
       RACKPROOF_PLANTED(words_exchanged_without_wait,
                         "threads arrive at an mbarrier and read before its phase has ended",
-                        "shared read", 1, kThreads),
+                        "which reads what nobody wrote", 1, kThreads),
       RACKPROOF_PLANTED(phase_flipped, "mbarrier waited for with the wrong parity", "shared read",
                         1, kThreads),
       RACKPROOF_PLANTED(stage_overwritten_before_it_was_stored,
