@@ -4,6 +4,15 @@
 #include <algorithm>
 
 namespace rackproof::emulator::check {
+namespace {
+
+// A warp that is not dirty has accessed nothing at its time yet, but will: nobody knows that.
+template <class WarpState>
+Time last_access(const WarpState& warp) {
+  return warp.dirty ? warp.time : warp.time - 1;
+}
+
+}  // namespace
 
 CtaChecker::CtaChecker(Detector* detector, Grid* grid, std::uint64_t cta_index, std::uint32_t warps,
                        std::uint64_t shared, std::uint32_t shared_bytes, Options options)
@@ -47,7 +56,7 @@ void CtaChecker::acquire(WarpState& warp, const Clock& clock) {
 Clock CtaChecker::publish(const WarpState& warp, std::uint32_t index, std::uint32_t lanes) const {
   Clock clock = warp.foreign;
   CtaKnowledge own = warp.own;
-  own.add({index, warp.sync - 1, warp.time, lanes});
+  own.add({index, warp.sync - 1, last_access(warp), lanes});
   clock.set(cta_, std::move(own));
   return clock;
 }
@@ -145,7 +154,7 @@ void CtaChecker::arrive(std::uint32_t index, std::uint32_t lanes, BarrierClock& 
   WarpState& warp = warps_[index];
   barrier.used = true;
   barrier.own.join(warp.own);
-  barrier.own.add({index, warp.sync - 1, warp.time, lanes});
+  barrier.own.add({index, warp.sync - 1, last_access(warp), lanes});
   barrier.foreign.join(warp.foreign);
   if (warp.pending) {
     for (std::size_t level = 0; level < kScopes; ++level) {

@@ -159,6 +159,20 @@ TEST(Detector, LanesNeedAWarpBarrier) {
   EXPECT_CLEAN(story.access(*cta, 0, 4, kRead, 10));
 }
 
+// A release behind a synchronisation does not cover what comes after both.
+TEST(Detector, LaterAccessesAreNotReleased) {
+  Story story;
+  const auto cta = story.cta(0);
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 10));
+  cta->warp_sync(0);
+  Knowledge released;
+  cta->release_to(0, kAllLanes, released);
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 20));
+  cta->acquire_from(1, released);
+  EXPECT_CLEAN(story.access(*cta, 1, 3, kRead, 10));
+  EXPECT_RACE(story.access(*cta, 1, 3, kRead, 20), after_write);
+}
+
 // One lane may read a word, another, and the first again: nobody else has read them.
 TEST(Detector, WordsOfOneLaneStayItsOwn) {
   Story story;
