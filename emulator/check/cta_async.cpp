@@ -58,11 +58,11 @@ AsyncToken CtaChecker::issue_async(std::uint32_t index, std::uint32_t lane, std:
   token.pc = pc;
   token.time = warp.time;
   token.since = since.value_or(warp.time);
+  warp.dirty = true;
   token.knowledge.known = publish(warp, index, 1U << lane);
   if (warp.pending) {
     token.knowledge.proxied = warp.pending->proxied;
   }
-  warp.dirty = true;
   return token;
 }
 
