@@ -17,6 +17,8 @@ constexpr std::uint64_t kLeastGuard = 16ULL << 10U;
 constexpr std::uint64_t kScarceGuard = 512;
 // Addresses are cheap: all of the capacity with its guards, and as many for freed ranges to rest.
 constexpr std::uint64_t kAddressSpaceFactor = 4;
+// With fewer addresses than these nothing is gained.
+constexpr std::uint64_t kLeastArenaBytes = 1ULL << 30U;
 // Below this, writing zeros is cheaper than dropping pages and faulting them in again.
 constexpr std::uint64_t kDropPagesFrom = 4ULL << 20U;
 // What the driver keeps for contexts; a stand-in for a figure that differs by driver.
@@ -44,14 +46,21 @@ bool DeviceHeap::create_arena() {
   if (base_ != nullptr) {
     return true;
   }
-  const std::uint64_t bytes = round_up(capacity_bytes_ * kAddressSpaceFactor, page_bytes());
+  std::uint64_t bytes = round_up(capacity_bytes_ * kAddressSpaceFactor, page_bytes());
   const int file = memfd_create("rackproof-device-memory", MFD_CLOEXEC);
   if (file < 0) {
     return false;
   }
-  void* base = MAP_FAILED;
-  if (ftruncate(file, static_cast<off_t>(bytes)) == 0) {
-    base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
+  // A limit of the process's addresses (ulimit -v, a sanitizer's shadow) leaves less of the device.
+  const auto map = [&] {
+    return ftruncate(file, static_cast<off_t>(bytes)) == 0
+               ? mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0)
+               : MAP_FAILED;
+  };
+  void* base = map();
+  while (base == MAP_FAILED && bytes / 2 >= std::min(capacity_bytes_, kLeastArenaBytes)) {
+    bytes = round_up(bytes / 2, page_bytes());
+    base = map();
   }
   if (base == MAP_FAILED) {
     close(file);

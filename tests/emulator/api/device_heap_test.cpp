@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
 #include <set>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace rackproof::emulator::engine {
 namespace {
@@ -29,6 +31,23 @@ TEST(DeviceHeap, LargeAllocationsCostWhatIsTouched) {
   EXPECT_EQ(heap.allocate(100 * kGiB), nullptr) << "more than the device has";
   EXPECT_TRUE(heap.release(memory));
   EXPECT_NE(heap.allocate(100 * kGiB), nullptr);
+}
+
+// ulimit -v of a batch system, or a sanitizer.
+TEST(DeviceHeap, WithFewAddressesThereIsLessMemory) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  std::uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit tight = before;
+  tight.rlim_cur = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) + 5 * kGiB;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &tight), 0);
+  DeviceHeap heap(256 * kGiB);
+  void* const some = heap.allocate(kGiB);
+  void* const too_much = heap.allocate(16 * kGiB);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  EXPECT_NE(some, nullptr);
+  EXPECT_EQ(too_much, nullptr);
 }
 
 TEST(DeviceHeap, FreedMemoryComesBackZeroedAndLate) {
