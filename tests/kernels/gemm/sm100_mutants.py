@@ -43,6 +43,8 @@ WIDE = ("sm103_scaled.cu", "gemm_tcgen05_nvfp4_k96_256x256_pair", "1024", "512",
 WIDE_MXFP4 = ("sm103_scaled.cu", "gemm_tcgen05_mxfp4_k96_256x256_pair", "1024", "512", "2336", "1")
 # Two pairs that share B: several clusters of tiles each.
 PAIRS = ("sm100_dense.cu", "gemm_tcgen05_bf16_512x256x64_two_pairs", "1024", "512", "832", "1")
+# Many tiles of one K-tile: answers of the scheduler around their ring.
+SHALLOW_PAIRS = ("sm100_dense.cu", "gemm_tcgen05_bf16_512x256x64_two_pairs", "2048", "1024", "64", "1")
 WIDE_PAIRS = ("sm103_scaled.cu", "gemm_tcgen05_nvfp4_k96_512x256_two_pairs", "1024", "512", "2336", "1")
 # name, what runs, file, text, replacement
 MUTANTS = [
@@ -186,9 +188,10 @@ MUTANTS += [
     ("two pairs: copies of the second pair counted in the first", PAIRS, COPIES, "ptx::cluster_address(full, cta_.leader())", "ptx::cluster_address(full, 0)"),
     ("two pairs: rows of the first pair twice", PAIRS, COPIES, "static_cast<int>(cta_.rank) * kCtaRows", "static_cast<int>(cta_.part()) * kCtaRows"),
     ("two pairs: the first pair's accumulator drained by both", PAIRS, CLUSTER, "    return group() * Tile.ctas;", "    return 0;"),
-    ("two pairs: answer read by one multiplier fewer", PAIRS, SHARED, "(1 + kEpilogueWarps) + Tile.groups;", "(1 + kEpilogueWarps) + 1;"),
+    ("two pairs: answer read by one multiplier fewer", SHALLOW_PAIRS, SHARED, "(1 + kEpilogueWarps) + Tile.groups;", "(1 + kEpilogueWarps) + 1;"),
     ("two pairs: answer told to the first pair only", PAIRS, SCHEDULE, "cta < Tile.cluster_ctas(); ++cta", "cta < Tile.ctas; ++cta"),
-    ("two pairs: CTAs end while others copy to them", PAIRS, KERNEL, "  ptx::cluster_sync();  // nobody signals a CTA that has ended; all tensor memory has been read\n", "  __syncthreads();\n"),
+    ("two pairs: CTAs end without meeting", PAIRS, KERNEL, "  ptx::cluster_sync();  // nobody signals a CTA that has ended; all tensor memory has been read\n", "  __syncthreads();\n"),
+    ("original, two pairs, shallow", SHALLOW_PAIRS, COPIES, None, None),
     ("original, two wide pairs", WIDE_PAIRS, COPIES, None, None),
     ("two wide pairs: both pairs copy B's scales", WIDE_PAIRS, COPIES, "static_cast<std::uint32_t>(number) % Tile.groups == cta_.group()", "true"),
     ("two wide pairs: no pair copies every other scales of B", WIDE_PAIRS, COPIES, "static_cast<std::uint32_t>(number) % Tile.groups == cta_.group()", "number % 2 == 0 && cta_.group() == 0"),
@@ -205,6 +208,7 @@ MUTANTS += [
 # What the emulator does not see yet; see README.md.
 BEHIND_THE_OPERANDS = "equivalent: the ring of operands is shorter in K, so its commits hold the loader back until the scales are copied out"
 NOT_FOUND = {
+    "two pairs: CTAs end without meeting": "copies have arrived by then; only arrivals come late (an answer understood, an accumulator drained), and published kernels end so",
     "wide nvfp4: scales released before they are copied out": BEHIND_THE_OPERANDS,
     "wide mxfp4: scales released before they are copied out": BEHIND_THE_OPERANDS,
     "pieces read before the arrivals are seen by all lanes": "what one lane acquires counts for its warp, and every .sync instruction orders its lanes (emulator/check/detector.hpp)",
