@@ -117,6 +117,11 @@ cudaError_t record_event(cudaEvent_t event, Stream& stream, unsigned flags) {
   return cudaSuccess;
 }
 
+bool may_fire_within_launch(cudaEvent_t event) {
+  const auto entry = find(event);
+  return entry && (entry->flags & cudaEventDisableTiming) != 0 && !entry->shared;
+}
+
 cudaError_t query_event(cudaEvent_t event) {
   const auto entry = find(event);
   if (!entry) {

@@ -29,6 +29,9 @@ cudaError_t import_event(Device& device, const cudaIpcEventHandle_t& handle, cud
 /// The latest record, and its replacement by one that a graph will make.
 [[nodiscard]] TicketPtr event_ticket(cudaEvent_t event);
 void set_event_ticket(cudaEvent_t event, TicketPtr ticket);
+/// An event without timing and of this process: one that a launch may record (CUDA runtime API,
+/// cudaLaunchAttributeProgrammaticEvent).
+[[nodiscard]] bool may_fire_within_launch(cudaEvent_t event);
 /// Difference of the virtual times, rounded once, to fp32 milliseconds.
 cudaError_t elapsed_ms(float* milliseconds, cudaEvent_t start, cudaEvent_t stop);
 

@@ -85,9 +85,10 @@ class Executor {
   void ensure_thread();
   void run();
   void host_worker();
-  [[nodiscard]] bool make_ready(Stream& stream, Operation& operation) const;
-  /// The second operation of the stream, if it has begun before its turn or does now.
-  [[nodiscard]] Operation* early_operation(Stream& stream) const;
+  /// `primary`: what comes before it, if that has not ended.
+  bool make_ready(Stream& stream, Operation& operation, const Operation* primary = nullptr) const;
+  /// How many operations behind the stream's first one have begun before their turn, or do now.
+  [[nodiscard]] std::size_t begin_early(Stream& stream) const;
   [[nodiscard]] bool step_early(std::unique_lock<std::mutex>& lock, Stream& stream,
                                 Operation& operation, bool& is_stalled);
   void fail(DeviceQueue& device, const StepResult& result);

@@ -5,11 +5,13 @@
 #include "emulator/engine/cluster_launch.hpp"
 #include "emulator/engine/core.hpp"
 #include "emulator/engine/device_output.hpp"
+#include "emulator/engine/events.hpp"
 #include "emulator/engine/graph/capture.hpp"
 #include "emulator/engine/graph/work.hpp"
 #include "emulator/engine/report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -269,11 +271,27 @@ cudaError_t launch(Kernel& kernel, Stream& stream, const LaunchRequest& request)
       error != cudaSuccess) {
     return error;
   }
+  const std::array events{request.programmatic_event, request.launch_completion_event};
+  const bool has_events = events != std::array<cudaEvent_t, 2>{};
+  for (const cudaEvent_t event : events) {
+    if (event != nullptr && !may_fire_within_launch(event)) {
+      return cudaErrorInvalidValue;
+    }
+  }
+  if (has_events && graph::is_any_capturing()) {
+    return cudaErrorNotSupported;
+  }
   if (const auto captured = graph::capture(
           stream, [&] { return graph::kernel_work(kernel, request, std::move(prepared)); })) {
     return *captured;
   }
-  core.executor().enqueue(stream, make_operation(prepared));
+  // CUDA allows these events to fire as late as when the grid has ended.
+  const TicketPtr ticket = core.executor().enqueue(stream, make_operation(prepared));
+  for (const cudaEvent_t event : events) {
+    if (event != nullptr) {
+      set_event_ticket(event, ticket);
+    }
+  }
   return cudaSuccess;
 }
 

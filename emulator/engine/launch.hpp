@@ -26,6 +26,9 @@ struct LaunchRequest {
   std::uint64_t dynamic_shared_bytes = 0;
   bool is_cooperative = false;
   bool is_programmatic = false;  ///< cudaLaunchAttributeProgrammaticStreamSerialization
+  /// cudaLaunchAttributeProgrammaticEvent, cudaLaunchAttributeLaunchCompletionEvent; nullptr: none.
+  cudaEvent_t programmatic_event = nullptr;
+  cudaEvent_t launch_completion_event = nullptr;
   int priority = 0;
   const void* function = nullptr;  ///< as the program names the kernel; nullptr: its handle
   /// One pointer a parameter (cudaLaunchKernel), or

@@ -87,6 +87,14 @@ cudaError_t read_attributes(const CUlaunchConfig& config, engine::LaunchRequest&
       case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
         request.is_programmatic = attribute.value.programmaticStreamSerializationAllowed != 0;
         break;
+      case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT:
+        request.programmatic_event =
+            reinterpret_cast<cudaEvent_t>(attribute.value.programmaticEvent.event);
+        break;
+      case CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT:
+        request.launch_completion_event =
+            reinterpret_cast<cudaEvent_t>(attribute.value.launchCompletionEvent.event);
+        break;
       default:
         return cudaErrorNotSupported;
     }

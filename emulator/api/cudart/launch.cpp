@@ -63,6 +63,12 @@ cudaError_t read_attributes(const cudaLaunchConfig_t& config, engine::LaunchRequ
       case cudaLaunchAttributeProgrammaticStreamSerialization:
         request.is_programmatic = attribute.val.programmaticStreamSerializationAllowed != 0;
         break;
+      case cudaLaunchAttributeProgrammaticEvent:
+        request.programmatic_event = attribute.val.programmaticEvent.event;
+        break;
+      case cudaLaunchAttributeLaunchCompletionEvent:
+        request.launch_completion_event = attribute.val.launchCompletionEvent.event;
+        break;
       default:
         return cudaErrorNotSupported;
     }
