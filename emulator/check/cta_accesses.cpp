@@ -56,8 +56,9 @@ bool is_of_this(const Request& request, const Access& earlier, std::uint32_t uni
 // The "last block" of the CUDA programming guide (and NVIDIA's threadFenceReduction sample) takes a
 // ticket with an atomic and reads the others' results without a fence, which the PTX memory model
 // asks for. GPUs issue in order, and atomics meet in L2: only a line that an L1 already holds could
-// be stale. The last block then resets the counter with a plain store: coherence orders that behind
-// the atomics that its own ticket has seen.
+// be stale, and a CTA has one L1: so do trees that are built bottom up, where the second thread at
+// a node reads what the first, of its own CTA, left there. The last block then resets the counter
+// with a plain store: coherence orders that behind the atomics that its own ticket has seen.
 bool CtaChecker::is_coherent(const Request& request, const Piece& piece, const Access& now,
                              const Line& line, const View& view, const Conflict& conflict) const {
   if (now.strength() != Strength::weak || grid_ == nullptr) {
@@ -67,7 +68,7 @@ bool CtaChecker::is_coherent(const Request& request, const Piece& piece, const A
     const std::uint32_t sectors =
         piece.is_bytes ? 1U << piece.part : sectors_of_words(conflict.units);
     return view.counted(conflict.earlier, conflict.units) &&
-           !line.may_be_cached(grid_->first, sectors);
+           (conflict.earlier.cta == cta_ || !line.may_be_cached(grid_->first, sectors));
   }
   if (view.counted(conflict.earlier, conflict.units)) {
     return true;
@@ -233,6 +234,11 @@ Finding CtaChecker::global(const Request& request) {
   });
   if (is_strong) {
     publish_writes(request);
+    // Lanes of one instruction that meet at a word come one after the other.
+    if (request.kind == AccessKind::atomic && warps_[request.warp].pending != nullptr &&
+        (request.row.lanes & (request.row.lanes - 1)) != 0) {
+      observe(request);
+    }
   }
   return finding;
 }

@@ -401,7 +401,14 @@ void CtaChecker::synchronise_shared(const Request& request) {
       action(request.row.address(static_cast<std::uint32_t>(std::countr_zero(rest))));
     }
   };
-  for_each_address([&](std::uint64_t address) { acquire_shared(request.warp, address); });
+  for_each_address([&](std::uint64_t address) {
+    acquire_shared(request.warp, address);
+    // Lanes of a warp that meet at a barrier made of atomics, as libcu++'s of wider scopes are.
+    if (reads && request.semantics == Semantics::acquire && shared_location(address) != nullptr &&
+        shared_location(address)->warp == request.warp) {
+      warp_sync(request.warp);
+    }
+  });
   if (!reads) {
     const auto snapshot = take_snapshot(request.warp);
     for_each_address([&](std::uint64_t address) { shared_location(address) = snapshot; });

@@ -24,9 +24,9 @@ class CtaChecker::View {
            known->knows(earlier.warp(), lane_of(earlier, units), earlier.time());
   }
 
-  /// Did an own atomic see what was released after `earlier`, of another CTA of this grid?
+  /// Did an own atomic see what was released after `earlier`, of this grid?
   [[nodiscard]] bool counted(const Access& earlier, std::uint32_t units) const {
-    if (!state_->pending || earlier.cta == checker_->cta_ || !checker_->grid_->holds(earlier.cta)) {
+    if (!state_->pending || !checker_->grid_->holds(earlier.cta)) {
       return false;
     }
     const CtaKnowledge* const known = state_->pending->counted.find(earlier.cta);
@@ -44,8 +44,7 @@ class CtaChecker::View {
     if (earlier.cta == checker_->cta_) {
       if (earlier.warp() == warp_) {
         return earlier.time() < state_->sync || by_same_lanes(earlier, now, units) ||
-               both_strong(earlier, now) ||
-               (earlier.strength() == Strength::async_proxy && known(earlier, units));
+               both_strong(earlier, now) || known(earlier, units);
       }
       return known(earlier, units) || both_strong(earlier, now);
     }

@@ -82,7 +82,8 @@ class Story {
     request.kind = kind;
     request.warp = warp;
     request.pc = 7;
-    request.row = {addresses.data(), lanes, 4, false, kind == kRead, kind == kWrite};
+    request.semantics = kind == kAtomic ? Semantics::relaxed : Semantics::weak;
+    request.row = {addresses.data(), lanes, 4, false, kind != kWrite, kind == kWrite};
     request.data = reinterpret_cast<const std::byte*>(values.data());
     request.stride = 4;
     return cta.global(request);
@@ -121,6 +122,32 @@ TEST(Detector, NamesALaneThatDidNotWriteTheWordItself) {
   const Finding finding = story.shared_word(*cta, 0, 0x13, kRead, 10);
   EXPECT_RACE(finding, after_write);
   EXPECT_EQ(finding.lane, 1U);
+}
+
+// The second thread at a node of a tree that is built bottom up reads what the first left.
+TEST(Detector, LanesOfAWarpMeetAtAnAtomic) {
+  for (const bool fenced : {true, false}) {
+    Story story;
+    const auto cta = story.cta(0);
+    EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 10));
+    if (fenced) {
+      cta->fence(0, 0x88, Scope::device);
+    }
+    EXPECT_CLEAN(story.shared_word(*cta, 0, 0x88, kAtomic, 20));
+    EXPECT_EQ(story.access(*cta, 0, 7, kRead, 10).kind,
+              fenced ? Finding::Kind::none : Finding::Kind::after_write);
+  }
+}
+
+TEST(Detector, LanesOfAWarpReleaseAndAcquire) {
+  Story story;
+  const auto cta = story.cta(0);
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 10));
+  EXPECT_CLEAN(story.access(*cta, 0, 3, kWrite, 20, Semantics::release));
+  EXPECT_CLEAN(story.access(*cta, 0, 5, kWrite, 11));
+  EXPECT_CLEAN(story.access(*cta, 0, 7, kRead, 20, Semantics::acquire));
+  EXPECT_CLEAN(story.access(*cta, 0, 7, kRead, 10));
+  EXPECT_RACE(story.access(*cta, 0, 7, kRead, 11), after_write);
 }
 
 TEST(Detector, LanesOfOneStoreMayStoreEqualValues) {
