@@ -1,5 +1,7 @@
 #include "emulator/engine/device_heap.hpp"
 
+#include "emulator/exec/own_threads.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <fcntl.h>
@@ -16,7 +18,7 @@ constexpr std::uint64_t kLeastGuard = 16ULL << 10U;
 // Where addresses have become scarce.
 constexpr std::uint64_t kScarceGuard = 512;
 // Addresses are cheap: all of the capacity with its guards, and as many for freed ranges to rest.
-constexpr std::uint64_t kAddressSpaceFactor = 4;
+constexpr std::uint64_t kAddressSpaceFactor = exec::kIsUnderThreadSanitizer ? 1 : 4;
 // With fewer addresses than these nothing is gained.
 constexpr std::uint64_t kLeastArenaBytes = 1ULL << 30U;
 // Below this, writing zeros is cheaper than dropping pages and faulting them in again.
