@@ -418,7 +418,7 @@ TEST(Bulk, LoadsIm2colAlongW) {
     std::int64_t pixels, halo, shift, step;
   };
   for (const Case& each :
-       {Case{false, 24, 2, 0, 1}, Case{false, 16, 0, 1, 2}, Case{true, 128, 1, 1, 1}}) {
+       {Case{false, 24, 2, 0, 1}, Case{false, 16, 1, 1, 2}, Case{true, 128, 1, 1, 1}}) {
     const std::int64_t halos = each.halo * (each.is_128 ? 4 : 1);
     const std::int64_t rows = each.pixels + halos;
     const std::uint32_t bytes = static_cast<std::uint32_t>(rows) * 32;
