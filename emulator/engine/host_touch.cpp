@@ -20,8 +20,9 @@ namespace {
 
 struct sigaction previous_action;
 
-// No code may run to make it, in a signal handler.
-[[gnu::tls_model("initial-exec")]] thread_local bool is_working = false;
+// Read in a signal handler; initial-exec would want all thread-local memory of this library static,
+// which a process that loads it late (dlopen) does not have.
+constinit thread_local bool is_working = false;
 
 #if defined(__aarch64__)
 // The record of the kernel's signal frame that holds the exception syndrome (asm/sigcontext.h).

@@ -13,8 +13,9 @@ namespace {
 
 constexpr const char* kName = "rackproof-emu";  // at most 15 characters
 
-// No code may run to make it, in a signal handler.
-[[gnu::tls_model("initial-exec")]] thread_local bool is_own = false;
+// Read in a signal handler; initial-exec would want all thread-local memory of this library static,
+// which a process that loads it late (dlopen) does not have.
+constinit thread_local bool is_own = false;
 
 }  // namespace
 
