@@ -12,6 +12,34 @@ constexpr std::uint32_t kMaxCallDepth = 1024;
 // CUDA programming guide, technical specifications per compute capability.
 constexpr std::uint32_t kMaxLocalBytes = 512 * 1024;
 
+// Where a frame of `callee` lies for group `own`: at `wanted`, unless a frame of another function
+// is there for another group. Its rows are laid out otherwise, so that lanes would meet.
+template <class Groups>
+std::uint32_t place_frame(const Groups& groups, std::size_t own, const DecodedKernel& kernel,
+                          std::uint32_t callee, std::uint32_t wanted) {
+  const std::uint32_t end = wanted + kernel.functions[callee].frame_bytes;
+  std::uint32_t top = wanted;
+  bool is_free = true;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (i == own) {
+      continue;
+    }
+    std::uint32_t base = groups[i].frame_base;
+    for (const CallFrame* frame = groups[i].caller.get();; frame = frame->parent.get()) {
+      const std::uint32_t function = frame != nullptr ? frame->callee : 0;
+      const std::uint32_t frame_end = base + kernel.functions[function].frame_bytes;
+      top = std::max(top, frame_end);
+      const bool is_alike = base == wanted && function == callee;
+      is_free = is_free && (is_alike || frame_end <= wanted || base >= end);
+      if (frame == nullptr) {
+        break;
+      }
+      base = frame->frame_base;
+    }
+  }
+  return is_free ? wanted : top;
+}
+
 }  // namespace
 
 void Warp::call(const CallSite& site, const FunctionCode& callee, std::uint32_t lanes) {
@@ -37,7 +65,8 @@ void Warp::call(const CallSite& site, const FunctionCode& callee, std::uint32_t 
         Fault::Kind::stack_overflow, static_cast<std::uint32_t>(std::countr_zero(lanes)),
         "more than " + std::to_string(kMaxCallDepth) + " calls deep in " + callee.name);
   }
-  const std::uint32_t new_base = group.frame_base + caller.frame_bytes;
+  const std::uint32_t new_base = place_frame(groups_, current_, *kernel_, frame->callee,
+                                             group.frame_base + caller.frame_bytes);
   const std::uint32_t new_local = local_top();
   grow(new_base + callee.frame_bytes, new_local + callee.local_bytes);
   std::byte* const from = registers_.data() + group.frame_base;

@@ -235,6 +235,32 @@ TEST(Control, IndirectCallsAndJumpTables) {
   }
 }
 
+// Half a warp waits in one function for what the other half does in another.
+TEST(Control, DivergentCallsOfDifferentFunctions) {
+  const std::string functions =
+      ".global .u32 flag;\n"
+      ".func (.param .b32 r) waits(.param .b32 x)\n{\n.reg .b32 %a<5>;\n.reg .pred %s;\n"
+      "ld.param.b32 %a0, [x];\nmov.u32 %a1, 11;\nmov.u32 %a2, 22;\nmov.u32 %a3, 33;\n"
+      "W:\nld.volatile.global.u32 %a4, [flag];\nsetp.eq.u32 %s, %a4, 0;\n@%s bra W;\n"
+      "add.u32 %a0, %a0, %a1;\nadd.u32 %a0, %a0, %a2;\nadd.u32 %a0, %a0, %a3;\n"
+      "st.param.b32 [r], %a0;\nret;\n}\n"
+      ".func (.param .b32 r) raises(.param .b32 x)\n{\n.reg .pred %s<4>;\n.reg .b64 %q<5>;\n"
+      ".reg .b32 %a;\nld.param.b32 %a, [x];\nmov.u64 %q0, -1;\nmov.u64 %q1, -1;\n"
+      "mov.u64 %q2, -1;\nmov.u64 %q3, -1;\nsetp.ne.u64 %s0, %q0, 0;\nsetp.ne.u64 %s1, %q1, 0;\n"
+      "setp.ne.u64 %s2, %q2, 0;\nsetp.ne.u64 %s3, %q3, 0;\n"
+      "@%s3 st.volatile.global.u32 [flag], 1;\nst.param.b32 [r], %a;\nret;\n}\n";
+  Case run(
+      kernel(".param .b32 a0;\n.param .b32 r0;\nand.b32 %r3, %i, 1;\n"
+             "setp.eq.u32 %p1, %r3, 0;\nst.param.b32 [a0], %i;\n@%p1 bra EVEN;\n"
+             "call (r0), raises, (a0);\nbra JOIN;\nEVEN:\ncall (r0), waits, (a0);\n"
+             "JOIN:\nld.param.b32 %r4, [r0];\nst.global.u32 [%y], %r4;\nret;",
+             functions));
+  run.succeed();
+  for (std::uint32_t i = 0; i < 64; ++i) {
+    ASSERT_EQ(run[i], i % 2 == 0 ? i + 66 : i) << i;
+  }
+}
+
 TEST(Control, EverySeedGivesItsOwnReproducibleOrder) {
   // The order of arrival at a counter depends on the schedule alone.
   const std::string text =
