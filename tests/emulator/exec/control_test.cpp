@@ -251,8 +251,8 @@ TEST(Control, DivergentCallsOfDifferentFunctions) {
       "@%s3 st.volatile.global.u32 [flag], 1;\nst.param.b32 [r], %a;\nret;\n}\n";
   Case run(
       kernel(".param .b32 a0;\n.param .b32 r0;\nand.b32 %r3, %i, 1;\n"
-             "setp.eq.u32 %p1, %r3, 0;\nst.param.b32 [a0], %i;\n@%p1 bra EVEN;\n"
-             "call (r0), raises, (a0);\nbra JOIN;\nEVEN:\ncall (r0), waits, (a0);\n"
+             "setp.eq.u32 %p1, %r3, 0;\nst.param.b32 [a0], %i;\n@!%p1 bra ODD;\n"
+             "call (r0), waits, (a0);\nbra JOIN;\nODD:\ncall (r0), raises, (a0);\n"
              "JOIN:\nld.param.b32 %r4, [r0];\nst.global.u32 [%y], %r4;\nret;",
              functions));
   run.succeed();
