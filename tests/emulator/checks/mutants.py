@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Breaks the emulator's checks, the order of graphs and the scheduling of grids; expects the tests to notice.
 
-    mutants.py <source folder> <work folder> [<part of a mutant's name>]
+    mutants.py <source folder> <work folder> [--texts | <part of a mutant's name>]
 
 The work folder gets a copy of the sources and a build of its own, which holds all mutants at once: each is one
 place that behaves otherwise when RACKPROOF_MUTANT names its number. One of the tests has to fail then. Ends with
-an error if a mutant survives, or if a test fails without any.
+an error if a mutant survives, or if a test fails without any. With --texts nothing is built: the sources are
+searched for what the mutants change.
 """
 
 import os
@@ -91,8 +92,51 @@ MUTANTS = [
     Mutant(
         "ranges_ignore_grids",
         CHECK + "detector.cpp",
-        "if (!grid->talks_to_host && !access.order.follows(grid->order)) {",
-        "if (!$ && !grid->talks_to_host && !access.order.follows(grid->order)) {",
+        "!access.order.follows(grid->order)) {",
+        "!$ && !access.order.follows(grid->order)) {",
+    ),
+    Mutant(
+        "crossing_copies_race",
+        CHECK + "detector.cpp",
+        "!access.crosses(range) &&",
+        "($ || !access.crosses(range)) &&",
+    ),
+    # What the program's own code does to memory that devices work on.
+    Mutant(
+        "pages_stay_open",
+        ENGINE + "executor.cpp",
+        "host_pages_.close();",
+        without("host_pages_.close();"),
+    ),
+    Mutant(
+        "pages_stay_lent",
+        ENGINE + "executor.cpp",
+        "host_pages_.close_again();",
+        without("host_pages_.close_again();"),
+    ),
+    Mutant(
+        "results_may_be_read",
+        ENGINE + "host_pages.cpp",
+        "range.is_readable ? PROT_READ",
+        "$ || range.is_readable ? PROT_READ",
+    ),
+    Mutant(
+        "sources_may_be_written",
+        ENGINE + "transfer.cpp",
+        "core.memory().watch_copy(source, shape.width_bytes, false);",
+        without("core.memory().watch_copy(source, shape.width_bytes, false);"),
+    ),
+    Mutant(
+        "host_signals_race",
+        CHECK + "detector.cpp",
+        "!(access.by_host && grid->meets_host) &&",
+        "!(!$ && access.by_host && grid->meets_host) &&",
+    ),
+    Mutant(
+        "destroyed_streams_forgotten",
+        ENGINE + "executor_waits.cpp",
+        "if (unknown.device == &device) {",
+        "if (!$ && unknown.device == &device) {",
     ),
     Mutant(
         "nodes_are_ordered",
@@ -170,13 +214,13 @@ MUTANTS = [
     # Who still makes progress.
     Mutant(
         "host_always_waits",
-        ENGINE + "executor.cpp",
+        ENGINE + "executor_loop.cpp",
         "return !shares_memory_.load()",
         "if ($) { return true; }\n  return !shares_memory_.load()",
     ),
     Mutant(
         "host_never_waits",
-        ENGINE + "executor.cpp",
+        ENGINE + "executor_loop.cpp",
         "&& host_is_waiting();",
         "&& !$ && host_is_waiting();",
     ),
@@ -225,10 +269,10 @@ MUTANTS = [
         "return !$ && is_known && (lanes & waiting_) != 0;",
     ),
     Mutant(
-        "any_lane_astray",
+        "lanes_astray_unfollowed",
         EXEC + "ops_warp.cpp",
-        "if (ready == shuffled.astray && (",
-        "if ($ ? shuffled.astray != 0 : ready == shuffled.astray && (",
+        "if (astray == 0 || ",
+        "if ($ || astray == 0 || ",
     ),
     Mutant(
         "bar_is_not_aligned",
@@ -319,8 +363,8 @@ MUTANTS = [
 ]
 
 
-def plant(source, copy):
-    """Copies the sources, with all mutants in them; files that are as they were are not touched."""
+def planted_in(source):
+    """The files that mutants change, with all mutants in them."""
     planted = {"is_mutant.hpp": CHOICE}
     for number, mutant in enumerate(MUTANTS):
         original = (source / mutant.file).read_text()
@@ -328,6 +372,12 @@ def plant(source, copy):
         if original.count(mutant.text) != 1 or content.count(mutant.text) != 1:
             sys.exit(f"{mutant.name}: {mutant.file} does not hold its text once")
         planted[mutant.file] = content.replace(mutant.text, mutant.replacement.replace("$", f"is_mutant({number})"))
+    return planted
+
+
+def plant(source, copy):
+    """Copies the sources, with all mutants in them; files that are as they were are not touched."""
+    planted = planted_in(source)
 
     def left_out(folder, names):
         inner = pathlib.Path(folder).relative_to(source)
@@ -369,6 +419,9 @@ def first_failure(copy, test, number):
 def main():
     source, copy = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
     part = sys.argv[3] if len(sys.argv) > 3 else ""
+    if part == "--texts":
+        planted_in(source)
+        return
     plant(source, copy)
     tests = sorted({test for mutant in MUTANTS for test in mutant.tests})
     build(copy, tests)
