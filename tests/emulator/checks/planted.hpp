@@ -14,6 +14,8 @@ struct Planted {
   /// Launches the faulty or the correct form; `memory` is 64 KiB of zeros on the device.
   void (*run)(bool is_correct, int* memory);
   bool is_in_kernel = true;  ///< then the line names its place
+  /// How often the faulty form may be tried: the host is not seen while a grid is at its memory.
+  int attempts = 1;
 };
 
 [[nodiscard]] const std::vector<Planted>& shared_memory_faults();
