@@ -160,6 +160,7 @@ void stream_destroyed(bool is_correct, int*) {
   cudaStreamCreate(&stream);
   count_up<<<1, 256, 0, stream>>>(words);
   cudaStreamDestroy(stream);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // it is gone by then
   if (is_correct) {
     cudaDeviceSynchronize();
   }
