@@ -549,7 +549,7 @@ const std::vector<Planted>& async_proxy_faults() {
                         "CTA arrives at the last barrier.cluster, but does not wait for it",
                         "nothing orders that after the access of thread", 2, 32),
       RACKPROOF_PLANTED(destination_may_exit_early, "CTAs exit while one copies to the other",
-                        "of the cluster", 2, kThreads),
+                        "which nobody has seen complete", 2, kThreads),
       RACKPROOF_PLANTED(mbarrier_used_before_its_init,
                         "no barrier between mbarrier.init and the first arrivals", "mbarrier", 1,
                         kThreads),
