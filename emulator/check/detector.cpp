@@ -144,8 +144,7 @@ std::string Detector::range_access(RangeAccess access) {
     if (grid->order.sequence != 0 && !grid->is_finished) {
       grid->meets_ranges = true;
     }
-    if (!grid->talks_to_host && !(access.by_host && grid->meets_host) &&
-        !access.order.follows(grid->order)) {
+    if (!may_know_each_other(*grid, access) && !access.order.follows(grid->order)) {
       unordered.push_back(grid.get());
     }
   }
@@ -222,12 +221,10 @@ void Detector::remember(RangeAccess access) {
 const RangeAccess* Detector::unordered_range(const Grid& grid, std::uint64_t address,
                                              std::uint64_t bytes, bool writes,
                                              bool is_strong) const {
-  if (grid.talks_to_host) {
-    return nullptr;
-  }
   for (const RangeAccess& range : ranges_) {
     if ((writes || range.writes) && range.touches(address, bytes) &&
-        !grid.order.follows(range.order) && !(range.by_host && (is_strong || grid.meets_host))) {
+        !grid.order.follows(range.order) && !may_know_each_other(grid, range) &&
+        !(range.by_host && is_strong)) {
       return &range;
     }
   }

@@ -95,6 +95,11 @@ struct RangeAccess {
   }
 };
 
+/// Something that is not seen may order the two.
+[[nodiscard]] inline bool may_know_each_other(const Grid& grid, const RangeAccess& range) {
+  return grid.talks_to_host || (range.by_host && grid.meets_host);
+}
+
 /// One a process. All calls hold mutex() from outside, except forget().
 class Detector {
  public:

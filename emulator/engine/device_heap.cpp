@@ -1,6 +1,6 @@
 #include "emulator/engine/device_heap.hpp"
 
-#include "emulator/exec/own_threads.hpp"
+#include "emulator/exec/thread_sanitizer.hpp"
 
 #include <algorithm>
 #include <cstring>

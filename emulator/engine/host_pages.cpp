@@ -91,6 +91,9 @@ void HostPages::open() {
     return;
   }
   const std::scoped_lock lock(mutex_);
+  if (!is_closed_) {
+    return;
+  }
   is_closed_ = false;
   for (auto& [base, range] : ranges_) {
     protect(base, range.bytes, PROT_READ | PROT_WRITE);

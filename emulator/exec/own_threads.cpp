@@ -1,5 +1,7 @@
 #include "emulator/exec/own_threads.hpp"
 
+#include "emulator/exec/thread_sanitizer.hpp"
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>

@@ -121,6 +121,16 @@ class Hopper : public testing::Test {
   void SetUp() override { ASSERT_EQ(cudaMallocManaged(&data_, 65536), cudaSuccess); }
   void TearDown() override { EXPECT_EQ(cudaDeviceReset(), cudaSuccess); }
 
+  // Holds the stream back until `is_queued`.
+  static cudaError_t hold(cudaStream_t stream, std::atomic<bool>& is_queued) {
+    return cudaLaunchHostFunc(
+        stream,
+        [](void* flag) {
+          while (!static_cast<std::atomic<bool>*>(flag)->load()) {
+          }
+        },
+        &is_queued);
+  }
   static cudaLaunchConfig_t programmatic(std::vector<cudaLaunchAttribute>& attributes,
                                          cudaStream_t stream) {
     attributes.resize(1);
@@ -246,14 +256,7 @@ TEST_F(Hopper, DependentGridsBeginEarlyAndWait) {
   for (unsigned i = 0; i < kLaunches; ++i) {
     std::atomic<bool> is_queued = false;
     data_[0] = 0;
-    ASSERT_EQ(cudaLaunchHostFunc(
-                  stream,
-                  [](void* flag) {
-                    while (!static_cast<std::atomic<bool>*>(flag)->load()) {
-                    }
-                  },
-                  &is_queued),
-              cudaSuccess);
+    ASSERT_EQ(hold(stream, is_queued), cudaSuccess);
     primary<<<2, 64, 0, stream>>>(data_);
     ASSERT_EQ(cudaLaunchKernelEx(&config, secondary, data_), cudaSuccess);
     is_queued = true;
@@ -279,14 +282,7 @@ TEST_F(Hopper, ChainsOfDependentGrids) {
     ASSERT_EQ(cudaMemset(data_, 0, 4096), cudaSuccess);
     ASSERT_EQ(cudaDeviceSynchronize(), cudaSuccess);
     data_[0] = i;
-    ASSERT_EQ(cudaLaunchHostFunc(
-                  stream,
-                  [](void* flag) {
-                    while (!static_cast<std::atomic<bool>*>(flag)->load()) {
-                    }
-                  },
-                  &is_queued),
-              cudaSuccess);
+    ASSERT_EQ(hold(stream, is_queued), cudaSuccess);
     link<<<1, 32, 0, stream>>>(data_, 0);
     ASSERT_EQ(cudaLaunchKernelEx(&config, link, data_, 1), cudaSuccess);
     ASSERT_EQ(cudaLaunchKernelEx(&config, link, data_, 2), cudaSuccess);

@@ -128,9 +128,9 @@ MUTANTS = [
     ),
     Mutant(
         "host_signals_race",
-        CHECK + "detector.cpp",
-        "!(access.by_host && grid->meets_host) &&",
-        "!(!$ && access.by_host && grid->meets_host) &&",
+        CHECK + "detector.hpp",
+        "(range.by_host && grid.meets_host)",
+        "(!$ && range.by_host && grid.meets_host)",
     ),
     Mutant(
         "destroyed_streams_forgotten",
